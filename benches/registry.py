@@ -5,7 +5,8 @@
 
 It needs Debian's `docker-registry` and `skopeo`. Copying: the first `promote` of a build with 20 images of 10 MB, each with a layer of its own, to
 another registry, against `skopeo copy` of the same images, one after another and eight at once. Tags: a `promote` that moves the tags of 100 images, against
-the requests that nobody can do without (a look at the tag, the manifest, the tag, a look back), eight at once over connections that stay open.
+the requests that this takes (a look at the image in the source, at its fixed tag and at the tag in the target, the manifest, the tag, a look back), eight at once
+over connections that stay open.
 The rounds are interleaved; each begins with an empty second registry.
 """
 import hashlib, http.client, json, os, shutil, socket, statistics, subprocess, sys, time
@@ -117,11 +118,14 @@ def skopeo(source, target, names, day, at_once):
         list(pool.map(copy, names))
 
 
-def bare(target, names, day):
+def bare(source, target, names, day):
     """Moves the tag `testing` of every image to its build of a day."""
     def move(share):
+        first = http.client.HTTPConnection("127.0.0.1", source.port)
         connection = http.client.HTTPConnection("127.0.0.1", target.port)
         for name in share:
+            request(first, "HEAD", f"/v2/ci/{name}/manifests/{day}", Accept=IMAGE)
+            request(connection, "HEAD", f"/v2/{name}/manifests/{day}", Accept=IMAGE)
             request(connection, "HEAD", f"/v2/{name}/manifests/testing", Accept=IMAGE)
             manifest = request(connection, "GET", f"/v2/{name}/manifests/{day}", Accept=IMAGE).body
             request(connection, "PUT", f"/v2/{name}/manifests/testing", manifest, **{"Content-Type": IMAGE})
@@ -164,7 +168,7 @@ try:
         for day in DAYS:
             run(mirror, "promote", "testing", "--build", f"main/debian/{day}", "--force", "--why", "bench")
         note("tags: promote", timed(lambda: run(mirror, "promote", "testing", "--build", f"main/debian/{DAYS[1]}", "--force", "--why", "bench")))
-        note("tags: bare requests", timed(lambda: bare(target, many, DAYS[0])))
+        note("tags: bare requests", timed(lambda: bare(source, target, many, DAYS[0])))
         target.stop()
 finally:
     for registry in (source, target):

@@ -5,10 +5,14 @@
 //! bytes that break a law (`make fuzz`); the ordinary tests hold each law to the kept bytes and to changes of them.
 
 use mirrorkeep::census::Census;
+use mirrorkeep::decide::changes::{Head, Item, Known, Part, SignedHead};
 use mirrorkeep::decide::deliver::{Deliver, subscriber_name};
+use mirrorkeep::decide::diff::{Package, PackageKind, PackagesDiff};
+use mirrorkeep::decide::due::{ContextSource, GitSource, commit_in};
 use mirrorkeep::decide::events::CloudEvent;
 use mirrorkeep::decide::pipeline::{LintTerms, Pipeline, diff};
 use mirrorkeep::decide::policy::{Policy, Span};
+use mirrorkeep::decide::targets::{Targets, Trace, rsync_address, target_name};
 use mirrorkeep::decide::{PreviousRuns, lint, retain};
 use mirrorkeep::layout::{Files, Layout, Place};
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, links, resolve, survey};
@@ -26,7 +30,7 @@ use object_store::memory::InMemory;
 use object_store::path::Path;
 use serde::Serialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
@@ -37,13 +41,15 @@ use std::time::Duration;
 pub(crate) type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub(crate) const LAWS: [Law; 24] = [
+pub(crate) const LAWS: [Law; 29] = [
     ("amqp", amqp),
     ("branch", branch),
     ("census", census),
+    ("changes", changes),
     ("context", context),
     ("deliver", deliver),
     ("event", event),
+    ("git", git),
     ("image", image),
     ("images", images),
     ("layout", layout),
@@ -51,6 +57,7 @@ pub(crate) const LAWS: [Law; 24] = [
     ("manifest", manifest),
     ("names", names),
     ("own", own),
+    ("package", package),
     ("path", path),
     ("pipeline", pipeline),
     ("place", place),
@@ -60,7 +67,9 @@ pub(crate) const LAWS: [Law; 24] = [
     ("registry", registry),
     ("stamp", stamp),
     ("sums", sums),
+    ("targets", targets),
     ("told", told),
+    ("trace", trace),
     ("yaml", yaml),
 ];
 
@@ -82,6 +91,30 @@ fn is_plain(path: &RelPath) {
     let climbs = |name: &str| matches!(name, "" | "." | "..") || name.contains('/');
     assert!(!path.names().any(climbs), "{path:?} climbs");
     assert!(!path.as_str().starts_with('/') && !path.as_str().chars().any(char::is_control), "{path:?}");
+}
+
+/// A branch or tag of a repository, and an answer of git after it.
+fn git(bytes: &[u8]) {
+    let Some((text, answer)) = halves(bytes) else { return };
+    if let Ok(form) = text.parse::<ContextSource>() {
+        assert_eq!(form.to_string().parse::<ContextSource>().as_ref(), Ok(&form));
+    }
+    let Ok(source) = text.parse::<GitSource>() else { return };
+    assert_eq!(source.to_string().parse::<GitSource>().ok().as_ref(), Some(&source));
+    // Nothing of it is an option, and no transport runs a command.
+    assert!(!source.url.starts_with('-') && !source.reference.starts_with('-'), "{source:?}");
+    assert!(source.url.contains("://") || !source.url.contains("::"), "{source:?}");
+    let hosts = source.url.split(['/', '@', ':']);
+    assert!(
+        source.url.starts_with(['/', '.']) || hosts.take(3).all(|part| !part.starts_with('-')),
+        "{source:?}"
+    );
+    let refs = source.refs();
+    assert!(refs.iter().all(|name| !name.contains(['*', '?', '[', '\n', '\t'])), "{refs:?}");
+    if let Some(commit) = commit_in(answer, &refs) {
+        assert!(matches!(commit.len(), 40 | 64) && commit.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        assert!(refs.iter().any(|name| answer.contains(&format!("{commit}\t{name}"))), "{answer}");
+    }
 }
 
 fn path(bytes: &[u8]) {
@@ -259,6 +292,69 @@ fn amqp(bytes: &[u8]) {
     }
 }
 
+/// A targets.yaml is refused, or each target has a name and an address that rsync takes for no option and no other thing.
+fn targets(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    if let Ok(address) = rsync_address(text) {
+        assert!(!address.starts_with('-') && !address.ends_with('/') && address.contains(':'), "{address}");
+        assert_eq!(rsync_address(&address).as_deref(), Ok(&*address));
+    }
+    let Ok(targets) = Targets::load(text, "f.yaml") else { return };
+    assert_eq!(targets.text(), text);
+    drop(mirrorkeep::decide::targets::lint(&targets, None));
+    for (nth, one) in targets.to.iter().enumerate() {
+        assert!(target_name(&one.name).is_ok() && target_name(&one.trace).is_ok());
+        assert!(targets.to.iter().take(nth).all(|other| other.name != one.name));
+    }
+}
+
+/// A head or part of a change list is written back as it was read, or as something that reads the same; a part never has two
+/// items about one thing, none is outside the range of the part, and no path leads out of the mirror.
+fn changes(bytes: &[u8]) {
+    if let Ok(signed) = SignedHead::parse(bytes) {
+        assert_eq!(SignedHead::parse(&signed.write()).as_ref(), Ok(&signed));
+        if let Ok(head) = Head::parse(&signed.head) {
+            assert_eq!(Head::parse(&head.text()).as_ref(), Ok(&head));
+            assert_eq!(head.parts.last().map(|part| part.serial), Some(head.serial));
+            assert!(head.since(head.serial).is_some_and(<[_]>::is_empty));
+        }
+    }
+    let Ok(part) = Part::parse(bytes) else { return };
+    assert_eq!(Part::parse(&part.write()).as_ref(), Ok(&part));
+    let keys: BTreeSet<_> = part.items.iter().map(|change| change.item.key()).collect();
+    assert_eq!(keys.len(), part.items.len());
+    let mut known = Known::default();
+    for change in &part.items {
+        assert!(change.serial > part.after && change.serial <= part.serial);
+        match &change.item {
+            Item::Build(build) => {
+                is_plain(&build.path);
+                is_plain(&build.manifest_at(&RelPath::root()));
+            }
+            Item::Name(name) => {
+                is_plain(&name.path);
+                is_plain(&name.to);
+            }
+            Item::NameGone(path) => is_plain(path),
+            Item::BuildGone { .. } => {}
+        }
+    }
+    let (mut builds, mut names) = (0, 0);
+    for change in &part.items {
+        builds += u64::from(matches!(change.item, Item::Build(_)));
+        names += u64::from(matches!(change.item, Item::Name(_)));
+    }
+    known.add(part);
+    assert_eq!(known.counts(), (builds, names));
+}
+
+/// What is read of a trace is written back as something that reads the same, and no stream is behind the whole.
+fn trace(bytes: &[u8]) {
+    let Ok(trace) = Trace::parse(bytes) else { return };
+    assert_eq!(Trace::parse(&trace.write()).as_ref(), Ok(&trace));
+    assert!(trace.streams.values().all(|serial| *serial >= trace.serial));
+}
+
 fn deliver(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else { return };
     let Ok(deliver) = Deliver::load(text, "f.yaml") else { return };
@@ -280,9 +376,9 @@ fn pipeline(bytes: &[u8]) {
     for test in &pipeline.tests {
         drop(pipeline.surprises(test));
     }
-    let terms = LintTerms { layout: GENERIC.as_ref(), policy: None, streams: &BTreeMap::new() };
+    let terms = LintTerms { layout: GENERIC.as_ref(), policy: None, streams: &BTreeMap::new(), builds: &[] };
     drop(mirrorkeep::decide::pipeline::lint(&pipeline, &terms));
-    let same = diff(&pipeline, &pipeline);
+    let same = diff(Some(&pipeline), &pipeline);
     assert!(same.stages.is_empty() && !same.reordered && same.gates.is_empty());
     for stage in &pipeline.stages {
         assert!(stage.gates.iter().all(|gate| pipeline.gate(gate).is_some()));
@@ -333,6 +429,35 @@ fn sums(bytes: &[u8]) {
         let written = sums.to_string();
         assert_eq!(Sums::parse(written.as_bytes()).as_ref(), Ok(&sums), "{written:?}");
     }
+}
+
+fn package(bytes: &[u8]) {
+    let Some((one, other)) = halves(bytes) else { return };
+    for file in [one, other] {
+        if let Some(package) = Package::of(file) {
+            let parts = [package.name, package.arch, &*package.version];
+            assert!(parts.iter().all(|part| !part.is_empty()), "{package:?}");
+            let pieces = file.replace("%3a", ":");
+            assert!(
+                parts.iter().all(|part| file.contains(part) || pieces.contains(part)),
+                "{package:?} is not in {file:?}"
+            );
+        }
+    }
+    for kind in [PackageKind::Rpm, PackageKind::Deb] {
+        let order = kind.compare(one, other);
+        assert_eq!(kind.compare(other, one), order.map(std::cmp::Ordering::reverse));
+        assert!(kind.compare(one, one).is_none_or(std::cmp::Ordering::is_eq));
+    }
+    // A path is a name for one build, and none for the other.
+    let manifest = |file: &str| {
+        let line =
+            format!("mirrorkeep-manifest 1\nf\t{}\t1\t444\t0\t0\t-\t-\t{file}\nend\t1\n", "0".repeat(64));
+        Manifest::parse(line.as_bytes()).unwrap_or_default()
+    };
+    let (one, other) = (manifest(one), manifest(other));
+    let (there, back) = (PackagesDiff::of(&one, &other), PackagesDiff::of(&other, &one));
+    assert_eq!((there.same, there.changes.len()), (back.same, back.changes.len()));
 }
 
 fn lists(bytes: &[u8]) {

@@ -1,12 +1,12 @@
-//! What is there, at one instant: streams, builds, aliases, strays.
+//! The contents of a mirror at one instant: streams, builds, aliases, strays.
 //!
-//! A census is pure data. A survey of a mirror makes one, and so does a JSON file (`plan --census`); everything
-//! that decides takes a census and nothing else, so that a decision can be repeated, explained and tested
-//! anywhere. The JSON form is a contract: fields are only ever added, and what is not known is `null` or absent.
+//! A census is pure data. A survey of a mirror makes one, and so does a JSON file (`plan --census`); every decision
+//! is made from a census alone, so that a decision can be repeated, explained and tested anywhere. The JSON form is a
+//! contract: fields are only ever added, and an unknown value is `null` or absent.
 
 pub use crate::record::{Hold, LabelValue as LabelCensus, Labels};
 
-use crate::model::{BuildId, BuildName, Outcome, RelPath, Stamp, Stream};
+use crate::model::{BuildId, BuildName, Digest, Outcome, RelPath, Stamp, Stream};
 use crate::record::{BuildRecord, as_object};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 /// The version of the JSON form.
 pub const CENSUS_VERSION: u32 = 1;
 
-/// What a mirror holds, as seen at one instant.
+/// The contents of a mirror at one instant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(expecting = "an object that begins with `\"census\": 1`")]
 pub struct Census {
@@ -27,15 +27,18 @@ pub struct Census {
     /// The streams, sorted by name.
     #[serde(default)]
     pub streams: Vec<StreamCensus>,
-    /// The names that point at builds or directories, sorted by path.
+    /// The aliases that point to builds or directories, sorted by path.
     #[serde(default)]
     pub aliases: Vec<AliasCensus>,
-    /// The names that were removed, sorted by path.
+    /// The aliases that were removed, sorted by path.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<AliasCensus>,
-    /// What has no place in the layout, sorted by path.
+    /// The paths without a place in the layout, sorted.
     #[serde(default)]
     pub strays: Vec<StrayCensus>,
+    /// What the copies elsewhere lack for which the policy waits (`mirrored`).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<TargetCensus>,
 }
 
 /// A stream of builds.
@@ -43,12 +46,12 @@ pub struct Census {
 pub struct StreamCensus {
     /// Its name.
     pub stream: Stream,
-    /// Its builds, oldest first where the age is known.
+    /// Its builds, oldest first if their age is known.
     #[serde(default)]
     pub builds: Vec<BuildCensus>,
 }
 
-/// One build, as far as it is known.
+/// One build, as far as known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct BuildCensus {
     /// Its name in the stream.
@@ -56,12 +59,15 @@ pub struct BuildCensus {
     /// When it was built, from its record or its name, never from a file's time.
     #[serde(default)]
     pub created: Option<Stamp>,
-    /// The respin: what orders builds of one instant.
+    /// The respin, which orders builds of one instant.
     #[serde(default)]
     pub seq: u64,
     /// When it became visible in the mirror.
     #[serde(default)]
     pub published: Option<Stamp>,
+    /// When a publish last found nothing changed since it, and published nothing; absent if none did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Stamp>,
     /// Its result.
     #[serde(default)]
     pub result: Outcome,
@@ -78,7 +84,7 @@ pub struct BuildCensus {
     /// The processes that use it at this moment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub leases: Vec<LeaseCensus>,
-    /// Until when it is locked; a lock can only be lengthened.
+    /// Until when it is locked; a lock can only be extended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked_until: Option<Stamp>,
     /// When the first later success of its stream became visible, if that is known from history.
@@ -90,18 +96,21 @@ pub struct BuildCensus {
     /// The parts that were removed from it, by their names in the policy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trimmed: Vec<String>,
-    /// Builds that it needs, by id, symlinks inside it that lead into them included.
+    /// Builds that it needs, by ID, also because symlinks inside it point into them.
     #[serde(default)]
     pub requires: Vec<BuildId>,
-    /// How many files it has.
+    /// The number of its files.
     #[serde(default)]
     pub files: Option<u64>,
-    /// How many bytes they have, each inode counted once.
+    /// Their size in bytes, each inode counted once.
     #[serde(default)]
     pub bytes: Option<u64>,
     /// How many of these bytes no other build shares, so that removing this one alone frees them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bytes_alone: Option<u64>,
+    /// The digest of its SHA256SUMS, if its record states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sums: Option<Digest>,
     /// Which stages of the pipeline protect it, each with the reason, such as `current-tripleo, 2 of 3`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stages: Vec<String>,
@@ -116,14 +125,14 @@ pub struct BuildCensus {
 /// A process that reads or links from a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeaseCensus {
-    /// Who it is.
+    /// The process.
     pub who: String,
     /// When the lease ends by itself; `null` if that is not known, which protects the build.
     #[serde(default)]
     pub until: Option<Stamp>,
 }
 
-/// A name that points at a build or a directory.
+/// An alias that points to a build or a directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AliasCensus {
     /// The path of the alias.
@@ -134,7 +143,7 @@ pub struct AliasCensus {
     /// Whether its stream must not be touched while it is missing, dangling or looping.
     #[serde(default)]
     pub required: bool,
-    /// How it moved, oldest first.
+    /// Its moves, oldest first.
     #[serde(default)]
     pub moves: Vec<AliasMove>,
     /// Why there is no target.
@@ -145,10 +154,10 @@ pub struct AliasCensus {
 /// One move of an alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct AliasMove {
-    /// What it pointed at before; `null` if it was new.
+    /// Its target before; `null` if it was new.
     #[serde(default)]
     pub from: Option<RelPath>,
-    /// What it pointed at from then on; absent if it was removed, or if that is not known.
+    /// Its target from then on; absent if it was removed, or if that is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<RelPath>,
     /// When it moved.
@@ -156,12 +165,32 @@ pub struct AliasMove {
     /// Whether another program moved it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
-    /// Whether another build was published since under the name of the one that it pointed at from then on.
+    /// Whether another build was published since then under the name of the new target.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub replaced: bool,
 }
 
-/// Something that has no place in the layout.
+/// What a copy of the mirror elsewhere lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TargetCensus {
+    /// Its name in targets.yaml.
+    pub name: String,
+    /// When the first event happened that it lacks, of each stream of which it lacks one; `null` where nothing of the stream
+    /// is known to be there, and as a whole where nothing is known of the target.
+    #[serde(default)]
+    pub lacks: Option<BTreeMap<Stream, Option<Stamp>>>,
+}
+
+impl TargetCensus {
+    /// Returns whether everything of a stream that happened up to an instant is known to be there.
+    pub fn has(&self, stream: &Stream, at: Stamp) -> bool {
+        self.lacks
+            .as_ref()
+            .is_some_and(|lacks| lacks.get(stream).is_none_or(|since| since.is_some_and(|since| since > at)))
+    }
+}
+
+/// A path without a place in the layout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct StrayCensus {
     /// Its path; bytes that are not UTF-8 are escaped.
@@ -171,7 +200,7 @@ pub struct StrayCensus {
 }
 
 impl Census {
-    /// Returns a census of nothing.
+    /// Returns an empty census.
     pub fn empty(at: Stamp) -> Self {
         Self {
             census: CENSUS_VERSION,
@@ -180,10 +209,11 @@ impl Census {
             aliases: Vec::new(),
             removed: Vec::new(),
             strays: Vec::new(),
+            targets: Vec::new(),
         }
     }
 
-    /// Returns every build with its id.
+    /// Returns every build with its ID.
     pub fn builds(&self) -> impl Iterator<Item = (BuildId, &BuildCensus)> {
         self.streams.iter().flat_map(|stream| {
             stream
@@ -193,17 +223,29 @@ impl Census {
         })
     }
 
-    /// Returns the build of that id.
+    /// Returns the streams without directories above others that only look like a stream: those have no build.
+    pub fn lines(&self) -> impl Iterator<Item = &StreamCensus> {
+        let is_above = |stream: &StreamCensus| {
+            let path = stream.stream.as_path();
+            let is_below = |other: &StreamCensus| {
+                other.stream != stream.stream && other.stream.as_path().is_within(path)
+            };
+            stream.builds.is_empty() && self.streams.iter().any(is_below)
+        };
+        self.streams.iter().filter(move |stream| !is_above(stream))
+    }
+
+    /// Returns the build with that ID.
     pub fn build(&self, id: &BuildId) -> Option<&BuildCensus> {
         self.stream(&id.stream)?.builds.iter().find(|build| build.build == id.name)
     }
 
-    /// Returns the stream of that name.
+    /// Returns the stream with that name.
     pub fn stream(&self, stream: &Stream) -> Option<&StreamCensus> {
         self.streams.iter().find(|line| line.stream == *stream)
     }
 
-    /// Sorts everything, so that equal mirrors give equal text whatever the order in which they were read.
+    /// Sorts everything, so that equal mirrors give equal text in whatever order they were read.
     pub fn sort(&mut self) {
         for stream in &mut self.streams {
             stream.builds.sort_by(|a, b| (a.created, a.seq, &a.build).cmp(&(b.created, b.seq, &b.build)));
@@ -223,6 +265,7 @@ impl BuildCensus {
             created: None,
             seq: 0,
             published: None,
+            confirmed_at: None,
             result: Outcome::Unknown,
             last_activity: None,
             labels: Labels::new(),
@@ -236,6 +279,7 @@ impl BuildCensus {
             files: None,
             bytes: None,
             bytes_alone: None,
+            sums: None,
             stages: Vec::new(),
             pins: Vec::new(),
             problem: None,
@@ -249,12 +293,14 @@ impl From<BuildRecord> for BuildCensus {
             created: record.created,
             seq: record.seq,
             published: record.published,
+            confirmed_at: record.confirmed_at,
             result: record.result,
             labels: record.labels,
             requires: record.requires,
             trimmed: record.trimmed,
             files: Some(record.files),
             bytes: Some(record.bytes),
+            sums: record.sums,
             problem: record.problem,
             ..Self::named(record.id.name)
         }

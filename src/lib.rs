@@ -1,4 +1,5 @@
-//! mirrorkeep publishes build trees into a mirror, keeps the names that point at them true, and decides which to delete.
+//! mirrorkeep publishes build trees into a mirror, keeps the aliases of these builds up to date, and decides which to
+//! delete.
 
 pub mod census;
 pub mod cli;

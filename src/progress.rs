@@ -1,22 +1,22 @@
-//! Being watched and being stopped while a long act runs.
+//! Progress and cancellation of long operations.
 
 use crate::model::{Class, Classify, ErrorKind, RelPath};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Somebody who is told how far an act is; every method may be called from many threads.
+/// A receiver of progress; every method may be called from many threads.
 pub trait Watch: Sync {
-    /// The work ahead is known: so many files with so many bytes.
+    /// The total is known: this many files with this many bytes.
     fn expect(&self, what: &str, files: u64, bytes: u64);
-    /// So many bytes more were worked through.
+    /// This many more bytes were processed.
     fn bytes(&self, bytes: u64);
     /// One more file is done.
     fn file(&self, path: &RelPath);
-    /// Something that a person should know, though it is no error.
+    /// A warning for the user, although nothing failed.
     fn say(&self, message: &str);
 }
 
-/// A watcher who does not look.
+/// A receiver that ignores progress.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NoProgress;
 
@@ -27,39 +27,39 @@ impl Watch for NoProgress {
     fn say(&self, _: &str) {}
 }
 
-/// A wish to stop at the next safe point, raised by a signal.
+/// A request to stop at the next safe point, made by a signal.
 #[derive(Debug, Clone, Default)]
 pub struct CancelToken(Arc<AtomicBool>);
 
-/// Says that an act stopped because it was asked to.
+/// An operation stopped because it was cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("interrupted")]
 pub struct Interrupted;
 
 impl Classify for Interrupted {
     fn class(&self) -> Class {
-        ErrorKind::Interrupted.into()
+        ErrorKind::Interrupted.hint("run the same command again to continue")
     }
 }
 
 impl CancelToken {
-    /// Returns a wish that nobody has raised.
+    /// Returns a token that is not cancelled.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Returns the flag itself, for a signal handler to raise.
+    /// Returns the flag itself, for a signal handler to set.
     pub fn flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.0)
     }
 
-    /// Fails when it was raised.
+    /// Fails if it was cancelled.
     pub fn check(&self) -> Result<(), Interrupted> {
         if self.0.load(Ordering::Relaxed) { Err(Interrupted) } else { Ok(()) }
     }
 }
 
-/// Fails when somebody asked to stop.
+/// Fails if the operation was cancelled.
 pub(crate) fn check_cancelled(stop: Option<&CancelToken>) -> Result<(), Interrupted> {
     stop.map_or(Ok(()), CancelToken::check)
 }

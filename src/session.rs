@@ -1,4 +1,4 @@
-//! What every operation is given: the mirror, the time, where progress is reported, and when to stop.
+//! What every operation gets: the mirror, the time, where to report progress, and cancellation.
 //!
 //! A session is how an operation takes the write lock: what an interrupted command left is recovered first, so that
 //! no operation can forget that.
@@ -9,7 +9,7 @@ use crate::progress::{CancelToken, Interrupted, NoProgress, Watch};
 use crate::recover::{RecoverError, begin};
 use std::fmt;
 
-/// One command at work on one mirror.
+/// One running command on one mirror.
 #[derive(Clone)]
 pub struct Session<'a> {
     mirror: &'a Mirror,
@@ -46,7 +46,7 @@ impl<'a> Session<'a> {
         (self.clock)()
     }
 
-    /// Returns what tells the time.
+    /// Returns the clock.
     pub(crate) fn clock(&self) -> &'a (dyn Fn() -> Stamp + Sync) {
         self.clock
     }
@@ -61,7 +61,7 @@ impl<'a> Session<'a> {
         &self.stop
     }
 
-    /// Fails when the session was cancelled.
+    /// Fails if the session was cancelled.
     pub fn check_cancelled(&self) -> Result<(), Interrupted> {
         self.stop.check()
     }

@@ -1,4 +1,4 @@
-//! The order of the folders and files, kept true: who may use whom, no circles, and what pure code must not touch.
+//! The order of the folders and files: who may use whom, no circles, and what pure code must not use.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::{fs, path::Path};
@@ -17,7 +17,7 @@ const MAY_USE: [(&str, &[&str]); 19] = [
     ("send", &["model", "progress", "exec", "registry", "decide"]),
     ("mirror", &["model", "layout", "record", "census", "store"]),
     ("source", &["model", "progress", "layout", "record", "store", "mirror"]),
-    ("sign", &["model", "record", "store", "source"]),
+    ("sign", &["model", "exec", "record", "store", "source"]),
     ("commit", &BELOW_COMMIT),
     ("recover", &["model", "record", "store", "registry", "mirror", "commit"]),
     ("session", &["model", "progress", "mirror", "recover"]),
@@ -84,7 +84,7 @@ fn no_files_import_each_other_in_a_circle() {
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
-/// Only a session hands out the write lock, and it recovers first; docs/decisions/0009-session.md gives the exceptions.
+/// Only a session provides the write lock, and it recovers first; docs/decisions/0009-session.md has the exceptions.
 #[test]
 fn the_write_lock_is_taken_where_it_is_recovered_under() {
     let may = [
@@ -107,9 +107,9 @@ fn the_write_lock_is_taken_where_it_is_recovered_under() {
     }
 }
 
-/// Which file uses which, as their imports say.
+/// Which file uses which, by their imports.
 struct Graph {
-    /// Each module with the modules that it names, its own children and what tests use left out.
+    /// Each module with the modules that it names, without its own children and what tests use.
     uses: BTreeMap<String, BTreeSet<String>>,
 }
 
@@ -132,7 +132,7 @@ impl Graph {
         Self { uses: uses.collect() }
     }
 
-    /// Returns each circle as its modules; a module is in one when it is reached from what it uses.
+    /// Returns each circle as its modules; a module is in one if it can be reached from what it uses.
     fn circles(&self) -> Vec<String> {
         let reached: BTreeMap<&String, BTreeSet<&String>> =
             self.uses.keys().map(|from| (from, self.reached(from))).collect();
@@ -160,7 +160,7 @@ impl Graph {
     }
 }
 
-/// Returns what modules offer under another path than that of its home, by `pub use`.
+/// Returns what modules re-export by `pub use`.
 fn exports(texts: &BTreeMap<String, String>) -> BTreeMap<String, String> {
     let mut exported = BTreeMap::new();
     for (name, text) in texts {

@@ -1,4 +1,4 @@
-//! All tests that cross a module, as one binary.
+//! All tests across modules, as one binary.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that fails says so")]
 
 mod check;
@@ -10,6 +10,8 @@ mod layers;
 mod layout;
 mod policy;
 mod proofs;
+mod pull;
 mod registry;
 mod store;
 mod support;
+mod sync;

@@ -1,9 +1,9 @@
-//! The pages that say which test attacks what: each test that they name stands where they say.
+//! The pages that state which test attacks what: each named test must exist where they state it.
 
 use std::fs;
 use std::path::Path;
 
-/// Returns every file that a page names in the sources or tests, each with the test, where it names one.
+/// Returns every file that a page names in the sources or tests, each with the test, if it names one.
 fn named(page: &str) -> Vec<(String, Option<String>)> {
     let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).unwrap();
     let spans = text.split('`').skip(1).step_by(2);
@@ -47,7 +47,7 @@ fn every_promise_names_a_test_that_attacks_it() {
     }
 }
 
-/// What `make test` skips without root, or without some program, is named by parts of the names of tests.
+/// Tests that `make test` skips without root, or without some program, are named by parts of their names.
 #[test]
 fn every_test_that_the_tools_name_is_there() {
     let script = include_str!("support/tools.sh");

@@ -1,7 +1,7 @@
-//! The verb `adopt`: taking over builds that others laid down.
+//! The verb `adopt`: recording builds that other tools copied into the mirror.
 
 use super::answer::{Sorted, Version};
-use super::args::AdoptArgs;
+use super::args::{AdoptArgs, ResultArg};
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::progress::Bar;
@@ -20,7 +20,7 @@ pub(super) struct AdoptAnswer<'a> {
     adopt: Version,
     /// Whether nothing was changed.
     dry_run: bool,
-    /// What was done, or would be.
+    /// What was done, or would be done.
     report: &'a AdoptReport,
 }
 
@@ -36,6 +36,7 @@ pub(super) fn adopt(setting: &Context, args: &AdoptArgs) -> Outcome<Exit> {
     }
     let adopting = AdoptOptions {
         created,
+        result: args.result.map(ResultArg::outcome),
         scope,
         sums: if args.write_sums { SumsIn::Build } else { SumsIn::Record },
         trust: if args.trust_lists { Trust::Lists } else { Trust::Bytes },
@@ -50,6 +51,15 @@ pub(super) fn adopt(setting: &Context, args: &AdoptArgs) -> Outcome<Exit> {
     let report = crate::ops::adopt::adopt(&setting.session(&mirror).reporting_to(&bar), &adopting);
     bar.finish();
     let report = report?;
+    if let Scope::Stream(stream) = &adopting.scope
+        && report.is_empty()
+    {
+        let builds = mirror.recorded()?;
+        if let Some(why) = super::naming::unknown_stream(stream.as_str(), builds.iter().map(|id| &id.stream))
+        {
+            mirror.warnings().add(why);
+        }
+    }
     for list in report.adopted.iter().chain(&report.again).flat_map(|one| &one.unread) {
         let why = "its files were read instead, and the lines that can be read count";
         say::note(&format!("warning: `{}`: {}; {why}", list.path, list.why));
@@ -105,22 +115,24 @@ fn render(report: &AdoptReport, mode: Mode) -> String {
     let trial = |would: &'static str| if mode == Mode::Trial { would } else { "" };
     let build = |one: &Adopted| {
         let (files, bytes) = (say::count(one.files, "file"), say::bytes(one.bytes));
-        format!("  {}{}  {}  {files}, {bytes}", trial("would take over "), one.id, one.result)
+        format!("  {}{}  {}  {files}, {bytes}", trial("would adopt "), one.id, one.result)
     };
     report.adopted.iter().for_each(|one| text.push_str(&format!("{}\n", build(one))));
     report.again.iter().for_each(|one| text.push_str(&format!("{}, changed\n", build(one))));
-    report
-        .forgotten
-        .iter()
-        .for_each(|id| text.push_str(&format!("  {}{id}  is gone\n", trial("would forget "))));
+    for id in &report.forgotten {
+        text.push_str(&match mode {
+            Mode::Real => format!("  removed the record of {id}, which is missing\n"),
+            Mode::Trial => format!("  would remove the record of {id}, which is missing\n"),
+        });
+    }
     for moved in &report.noted {
         let to = moved.to.as_ref().map_or_else(|| "nothing".to_owned(), ToString::to_string);
-        text.push_str(&format!("  {}{}  leads to {to}\n", trial("would note "), moved.alias));
+        text.push_str(&format!("  {}{}  points to {to}\n", trial("would record "), moved.alias));
     }
     for left in &report.left {
         text.push_str(&format!("  {} is left alone: {}\n", shown(&left.path), shown(&left.why)));
     }
-    let done = if mode == Mode::Real { "took over" } else { "would take over" };
+    let done = if mode == Mode::Real { "adopted" } else { "would adopt" };
     let already = match report.already {
         0 => String::new(),
         already => format!("; {} had a record already", say::count(already, "build")),
@@ -128,7 +140,12 @@ fn render(report: &AdoptReport, mode: Mode) -> String {
     let changed = report.again.len() + report.forgotten.len() + report.noted.len();
     let changed = match changed as u64 {
         0 => String::new(),
-        changed => format!(" and {}", say::count(changed, "change")),
+        changed if mode == Mode::Real => format!(", accepted {}", say::count(changed, "change")),
+        changed => format!(", would accept {}", say::count(changed, "change")),
     };
-    text + &format!("{done} {}{changed}{already}\n", say::count(report.adopted.len() as u64, "build"))
+    let builds = match report.adopted.len() {
+        0 => "no builds".to_owned(),
+        some => say::count(some as u64, "build"),
+    };
+    text + &format!("{done} {builds}{changed}{already}\n")
 }

@@ -1,24 +1,33 @@
-//! Exactly what can be typed.
+//! The arguments that each verb accepts.
 
 pub(super) mod color;
 mod deliver;
+mod diff;
+mod due;
 mod events;
 mod look;
+mod metrics;
 mod pipeline;
 mod promotion;
 mod prune;
 pub(super) mod publish;
+mod pull;
+mod site;
 mod status;
+mod sync;
 mod transfer;
 mod withdraw;
 
 pub(super) use color::ColorArg;
 pub(super) use deliver::{DeliverArgs, DeliverVerb};
+pub(super) use diff::DiffArgs;
+pub(super) use due::DueArgs;
 pub(super) use events::EventsArgs;
 pub(super) use look::{
     CheckArgs, ExplainArgs, FormatArg, HoldVerb, ImagesPruneArgs, ImagesVerb, ListArgs, PinsArgs, PlanArgs,
     PlanFrom, PolicyVerb, ResultFilter, SortArg, StreamFilter, TrashVerb, VerifyArgs,
 };
+pub(super) use metrics::MetricsArgs;
 pub(super) use pipeline::PipelineVerb;
 pub(super) use promotion::{
     DemoteArgs, GateArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs,
@@ -28,8 +37,14 @@ pub(super) use prune::{HoldArgs, IoPriority, PruneArgs};
 pub(super) use publish::{
     AliasVerb, DedupeArg, InitArgs, LabelArgs, LayoutVerb, PublishArgs, ResultArg, TakeArg, WritersArg,
 };
+pub(super) use pull::PullArgs;
+pub(super) use site::SiteArgs;
 pub(super) use status::{LogArgs, StatusArgs};
-pub(super) use transfer::{AdoptArgs, CopyArgs, ExportVerb, ReadersArgs, RedirectsArgs, RulesArg, ServerArg};
+pub(super) use sync::{SyncArgs, SyncVerb, VerifyArg};
+pub(super) use transfer::{
+    AdoptArgs, CacheRulesArgs, CacheServerArg, ChangesArgs, CopyArgs, ExportVerb, ReadersArgs, RedirectsArgs,
+    RulesArg, ServerArg,
+};
 pub(super) use withdraw::WithdrawArgs;
 
 use super::mirror_url::MirrorUrl;
@@ -41,12 +56,15 @@ const EXITS: &str = "Exit codes:
   0    done
   1    failed; the message says what, why, and one hint
   2    the arguments, the layout, the policy or the pipeline are wrong; nothing was touched
-  3    refused for safety (no mirror there, or another one; damaged journal or holds; the clock stepped)
-  4    done, but something was withheld by a brake or freeze
-  5    findings (check, verify, prune, gate, status --check, deliver status, lint and test of a policy or pipeline)
+  3    refused for safety (no mirror there, or another one; damaged journal or holds;
+       the clock stepped; an alias that another program moved)
+  4    done, but something was withheld by a brake or freeze, or by the limit of deletes of sync
+  5    findings (check, verify, prune, gate, images, status --check, stages --check,
+       deliver status, freshness, pull, lint and test of a policy or pipeline)
   6    done, but some builds are blocked (unreadable, impossible or future stamp)
   7    busy: another process holds the lock, or a gate asks to try again later
   8    could not free what was asked for
+  9    no build is due (due)
   130  interrupted; what was published is whole, and running it again goes on";
 
 /// The section of the manual page that names the environment variables.
@@ -91,6 +109,9 @@ The policy, the layout and the pipeline of the mirror, where they are not ones t
 \fI.mirrorkeep/deliver.yaml\fR
 Which programs get which events.
 .TP
+\fI.mirrorkeep/targets.yaml\fR
+Where copies of the mirror are that \fBmirrorkeep sync\fR brings up to date.
+.TP
 \fI.mirrorkeep/journal/\fR
 What happened; \fBmirrorkeep log\fR shows it.
 .TP
@@ -104,7 +125,7 @@ Names, as symlinks.
 The checksums of a build, for \fBsha256sum \-c\fR.
 ";
 
-/// Publishes build trees into a mirror and keeps the names that point at them true.
+/// Publishes build trees into a mirror and keeps the aliases of these builds up to date.
 #[derive(Debug, Parser)]
 #[command(name = "mirrorkeep", version, after_help = EXITS, max_term_width = 100, next_help_heading = "Global options")]
 pub(super) struct Cli {
@@ -150,7 +171,7 @@ pub(super) struct Cli {
     pub(super) verb: Verb,
 }
 
-/// Reads the name of a person: at most 255 printable characters; an empty variable names nobody.
+/// Reads the name of a person: at most 255 printable characters; an empty variable counts as unset.
 fn actor(text: &str) -> Result<String, LineError> {
     if text.is_empty() { Ok(String::new()) } else { check_line(text).map(|()| text.to_owned()) }
 }
@@ -168,27 +189,60 @@ pub(super) enum Verb {
   mirrorkeep publish out/ --git-branch r/stx.10.0 --distro centos --context-from ~/workspace
   mirrorkeep publish --add outputs/iso/bootimage.iso=export/bootimage.iso --stream master/centos --result success
   mirrorkeep publish out/ --stream master/centos --sign gpg:releases@example.org --sign minisign:release.key")]
-    Publish(PublishArgs),
-    /// Copy builds from one mirror to another, and move the names that point at them
+    Publish(Box<PublishArgs>),
+    /// Copy builds from one mirror to another, and move the aliases that point at them
     #[command(after_help = "Examples:
   mirrorkeep copy /srv/mirror s3://bucket/mirror
   mirrorkeep copy s3://bucket/mirror /srv/archive release/2018.10/centos
   mirrorkeep copy /srv/mirror /srv/archive master/centos/20181205T060000Z --dry-run")]
     Copy(CopyArgs),
+    /// Keep a copy of a mirror from nothing but HTTP, by its change list; every byte is verified
+    #[command(
+        after_help = "The mirror writes the list with `export changes`. Builds come whole or not at all, then names move. Nothing is deleted by the list:
+the policy of the copy decides what it keeps, and what it would not keep is not fetched. Interrupted anywhere, the next run goes on.
+Exits with 3 if the list goes back or has no valid signature, with 5 if it is older than --alarm or a build was withdrawn there.
+
+Examples:
+  mirrorkeep --mirror /srv/copy init --layout starlingx --policy starlingx
+  mirrorkeep pull https://mirror.example.org/pub /srv/copy --minisign-key changes.pub --stream 'release/**'"
+    )]
+    Pull(PullArgs),
     /// Show the state of the mirror on one screen, and what needs attention
     #[command(after_help = "Needs attention, and ends with code 5 with --check:
   a required alias that is broken, a recorded build that is missing, what cannot be read
   a prune that is refused, that withholds builds by a brake or freeze, that cannot judge builds, or that ran more than two days ago
   a policy that cannot be used; errors of the last check
-  an unfinished publish older than a day; a ticket of the trash that cannot be read; less than 2% of the disk free
+  an unfinished publish older than a day; a ticket of the trash that cannot be read; less than 5% of the disk free, or a disk
+  that is full in less than a day
+  a stream that is still built, and whose newest success is three times older than usual
 
 Examples:
   mirrorkeep status
   mirrorkeep --json status --check")]
     Status(StatusArgs),
+    /// Print metrics for Prometheus: newest successes, builds, bytes, verdicts, stages, deliveries, free disk
+    #[command(
+        after_help = "All are gauges with the prefix mirrorkeep_; docs/metrics.md lists them, with alarms.
+
+Examples:
+  mirrorkeep metrics
+  mirrorkeep metrics --out /var/lib/prometheus/node-exporter/mirrorkeep.prom   for the textfile collector"
+    )]
+    Metrics(MetricsArgs),
+    /// Write files for people and programs that browse the mirror, as `site` in mirror.yaml says
+    #[command(
+        after_help = "Pages, indexes in JSON and Atom feeds, of all streams and of each; only what changed is written. With `site: {auto: true}` every
+command that changes the mirror does this, too. docs/site.md explains the files.
+
+Examples:
+  mirrorkeep site
+  mirrorkeep site --full    also repairs what another program changed"
+    )]
+    Site(SiteArgs),
     /// Show what happened, when, and who did it, newest first
     #[command(after_help = "Examples:
   mirrorkeep log --since 7d
+  mirrorkeep log --by releases    what one person did
   mirrorkeep log master/centos/latest_build --limit 10
   mirrorkeep log master/centos/20181205T060000Z")]
     Log(LogArgs),
@@ -203,31 +257,76 @@ Examples:
   mirrorkeep deliver --follow ci     delivers until it is stopped; for a service
   mirrorkeep deliver status          exits with 5 if an event waits too long or is parked")]
     Deliver(DeliverArgs),
-    /// List the builds, with result, age, size, labels and names
+    /// Bring copies of the mirror elsewhere up to date, as targets.yaml says
+    #[command(
+        after_help = "Files of builds are sent first and compared, then names, then what was deleted here is deleted there, then the trace.
+Interrupted anywhere, the next run goes on. A second run of a target waits for the first, and then looks at the mirror again.
+
+Examples:
+  mirrorkeep sync                    all targets of .mirrorkeep/targets.yaml
+  mirrorkeep sync tier1-a --dry-run  what would be sent, by what is known here"
+    )]
+    Sync(SyncArgs),
+    /// Show how far each copy of the mirror is, by the trace that it has now
+    #[command(
+        after_help = "Exits with 5 if a copy is behind for longer than `alarm`, or its trace cannot be read.
+
+Examples:
+  mirrorkeep freshness
+  mirrorkeep --json freshness tier1-a"
+    )]
+    Freshness {
+        /// Only these targets [default: all of targets.yaml]
+        #[arg(value_name = "TARGET")]
+        names: Vec<String>,
+    },
+    /// Find out whether a build of a stream is due, and start it once
+    #[command(
+        after_help = "A build is due if any condition holds, or one was requested. Without conditions only requests count.
+Exits with 0 if a build is due, or was started and succeeded; with 9 if none is due or one
+is running; with 1 if that cannot be found out, or the build failed; with 7 if another
+command works on the mirror for longer than --wait.
+
+Examples:
+  mirrorkeep due main/debian --every 24h --git https://git.example.org/tool.git@main
+  mirrorkeep due main/debian --changed inputs/manifest.xml=manifest.xml --run make -C /srv/build
+  mirrorkeep due main/debian --request --why 'new signing key'"
+    )]
+    Due(DueArgs),
+    /// List the builds, with result, age, size, labels and aliases
     #[command(after_help = "Examples:
   mirrorkeep list 'release/*' --result success --since 30d
   mirrorkeep list --sort size --limit 10")]
     List(ListArgs),
     /// Show one build
     Show {
-        /// The build, such as master/centos/20181205T060000Z, or a name that resolves to one
+        /// The build, such as master/centos/20181205T060000Z, or an alias that resolves to one
         id: String,
     },
+    /// Show what differs between two builds: commits, packages, files and bytes
+    #[command(
+        after_help = "Packages are those of RPM and Debian, by the names of their files. No file but CONTEXT is read.
+
+Examples:
+  mirrorkeep diff master/centos/20181204T060000Z master/centos/latest_build
+  mirrorkeep --json diff master/centos/20181204T060000Z master/centos/20181205T060000Z"
+    )]
+    Diff(DiffArgs),
     /// Print everything that is in the mirror as JSON
     Census,
-    /// Set or remove labels of a build, such as sanity=green; names that depend on them move
+    /// Set or remove labels of a build, such as sanity=green; aliases that depend on them move
     #[command(after_help = "Example:\n  mirrorkeep label master/centos/20181205T060000Z sanity=green")]
     Label(LabelArgs),
-    /// List, set or remove names that point at builds or directories
+    /// List, set or remove aliases, which point at builds or directories
     #[command(subcommand)]
     Alias(AliasVerb),
     /// Show the container images that come with builds, pin them, or delete those of deleted builds
     #[command(subcommand)]
     Images(ImagesVerb),
-    /// Print the build or directory that a name resolves to
+    /// Print the build or directory that an alias resolves to
     #[command(after_help = "Example:\n  mirrorkeep resolve master/centos/latest_build")]
     Resolve {
-        /// The name
+        /// The alias
         alias: String,
     },
     /// Write configuration for other programs, such as redirects for web servers
@@ -242,7 +341,7 @@ Examples:
   mirrorkeep plan --policy edited.yaml --at 2026-07-01T00:00:00Z
   mirrorkeep --json plan --census census.json --policy starlingx --at 2026-06-15T03:00:00Z")]
     Plan(PlanArgs),
-    /// Explain why one build is kept or pruned, and how narrowly each rule missed it
+    /// Explain why one build is kept or pruned, and how close each rule came to keeping it
     Explain(ExplainArgs),
     /// Move expired builds to the trash, and delete what has been there long enough
     #[command(after_help = "Examples:
@@ -250,7 +349,7 @@ Examples:
   mirrorkeep prune
   mirrorkeep prune --accept sha256:…   carries out exactly the plan that `plan` showed, despite the brakes")]
     Prune(PruneArgs),
-    /// Take one build out of the mirror, for a reason such as a leaked secret; its names move on
+    /// Take one build out of the mirror, for a reason such as a leaked secret; its aliases move to other builds
     #[command(
         after_help = "The build goes to the trash, `restore` brings it back, and `log` keeps the reason.
 
@@ -275,7 +374,7 @@ Examples:
         /// Maximum number of files to remove per second
         #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
         max_rate: Option<u32>,
-        /// Whether the reads and writes of other processes come first
+        /// I/O priority
         #[arg(long, value_enum, default_value_t = IoPriority::Idle)]
         io_priority: IoPriority,
         /// Show what would be done, and change nothing
@@ -335,7 +434,7 @@ Examples:
     /// Run checks of the pipeline on a build, and record each result as a vote with its log
     #[command(
         after_help = "Exits with 5 if a gate voted failure, with 7 if one asks to try again later or is running already, \
-and with 1 if one found no answer: then no vote is recorded.
+and with 1 if one could not decide; no vote is recorded for it.
 
 Examples:
   mirrorkeep gate main/debian/20260601T020000Z --all-missing
@@ -347,19 +446,19 @@ Examples:
   mirrorkeep waive stable smoke --build main/debian/20260601T020000Z --why 'bug 1234'
   mirrorkeep waive stable smoke --until 3d --why 'no hardware'")]
     Waive(WaiveArgs),
-    /// Take back waivers
+    /// Remove waivers
     Unwaive(UnwaiveArgs),
     /// Keep a build from being promoted; a stage that it has stays
     #[command(
         after_help = "Example:\n  mirrorkeep reject main/debian/20260601T020000Z --why 'does not install'"
     )]
     Reject(RejectArgs),
-    /// Take back a rejection
+    /// Remove a rejection
     Unreject(UnrejectArgs),
     /// Show every move of an alias: when, who, why, and the votes at that moment
     #[command(after_help = "Example:\n  mirrorkeep history main/debian/stable")]
     History {
-        /// The name
+        /// The alias
         alias: String,
     },
     /// Check, test, simulate and compare policies
@@ -377,9 +476,9 @@ Examples:
     /// Check file contents against recorded checksums
     #[command(after_help = "Examples:
   mirrorkeep verify master/centos/20181205T060000Z
-  mirrorkeep verify --all            goes on where an interrupted run ended
-  mirrorkeep verify --all --keyring releases.gpg   also wants every build signed by one of these keys
-  mirrorkeep verify --sample 5%      every night: all is covered in twenty nights")]
+  mirrorkeep verify --all            resumes an interrupted run
+  mirrorkeep verify --all --keyring releases.gpg   also requires a signature by one of these keys
+  mirrorkeep verify --sample 5%      every night: covers the mirror in twenty nights")]
     Verify(VerifyArgs),
     /// Record builds that other tools copied in; no byte of them is changed
     #[command(after_help = "Examples:
@@ -392,7 +491,7 @@ Examples:
   mirrorkeep recover
   mirrorkeep recover --accept-journal   continues a journal of which events were lost")]
     Recover {
-        /// Accept that events of the journal are lost, and continue it above every number that the trash and the last run state
+        /// Accept the lost journal events, and continue with a number that was never used
         #[arg(long, conflicts_with = "dry_run")]
         accept_journal: bool,
         /// Also remove unfinished publishes that could still be resumed
@@ -405,7 +504,7 @@ Examples:
         #[arg(long)]
         dry_run: bool,
     },
-    /// Print what a shell needs to complete verbs, options, streams, builds and names at TAB
+    /// Print what a shell needs to complete verbs, options, streams, builds and aliases at TAB
     #[command(after_help = "In the start file of the shell:
   source <(mirrorkeep completions bash)       ~/.bashrc; zsh the same in ~/.zshrc
   mirrorkeep completions fish | source        ~/.config/fish/config.fish
@@ -424,12 +523,13 @@ The packages and `make install` put these where the shells look for them.")]
 }
 
 impl Verb {
-    /// Returns whether the verb may move names of the mirror, so that what depends on them must follow.
+    /// Returns whether the verb may move aliases, so that what depends on aliases must be updated.
     pub(super) fn moves_names(&self) -> bool {
         match self {
-            Self::Publish(PublishArgs { dry_run, .. })
-            | Self::Label(LabelArgs { dry_run, .. })
+            Self::Publish(args) => !args.dry_run,
+            Self::Label(LabelArgs { dry_run, .. })
             | Self::Copy(CopyArgs { dry_run, .. })
+            | Self::Pull(PullArgs { dry_run, .. })
             | Self::Prune(PruneArgs { dry_run, .. })
             | Self::Withdraw(WithdrawArgs { dry_run, .. })
             | Self::Promote(PromoteArgs { dry_run, .. })
@@ -454,7 +554,7 @@ impl Verb {
         }
     }
 
-    /// Returns whether what readers of names get must be brought up to date after the verb.
+    /// Returns whether what readers of aliases fetch must be updated after the verb.
     pub(super) fn changes_lists(&self) -> bool {
         match self {
             Self::Restore { dry_run, .. }
@@ -465,13 +565,27 @@ impl Verb {
         }
     }
 
+    /// Returns whether the site must be updated after the verb.
+    pub(super) fn changes_site(&self) -> bool {
+        match self {
+            Self::Policy(PolicyVerb::Set { dry_run, .. })
+            | Self::Pipeline(PipelineVerb::Set { dry_run, .. })
+            | Self::Layout(LayoutVerb::Set { dry_run, .. }) => !dry_run,
+            verb => verb.changes_lists(),
+        }
+    }
+
     /// Returns whether the verb may write into the mirror.
     pub(super) fn writes(&self) -> bool {
         match self {
             Self::Check(args) => args.mend.fix,
             Self::Plan(args) => args.publish,
             Self::Deliver(args) => args.writes(),
+            Self::Due(args) => args.writes(),
+            Self::Sync(args) => args.writes(),
+            Self::Site(args) => !args.dry_run,
             Self::Export(ExportVerb::Readers(args)) => args.server.is_none() && !args.dry_run,
+            Self::Export(ExportVerb::Changes(args)) => !args.dry_run,
             verb => verb.changes(),
         }
     }
@@ -485,13 +599,19 @@ impl Verb {
             self,
             Self::Init(_)
                 | Self::Status(_)
+                | Self::Metrics(_)
+                | Self::Site(_)
                 | Self::Log(_)
                 | Self::Events(_)
                 | Self::Deliver(_)
+                | Self::Due(_)
+                | Self::Sync(_)
+                | Self::Freshness { .. }
                 | Self::List(_)
                 | Self::Trash(_)
                 | Self::Hold(HoldArgs { verb: Some(_), .. })
                 | Self::Show { .. }
+                | Self::Diff(_)
                 | Self::Census
                 | Self::Alias(AliasVerb::List)
                 | Self::Layout(_)

@@ -1,9 +1,9 @@
-//! The verb `check`: what is not as the layout says, and mending what can be mended safely.
+//! The verb `check`: differences from the layout, and the fixes that are safe.
 
 use super::answer::{Sorted, Version};
 use super::args::{CheckArgs, FormatArg};
 use super::context::{Context, now};
-use super::exit::{Exit, Failed, Outcome, Usage};
+use super::exit::{Exit, Failed, Failure, Outcome, Usage};
 use super::owner::refuse_root;
 use super::progress::Bar;
 use super::say;
@@ -95,10 +95,17 @@ pub(super) fn check(setting: &Context, args: &CheckArgs) -> Outcome<Exit> {
     {
         say::note(&format!("`{scope}` is a symlink; `mirrorkeep check {target}` checks what it resolves to"));
     }
+    let mut unusable = false;
     let policy = match crate::ops::retention::policy_of(&mirror) {
         Ok(policy) => Some(policy),
         Err(PlanError::NoPolicy) => None,
-        Err(error) => return Err(error.into()),
+        // What needs no policy is found all the same.
+        Err(error) => {
+            let failure = Failure::from(error);
+            say::failure(&*failure.error, failure.class.hint.as_deref());
+            unusable = true;
+            None
+        }
     };
     mirror.idle_settings()?.into_iter().for_each(|why| mirror.warnings().add(why));
     let rules = crate::ops::check::rules(&mirror)?;
@@ -114,7 +121,7 @@ pub(super) fn check(setting: &Context, args: &CheckArgs) -> Outcome<Exit> {
         report = look()?;
     }
     if scope.is_root() && !args.mend.dry_run && refuse_root(&setting.mirror).is_ok() {
-        // For `status`; who may only read checks as well without it.
+        // For `status`: a user who may only read the mirror can run `check` but cannot write this record.
         crate::ops::status::note_check(&mirror, &report, now()).ok();
     }
     if let Some(baseline) = &baseline {
@@ -125,6 +132,8 @@ pub(super) fn check(setting: &Context, args: &CheckArgs) -> Outcome<Exit> {
     let failed = mended.iter().any(|one| one.failure.is_some());
     Ok(if failed {
         Exit::Failed
+    } else if unusable {
+        Exit::Usage
     } else if grave {
         Exit::Findings
     } else {
@@ -167,7 +176,7 @@ fn fix(setting: &Context, mirror: &Mirror, wanted: Vec<Fix>) -> Outcome<Vec<FixO
     Ok(mended?)
 }
 
-/// Writes the answer to standard output, and what was mended to where it disturbs nobody.
+/// Writes the answer to standard output, and what was fixed to standard error.
 fn show(
     setting: &Context,
     args: &CheckArgs,

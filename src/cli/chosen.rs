@@ -10,10 +10,10 @@ use std::error::Error;
 
 /// What an admin chooses for a mirror.
 pub(super) trait Choosable: Sized {
-    /// Says what is wrong with a file.
+    /// Reports a problem of the file.
     type Wrong: Error + Classify + 'static;
 
-    /// What people call it, which is also its key in `mirror.yaml`.
+    /// Its name in messages, which is also its key in `mirror.yaml`.
     const WHAT: &'static str;
 
     /// Returns the YAML of one that ships.
@@ -26,7 +26,7 @@ pub(super) trait Choosable: Sized {
     fn load(text: &str, name: &str) -> Result<Self, Self::Wrong>;
 }
 
-/// Lets a type that has these functions itself be chosen.
+/// Implements the trait for a type that has these functions itself.
 macro_rules! choosable {
     ($($of:ty, $wrong:ty, $what:literal;)*) => {$(
         impl Choosable for $of {
@@ -54,7 +54,7 @@ choosable! {
     Pipeline, PipelineError, "pipeline";
 }
 
-/// Returns what a name stands for, read and found sound: one that ships, or a file.
+/// Returns the shipped file of this name or the file at this path, read and checked.
 pub(super) fn choose<T: Choosable>(name: &str) -> Outcome<(Chosen, T)> {
     let what = T::WHAT;
     if let Some(text) = T::shipped(name) {
@@ -63,9 +63,16 @@ pub(super) fn choose<T: Choosable>(name: &str) -> Outcome<(Chosen, T)> {
     if !name.contains(['/', '.']) {
         let names: Vec<String> = T::names().iter().map(|name| format!("`{name}`")).collect();
         let ship = names.join(", ");
-        return Err(
-            Usage(format!("no {what} `{name}` ships; {ship} do, or name a file ending in .yaml")).into()
-        );
+        // Every mirror must have a layout.
+        let none = if name == "none" && what != "layout" {
+            format!("; without the line `{what}:` in `.mirrorkeep/mirror.yaml` a mirror has none")
+        } else {
+            String::new()
+        };
+        return Err(Usage(format!(
+            "unknown {what} `{name}`; {ship} ship, and a file ending in .yaml is accepted{none}"
+        ))
+        .into());
     }
     let text = super::read::setting(what, name.as_ref())?;
     let chosen = T::load(&text, name)?;

@@ -1,8 +1,8 @@
 //! Completion at TAB: the shell calls the program with `COMPLETE` set, and gets the words that can come next.
 //!
-//! Streams, builds, names, holds and the trash are those of the mirror that the command line or the environment names.
-//! Nothing is changed, no lock is taken, and nothing but words is printed: a mirror that cannot be read, or that has not
-//! answered within [`PATIENCE`], such as a bucket, has no words.
+//! Streams, builds, names, holds and the trash are those of the mirror that the command line or the environment
+//! names. Nothing is changed, no lock is taken, and only words are printed: there are none if the mirror cannot be
+//! read or, such as a bucket, does not answer within [`PATIENCE`].
 
 use super::answer::Version;
 use super::context::who;
@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// How long a mirror may take; a person waits at the keyboard.
+/// How long to wait for the mirror; a person waits at the keyboard.
 const PATIENCE: Duration = Duration::from_millis(800);
 
 /// The variable with which a shell asks for words.
@@ -57,6 +57,8 @@ enum Words {
     Pipelines,
     /// A subscriber of deliver.yaml.
     Subscribers,
+    /// A target of targets.yaml.
+    Targets,
 }
 
 /// Which argument of which verb is what.
@@ -66,11 +68,14 @@ const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["adopt"], "what", Words::Paths),
     (&["log"], "about", Words::Paths),
     (&["events"], "stream", Words::Streams),
+    (&["due"], "stream", Words::Streams),
     (&["deliver"], "names", Words::Subscribers),
     (&["deliver", "status"], "names", Words::Subscribers),
     (&["deliver", "replay"], "name", Words::Subscribers),
     (&["deliver", "park"], "name", Words::Subscribers),
     (&["deliver", "unpark"], "name", Words::Subscribers),
+    (&["sync"], "names", Words::Targets),
+    (&["freshness"], "names", Words::Targets),
     (&["list"], "only", Words::Streams),
     (&["list"], "stream", Words::Streams),
     (&["trash", "list"], "only", Words::Streams),
@@ -78,6 +83,8 @@ const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["hold", "list"], "only", Words::Streams),
     (&["hold", "list"], "stream", Words::Streams),
     (&["show"], "id", Words::Builds),
+    (&["diff"], "before", Words::Builds),
+    (&["diff"], "after", Words::Builds),
     (&["images", "list"], "id", Words::Builds),
     (&["explain"], "id", Words::Builds),
     (&["label"], "id", Words::Builds),
@@ -141,7 +148,7 @@ const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["pipeline", "set"], "pipeline", Words::Pipelines),
 ];
 
-/// Answers a shell that asks for words; nothing where none does.
+/// Answers a shell that asks for words; otherwise does nothing.
 pub(super) fn answer() -> Option<ExitCode> {
     let asked = std::env::var_os(VARIABLE).is_some_and(|shell| !shell.is_empty() && shell != "0");
     if !asked {
@@ -188,10 +195,10 @@ pub(super) fn registration(shell: clap_complete::Shell) -> String {
     text
 }
 
-/// Returns the command line whose arguments know their words.
+/// Returns the command line with completions for its arguments.
 fn command() -> Command {
     ARGUMENTS.iter().fold(guide::command(), |command, (verbs, argument, words)| {
-        // In place: the order of arguments is that on the command line.
+        // In place, since the order of arguments must stay that of the command line.
         let completed = |arg: Arg| {
             if arg.get_id() == argument { arg.add(ArgValueCompleter::new(*words)) } else { arg }
         };
@@ -223,10 +230,10 @@ impl ValueCompleter for Words {
 }
 
 impl Words {
-    /// Returns the words of the mirror; none where it does not answer in time.
+    /// Returns the words of the mirror; none if it does not answer in time.
     fn of_mirror(self) -> BTreeSet<String> {
         let (send, receive) = mpsc::channel();
-        // It ends with the program.
+        // The thread ends with the program.
         std::thread::spawn(move || send.send(self.read().unwrap_or_default()).ok());
         let mut words = receive.recv_timeout(PATIENCE).unwrap_or_default();
         words.retain(|word| unprintable(word).is_none());
@@ -266,12 +273,16 @@ impl Words {
                 let deliver = crate::ops::deliver::deliver_file(&mirror).ok()??;
                 deliver.to.into_iter().map(|one| one.name).collect()
             }
+            Self::Targets => {
+                let targets = crate::ops::targets::targets_file(&mirror).ok()??;
+                targets.to.into_iter().map(|one| one.name).collect()
+            }
             Self::Layouts | Self::Policies | Self::Pipelines => BTreeSet::new(),
         })
     }
 }
 
-/// Returns the names beside the builds of each stream of a directory; those of a bucket take a request each.
+/// Returns the aliases in the directory of each stream; in a bucket this would take a request for each stream.
 fn names(mirror: &Mirror, recorded: &[BuildId]) -> impl Iterator<Item = String> {
     let streams: BTreeSet<_> = recorded.iter().map(|id| &id.stream).collect();
     let streams = streams.into_iter().filter(|_| mirror.store().abilities().symlinks);
@@ -284,7 +295,7 @@ fn names(mirror: &Mirror, recorded: &[BuildId]) -> impl Iterator<Item = String> 
     names.into_iter()
 }
 
-/// Returns the mirror that the line names so far, that of the environment, or the default.
+/// Returns the mirror that the line names so far, else that of the environment, or the default.
 fn mirror() -> OsString {
     let mut words = std::env::args_os().skip_while(|word| word != "--").skip(1);
     let mut named = None;
@@ -298,8 +309,8 @@ fn mirror() -> OsString {
     named.or_else(|| std::env::var_os("MIRRORKEEP_MIRROR")).unwrap_or_else(|| "./mirror".into())
 }
 
-/// Returns what completes the typed text: words that are alone in their directory in full, else directories with a
-/// slash, so that a mirror with a thousand builds is shown step by step.
+/// Returns the completions of the typed text: a word in full if it is the only one in its directory, else the
+/// directory with a slash, so that a mirror with a thousand builds is shown step by step.
 fn steps(typed: &str, words: &BTreeSet<String>) -> BTreeSet<String> {
     let mut typed = typed.to_owned();
     loop {

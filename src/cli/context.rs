@@ -1,4 +1,4 @@
-//! What every command is given: the mirror, the clock, the actor, and how to stop.
+//! What every command gets: the mirror, the clock, the actor, and cancellation.
 
 use super::exit::Outcome;
 use super::mirror_url::{MirrorUrl, say_what_lacks};
@@ -13,7 +13,7 @@ use std::time::Duration;
 /// The variable that lets the commands of a bucket's pipeline run.
 const RUN_COMMANDS: &str = "MIRRORKEEP_RUN_COMMANDS";
 
-/// What every verb is given.
+/// What every verb gets.
 pub(super) struct Context {
     pub(super) mirror: MirrorUrl,
     /// Whether the verb is one that changes a mirror.
@@ -26,7 +26,7 @@ pub(super) struct Context {
     pub(super) stop: CancelToken,
     /// The mirror that the verb opened.
     pub(super) opened: RefCell<Option<Mirror>>,
-    /// What the mirrors could not do and went on without.
+    /// Warnings about what the mirrors could not do and the command continued without.
     pub(super) warnings: Warnings,
 }
 
@@ -49,7 +49,7 @@ impl Context {
         Session::new(mirror, &now).cancelled_by(&self.stop)
     }
 
-    /// Opens a mirror elsewhere.
+    /// Opens another mirror than that of `--mirror`.
     pub(super) fn open_at(&self, site: &MirrorUrl) -> Outcome<Mirror> {
         let mirror = Mirror::open(site.open()?, &self.who, self.wait)?.warning_in(&self.warnings);
         let allowed = std::env::var_os(RUN_COMMANDS).is_some_and(|value| value == "1");
@@ -57,13 +57,13 @@ impl Context {
     }
 }
 
-/// Returns the time now; the one place where the clock is read.
+/// Returns the time now; the only place where the clock is read.
 pub(super) fn now() -> Stamp {
-    // A clock before 1970 or after 9999 is wrong in any case; at the start of time nothing is old enough to go.
+    // A clock before 1970 or after 9999 is wrong in any case; at the start of time no build is old enough to expire.
     Stamp::from_instant(chrono::Utc::now()).unwrap_or_default()
 }
 
-/// Returns who is acting: user, host and process; in front the person, where one is named that is not the user.
+/// Returns the actor: user, host and process, after the name of the person if one was given that is not the user.
 pub(super) fn who(by: Option<&str>) -> String {
     let user = std::env::var("USER").or_else(|_| std::env::var("LOGNAME"));
     let user = user.unwrap_or_else(|_| {

@@ -1,4 +1,4 @@
-//! The verb `copy`: builds of one mirror into another.
+//! The verb `copy`: copies builds from one mirror to another.
 
 use super::answer::{Sorted, Version};
 use super::args::CopyArgs;
@@ -59,7 +59,9 @@ pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
         say::notes(&format!("error: {}: {}", failure.path, failure.error));
     }
     if report.interrupted {
-        say::note("error: interrupted; what is told above is there, and running it again goes on");
+        say::note(
+            "error: interrupted; the builds listed above are complete; run the same command again to resume",
+        );
         return Ok(Exit::Interrupted);
     }
     if let Some(error) = &report.ended_by {

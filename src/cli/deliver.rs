@@ -1,4 +1,4 @@
-//! The verb `deliver`: events to other programs, and how far each of them is.
+//! The verb `deliver`: events to other programs, and the progress of each subscriber.
 
 use super::answer::{Sorted, Version};
 use super::args::{DeliverArgs, DeliverVerb};
@@ -16,7 +16,7 @@ use crate::ops::deliver::{
     deliver, required_deliver, status,
 };
 use crate::progress::{CancelToken, Watch};
-use crate::render::{Align, table};
+use crate::render::{Align, age, table};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -42,11 +42,11 @@ pub(super) struct AskAnswer<'a> {
     deliver: Version,
     /// Whether nothing was changed.
     dry_run: bool,
-    /// What was asked, or would be.
+    /// What was changed, or would be changed.
     report: &'a AskReport,
 }
 
-/// Prints what is said while events are delivered.
+/// Prints messages while events are delivered.
 struct Aloud;
 
 impl Watch for Aloud {
@@ -66,12 +66,17 @@ pub(super) fn verb(setting: &Context, args: DeliverArgs) -> Outcome<Exit> {
         Some(DeliverVerb::Replay { name, since, dry_run }) => {
             let asked = asked(setting, &name, &Asked::Replay(since), dry_run)?;
             tell(setting, &asked, dry_run, |report| {
-                format!("{} again from event {since} on", at(report, "deliver", "delivers"))
+                format!("{} again from event {since}", at(report, "deliver", "delivers"))
             });
             Ok(Exit::Done)
         }
         Some(DeliverVerb::Park { name, dry_run }) => {
             let asked = asked(setting, &name, &Asked::Park(None), dry_run)?;
+            // An event that no process is delivering is parked at once.
+            if asked.done && !dry_run && !setting.json {
+                say::out(&format!("{}: parked {}\n", asked.name, events(&asked)));
+                return Ok(Exit::Done);
+            }
             tell(setting, &asked, dry_run, |report| {
                 format!("{} {}", at(report, "park", "parks"), events(report))
             });
@@ -114,7 +119,7 @@ fn run(setting: &Context, args: &DeliverArgs) -> Outcome<Exit> {
     let until = if args.follow { Until::Stopped } else { Until::End };
     let service = Service::new();
     let beat = || service.beat();
-    let report = deliver(&session, &file, &args.names, until, &beat)?;
+    let report = deliver(&session, file, &args.names, until, &beat)?;
     service.stopping();
     if setting.json {
         say::data(&Sorted(DeliverAnswer { deliver: Version, report: &report }));
@@ -137,7 +142,7 @@ fn ended(report: DeliverReport, follow: bool, stop: &CancelToken) -> Outcome<Exi
         let error = Box::new(Failed(failed.iter().map(why).collect::<Vec<_>>().join("; ")));
         return Err(Failure { error, class });
     }
-    // A service ends by a signal and no other way.
+    // A service ends only by a signal.
     if follow && stop.check().is_err() {
         return Ok(Exit::Done);
     }
@@ -149,7 +154,7 @@ fn ended(report: DeliverReport, follow: bool, stop: &CancelToken) -> Outcome<Exi
 fn line(one: &Delivered) -> String {
     let mut text = format!("{}: {} delivered", one.name, say::count(one.delivered, "event"));
     if one.repeats > 0 {
-        text += &format!(", {} of them perhaps again", one.repeats);
+        text += &format!(" ({} may be repeats)", one.repeats);
     }
     if one.parked > 0 {
         text += &format!(", {} parked", one.parked);
@@ -189,10 +194,10 @@ fn show_status(setting: &Context, names: &[String]) -> Outcome<Exit> {
     let columns = [
         ("NAME", Align::Left),
         ("BY", Align::Left),
-        ("RUNS", Align::Left),
+        ("RUNNING", Align::Left),
         ("AT", Align::Right),
-        ("WAIT", Align::Right),
-        ("SECONDS", Align::Right),
+        ("WAITING", Align::Right),
+        ("OLDEST", Align::Right),
         ("PARKED", Align::Right),
         ("LAST ANSWER", Align::Left),
     ];
@@ -203,19 +208,30 @@ fn show_status(setting: &Context, names: &[String]) -> Outcome<Exit> {
             say::note(&format!("warning: {}: {problem}", one.name));
         }
     }
+    for one in &status.former {
+        let (name, next) = (shown(&one.name), one.seq + 1);
+        let parked = match one.parked.len() {
+            0 => String::new(),
+            parked => format!(", and has {}", say::count(parked as u64, "parked event")),
+        };
+        say::note(&format!(
+            "warning: {name}: deliver.yaml has no such subscriber any more; it was not sent the events from {next} on{parked}; if it has \
+             another name now, `mirrorkeep deliver replay NAME --since {next}` sends them; removing .mirrorkeep/deliver/{name} ends this warning"
+        ));
+    }
     Ok(exit)
 }
 
 fn row(one: &SubscriberStatus) -> Vec<String> {
     let answer =
-        one.last.as_ref().map(|last| format!("{} to event {}: {}", last.at.iso(), last.seq, last.answer));
+        one.last.as_ref().map(|last| format!("{} event {}: {}", last.at.iso(), last.seq, last.answer));
     vec![
         one.name.clone(),
         one.via.to_owned(),
         if one.running { "yes" } else { "no" }.to_owned(),
         one.seq.map_or_else(|| "-".to_owned(), |seq| seq.to_string()),
         one.behind.to_string(),
-        one.seconds.to_string(),
+        if one.behind == 0 { "-".to_owned() } else { age(i64::try_from(one.seconds).unwrap_or(i64::MAX)) },
         one.parked.len().to_string(),
         answer.unwrap_or_else(|| "-".to_owned()),
     ]
@@ -234,12 +250,12 @@ fn tell(setting: &Context, report: &AskReport, dry_run: bool, what: impl Fn(&Ask
     let name = &report.name;
     say::out(&match (dry_run, report.done) {
         (true, _) => format!("{name}: would {}\n", what(&AskReport { done: true, ..report.clone() })),
-        (false, true) => format!("{name}: the next run is to {}\n", what(report)),
+        (false, true) => format!("{name}: the next run will {}\n", what(report)),
         (false, false) => format!("{name}: asked the process that delivers to it, which {}\n", what(report)),
     });
 }
 
-/// Returns the verb as it follows `to`, or the process that does it.
+/// Returns the verb as it follows `to`, or the process that runs it.
 fn at(report: &AskReport, verb: &'static str, third: &'static str) -> &'static str {
     if report.done { verb } else { third }
 }

@@ -2,9 +2,10 @@
 
 use super::args::EventsArgs;
 use super::context::Context;
-use super::exit::{Outcome, Usage};
+use super::exit::{Failure, Outcome, Usage};
 use super::say;
 use crate::decide::events::{CloudEvent, Filter};
+use crate::model::ErrorKind;
 use crate::ops::events::{EventsRequest, Follow};
 use std::io::{self, Write};
 use std::ops::ControlFlow;
@@ -17,11 +18,24 @@ pub(super) fn events(setting: &Context, args: &EventsArgs) -> Outcome {
     let mirror = setting.open()?;
     let request = EventsRequest { since: args.since, filter };
     let follow = if args.follow { Follow::Wait } else { Follow::End };
-    crate::ops::events::events(&setting.session(&mirror), &request, follow, &mut print)?;
-    Ok(())
+    let mut next = None;
+    let mut show = |events: &[CloudEvent]| {
+        next = events.last().map(|event| event.seq + 1).or(next);
+        print(events)
+    };
+    let done = crate::ops::events::events(&setting.session(&mirror), &request, follow, &mut show);
+    done.map(drop).map_err(|error| {
+        let mut failure = Failure::from(error);
+        if let (ErrorKind::Interrupted, Some(next)) = (failure.class.kind, next) {
+            let follow = if args.follow { " --follow" } else { "" };
+            failure.class =
+                ErrorKind::Interrupted.hint(format!("`mirrorkeep events{follow} --since {next}` continues"));
+        }
+        failure
+    })
 }
 
-/// Writes events to standard output, and breaks where no one reads them any more.
+/// Writes events to standard output, and stops when the pipe is closed.
 fn print(events: &[CloudEvent]) -> ControlFlow<()> {
     let lines: String = events.iter().map(|event| event.line() + "\n").collect();
     let mut stdout = io::stdout().lock();

@@ -1,4 +1,4 @@
-//! What a command's end means to the program that called it.
+//! What the end of a command means to the calling program.
 
 use crate::decide::PlanOutcome;
 use crate::model::{Class, Classify, ErrorKind};
@@ -21,10 +21,12 @@ pub enum Exit {
     Findings = 5,
     /// Done, but some builds are blocked.
     Blocked = 6,
-    /// Somebody else holds the lock.
+    /// Another process holds the lock.
     Busy = 7,
     /// Not enough could be freed.
     Shortfall = 8,
+    /// No build is due.
+    NotDue = 9,
     /// Interrupted.
     Interrupted = 130,
 }

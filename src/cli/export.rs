@@ -1,18 +1,20 @@
 //! The verb `export`: what other programs need to know of a mirror.
 
 use super::answer::{Sorted, Version};
-use super::args::{ReadersArgs, RedirectsArgs, RulesArg, ServerArg};
+use super::args::{CacheRulesArgs, CacheServerArg, ReadersArgs, RedirectsArgs, RulesArg, ServerArg};
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
 use super::say;
 use crate::decide::readers::{RulesFor, rules};
+use crate::layout::Place;
 use crate::mirror::ReadersConfig;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::model::{RelPath, unprintable};
 use crate::ops::Mode;
 use crate::ops::readers::ReadersReport;
 use crate::ops::readers::{Look, lists, replace, update};
-use crate::render::{Redirect, Server, redirects as write};
+use crate::ops::site::gone_pages;
+use crate::render::{self, CacheRules, CacheServer, Gone, Redirect, Server, SitePages, redirects as write};
 use crate::store::Kind;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,6 +28,8 @@ pub(super) struct RedirectsAnswer<'a> {
     dry_run: bool,
     /// The aliases, with their targets.
     names: Vec<RedirectRow>,
+    /// With `--gone`, builds that are gone, with their pages.
+    gone: Vec<GoneRow>,
     /// The path of the file that was written; `null` without `--out`.
     out: Option<&'a Path>,
     /// Whether the file changed; `null` without `--out`.
@@ -41,6 +45,15 @@ struct RedirectRow {
     alias: RelPath,
     /// The path that it resolves to.
     to: RelPath,
+}
+
+/// A build that is gone.
+#[derive(Serialize, JsonSchema)]
+struct GoneRow {
+    /// The path that it had.
+    path: RelPath,
+    /// The path of its page.
+    page: RelPath,
 }
 
 /// The answer of `export readers`.
@@ -78,9 +91,34 @@ struct RulesRow<'a> {
     builds: &'a [RelPath],
 }
 
+/// The answer of `export cache-rules`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct CacheRulesAnswer<'a> {
+    cache_rules: Version,
+    /// Whether nothing was changed.
+    dry_run: bool,
+    /// Streams whose builds are kept for a short time only.
+    left_out: Vec<LeftOutRow>,
+    /// The path of the file that was written; `null` without `--out`.
+    out: Option<&'a Path>,
+    /// Whether the file changed; `null` without `--out`.
+    changed: Option<bool>,
+    /// The rules; `null` with `--out`.
+    text: Option<String>,
+}
+
+/// Streams for which there are no rules.
+#[derive(Serialize, JsonSchema)]
+struct LeftOutRow {
+    /// The pattern of the streams, as the layout writes it.
+    streams: String,
+    /// The reason.
+    why: String,
+}
+
 pub(super) fn redirects(setting: &Context, args: &RedirectsArgs) -> Outcome {
     let mirror = setting.open()?;
-    let under = args.under.as_deref().map_or_else(|| Ok(setting.mirror.prefix()), path)?;
+    let under = args.to.under.as_deref().map_or_else(|| Ok(setting.mirror.prefix()), path)?;
     let wanted: Result<Vec<RelPath>, Usage> = args.aliases.iter().map(|alias| path(alias)).collect();
     let names = names(&mirror, &wanted?)?;
     let server = match args.server {
@@ -90,26 +128,106 @@ pub(super) fn redirects(setting: &Context, args: &RedirectsArgs) -> Outcome {
         ServerArg::S3WebsiteXml => Server::S3WebsiteXml,
         ServerArg::Cloudfront => Server::Cloudfront,
     };
-    let text = write(server, &names, &under)?;
-    let mode = Mode::of(args.dry_run);
-    let changed = args.out.as_deref().map(|out| replace(out, &text, mode)).transpose()?;
+    let gone = if args.gone { gone_builds(&mirror)? } else { Vec::new() };
+    let mut text = write(server, &names, &under)?;
+    if args.gone {
+        text.push_str(&render::gone(server, &gone, &under)?);
+    }
+    let mode = Mode::of(args.to.dry_run);
+    let changed = args.to.out.as_deref().map(|out| replace(out, &text, mode)).transpose()?;
     if setting.json {
         let one = |name: &Redirect| RedirectRow { alias: name.from.clone(), to: name.to.clone() };
         say::data(&Sorted(RedirectsAnswer {
             redirects: Version,
-            dry_run: args.dry_run,
+            dry_run: args.to.dry_run,
             names: names.iter().map(one).collect(),
-            out: args.out.as_deref(),
+            gone: gone.into_iter().map(|Gone { at: path, page }| GoneRow { path, page }).collect(),
+            out: args.to.out.as_deref(),
             changed,
-            text: args.out.is_none().then_some(text),
+            text: args.to.out.is_none().then_some(text),
         }));
         return Ok(());
     }
-    match (&args.out, changed) {
+    match (&args.to.out, changed) {
         (Some(out), changed) => told(out, changed, mode, names.len()),
         (None, _) => say::verbatim(&text),
     }
     Ok(())
+}
+
+/// Writes how long caches keep what is served.
+pub(super) fn cache_rules(setting: &Context, args: &CacheRulesArgs) -> Outcome {
+    let mirror = setting.open()?;
+    let under = args.to.under.as_deref().map_or_else(|| Ok(setting.mirror.prefix()), path)?;
+    let server = match args.server {
+        CacheServerArg::Nginx => CacheServer::Nginx,
+        CacheServerArg::Apache => CacheServer::Apache,
+        CacheServerArg::Cloudfront => CacheServer::Cloudfront,
+        CacheServerArg::FastlyVcl => CacheServer::FastlyVcl,
+    };
+    let CacheRules { text, left_out } =
+        render::cache_rules(server, mirror.layout(), &to_directories(&mirror)?, &under)?;
+    for (streams, why) in &left_out {
+        say::note(&format!(
+            "warning: files of builds of `{streams}` are kept for a minute only, since no rule can match their paths: {why}"
+        ));
+    }
+    let mode = Mode::of(args.to.dry_run);
+    let changed = args.to.out.as_deref().map(|out| replace(out, &text, mode)).transpose()?;
+    if setting.json {
+        say::data(&Sorted(CacheRulesAnswer {
+            cache_rules: Version,
+            dry_run: args.to.dry_run,
+            left_out: left_out.into_iter().map(|(streams, why)| LeftOutRow { streams, why }).collect(),
+            out: args.to.out.as_deref(),
+            changed,
+            text: args.to.out.is_none().then_some(text),
+        }));
+        return Ok(());
+    }
+    match &args.to.out {
+        Some(out) => say::note(&format!("`{}` {}", out.display(), became(changed, mode))),
+        None => say::verbatim(&text),
+    }
+    Ok(())
+}
+
+/// Returns the links to directories above builds: what is below them looks like builds of other streams.
+fn to_directories(mirror: &Mirror) -> Outcome<Vec<RelPath>> {
+    let mut found: Vec<RelPath> = mirror.config().legacy.keys().cloned().collect();
+    for (link, to) in links(mirror)?.links {
+        let is_of_build =
+            |to: &RelPath| matches!(mirror.layout().place(to), Place::Build { .. } | Place::Inside { .. });
+        if matches!(&to, Resolved::To(to) if !is_of_build(to)) {
+            found.push(link);
+        }
+    }
+    found.sort();
+    found.dedup();
+    Ok(found)
+}
+
+/// Returns the builds that are gone and have a page; one that a server cannot be told of is said and left out.
+fn gone_builds(mirror: &Mirror) -> Outcome<Vec<Gone>> {
+    let Some(site) = &mirror.config().site else {
+        let why = "`--gone` needs the pages of `mirrorkeep site`; add `site: {auto: true, url: https://…}` to .mirrorkeep/mirror.yaml (docs/site.md)";
+        return Err(Usage(why.to_owned()).into());
+    };
+    if mirror.config().address().is_none() {
+        let why = "`--gone` shows pages at other addresses, so that their links must know the mirror's; add `url: https://…` to `site` in .mirrorkeep/mirror.yaml";
+        return Err(Usage(why.to_owned()).into());
+    }
+    let mut gone = Vec::new();
+    for (at, page) in gone_pages(mirror, &SitePages, now())? {
+        if unprintable(at.as_str()).or(unprintable(page.as_str())).is_some() {
+            say::note(&format!(
+                "warning: the build `{at}` is left out, since its path has a character that is not printable"
+            ));
+            continue;
+        }
+        gone.push(Gone { at, page: site.path.join(&page) });
+    }
+    Ok(gone)
 }
 
 /// Reads a path that was typed.
@@ -119,19 +237,23 @@ fn path(text: &str) -> Result<RelPath, Usage> {
 
 /// Says what became of the file for the rules.
 fn told(out: &Path, changed: Option<bool>, mode: Mode, names: usize) {
-    let done = match (changed, mode) {
+    let names = say::count(names as u64, "name");
+    say::note(&format!("`{}` {} ({names})", out.display(), became(changed, mode)));
+}
+
+/// Returns what became of a file that was to be written.
+fn became(changed: Option<bool>, mode: Mode) -> &'static str {
+    match (changed, mode) {
         (Some(true), Mode::Real) => "is written",
         (Some(true), Mode::Trial) => "would be written",
         (_, Mode::Real) => "is unchanged",
         (_, Mode::Trial) => "would be unchanged",
-    };
-    let names = say::count(names as u64, "name");
-    say::note(&format!("`{}` {done} ({names})", out.display()));
+    }
 }
 
 /// Says that a name was asked for that is not there.
 fn missing(alias: &RelPath) -> Usage {
-    Usage(format!("there is no alias `{alias}`; `mirrorkeep alias list` tells them"))
+    Usage(format!("there is no alias `{alias}`; `mirrorkeep alias list` lists them"))
 }
 
 /// Returns the names that were asked for and where they lead; one that leads nowhere is said and left out.
@@ -148,12 +270,12 @@ fn names(mirror: &Mirror, wanted: &[RelPath]) -> Outcome<Vec<Redirect>> {
         match to {
             Resolved::To(to) if unprintable(from.as_str()).or(unprintable(to.as_str())).is_some() => {
                 say::note(&format!(
-                    "warning: `{from}` leads to `{to}`: one of the two has a character that is not printable, and the name is left out"
+                    "warning: the alias `{from}` is left out, since its path or its target `{to}` has a character that is not printable"
                 ));
             }
             Resolved::To(to) if mirror.look(&to)?.is_some_and(|entry| entry.kind == Kind::File) => {
                 say::note(&format!(
-                    "warning: `{from}` leads to a file and is left out; the file is redirected below a name of its build"
+                    "warning: `{from}` points to a file and is left out; the file is redirected below an alias of its build"
                 ));
             }
             Resolved::To(to) if !to.is_root() => names.push(Redirect { from, to }),
@@ -193,12 +315,16 @@ pub(super) fn readers(setting: &Context, args: &ReadersArgs) -> Outcome<Exit> {
         }
         if let Some(out) = &config.out {
             let done = match (report.out, args.dry_run) {
-                (Some(true), false) => "is written",
-                (Some(true), true) => "would be written",
-                _ => "is unchanged",
+                (Some(true), false) => Some("is written"),
+                (Some(true), true) => Some("would be written"),
+                // The failure below names it.
+                _ if report.failure.is_some() => None,
+                _ => Some("is unchanged"),
             };
             let reloaded = if report.reloaded { ", and the server has read it" } else { "" };
-            say::note(&format!("`{}` {done}{reloaded}", out.display()));
+            if let Some(done) = done {
+                say::note(&format!("`{}` {done}{reloaded}", out.display()));
+            }
         }
     }
     report.warnings.iter().for_each(|why| say::note(&format!("warning: {why}")));

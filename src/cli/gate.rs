@@ -1,4 +1,4 @@
-//! The verb `gate`: checks of the pipeline, run on a build.
+//! The verb `gate`: runs checks of the pipeline on a build.
 
 use super::answer::{Sorted, Version};
 use super::args::GateArgs;
@@ -72,7 +72,7 @@ fn tell(report: &GateReport, dry_run: bool) {
             }
             GateOutcome::Error => {
                 say::note(&format!(
-                    "error: the gate `{gate}` came to no result on {id}, and no vote is recorded: {why}"
+                    "error: the gate `{gate}` found no answer for {id}, and no vote is recorded: {why}"
                 ));
             }
         }

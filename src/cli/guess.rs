@@ -1,12 +1,14 @@
-//! What to type instead of arguments that cannot be used: verbs and options of other tools, and what a verb lacks.
+//! What to type instead of arguments that cannot be used: verbs and options of other tools, and verbs that are
+//! missing.
 
 use super::guide::{ELSEWHERE, Words};
+use crate::model::shell_word;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
 
 /// Words that are typed behind a verb with verbs of its own, and what does that here.
-const BELOW: [(&str, &[&str], &str); 14] = [
+const BELOW: [(&str, &[&str], &str); 15] = [
     (
         "alias",
         &["add", "new", "create", "make", "move", "mv", "point", "ln", "link", "update"],
@@ -22,7 +24,7 @@ const BELOW: [(&str, &[&str], &str); 14] = [
         &["empty", "clear", "clean", "purge", "sweep", "delete"],
         "`mirrorkeep sweep` empties the trash",
     ),
-    ("trash", &["restore", "undelete"], "`mirrorkeep restore ID` brings a build back from the trash"),
+    ("trash", &["restore", "undelete"], "`mirrorkeep restore ID` restores a build from the trash"),
     (
         "policy",
         &["apply", "use", "install", "edit", "add", "load"],
@@ -45,10 +47,18 @@ const BELOW: [(&str, &[&str], &str); 14] = [
         &["check", "validate", "lint"],
         "`mirrorkeep layout show --layout FILE` checks a layout and shows its paths",
     ),
+    (
+        "layout",
+        &["test", "try"],
+        "`mirrorkeep layout place PATH --layout FILE` shows what a path is in a layout",
+    ),
 ];
 
+/// The answer to a stream behind `plan`.
+const WHOLE_PLAN: &str = "a plan is of the whole mirror; `mirrorkeep plan --expiring` shows what goes, and `mirrorkeep explain ID` all reasons for a build";
+
 /// Options of other tools, by the verb behind which they are typed (`*` for each), and what does that here.
-const OPTIONS: [(&str, &[&str], &str); 9] = [
+const OPTIONS: [(&str, &[&str], &str); 28] = [
     (
         "prune",
         &["-y", "--yes", "--force", "-f", "--assume-yes"],
@@ -84,14 +94,58 @@ const OPTIONS: [(&str, &[&str], &str); 9] = [
         &["--days", "--months", "--length", "--until"],
         "`--for 30d` sets the length of the simulation",
     ),
-    ("publish", &["-s"], "`--stream STREAM` names the stream"),
+    ("publish", &["-s", "--target", "--dest", "--to"], "`--stream STREAM` names the stream"),
+    (
+        "publish",
+        &["-n", "--name", "--id", "--version"],
+        "`--build NAME` names the build [default: the time now]",
+    ),
+    (
+        "publish",
+        &["--platform", "--arch", "--os", "--target-os"],
+        "the layout says which fields a stream has: `--distro NAME` and `--field KEY=VALUE` give them with `--git-branch`, and `--stream STREAM` names \
+         the whole stream",
+    ),
+    (
+        "publish",
+        &["--stamp", "--date", "--time", "--timestamp"],
+        "`--build NAME` names the build [default: the time now]",
+    ),
+    ("withdraw", &["--reason", "-m", "--message", "--because"], "`--why TEXT` gives the reason"),
+    ("hold", &["--reason", "-m", "--message", "--because"], "`--why TEXT` gives the reason"),
+    ("demote", &["--reason", "-m", "--message", "--because"], "`--why TEXT` gives the reason"),
+    ("reject", &["--reason", "-m", "--message", "--because"], "`--why TEXT` gives the reason"),
+    (
+        "prune",
+        &["--stream", "--only", "-s"],
+        "a prune is of the whole mirror; `mirrorkeep plan --expiring` shows what goes",
+    ),
+    ("plan", &["--stream", "--only", "-s"], WHOLE_PLAN),
+    ("log", &["--who", "--user", "--author"], "`--by NAME` shows the events of a person"),
+    (
+        "status",
+        &["--watch", "-w"],
+        "`watch mirrorkeep status` shows it again and again, and `mirrorkeep status --check` ends with 5 when something needs attention",
+    ),
+    ("publish", &["--tag", "--tags", "-t"], "`--label KEY=VALUE` labels the build"),
+    ("publish", &["--failed", "--fail", "--status"], "`--result fail` records that the build failed"),
+    ("publish", &["-r", "-R", "--recursive"], "`mirrorkeep publish DIR` publishes everything below DIR"),
+    (
+        "publish",
+        &["-f", "--force", "--overwrite"],
+        "a published build is never replaced; `mirrorkeep withdraw ID --why TEXT` takes one out of the mirror",
+    ),
+    ("list", &["-n", "--count", "--head"], "`--limit 5` lists the first five builds"),
+    ("list", &["-r", "--reverse"], "`--sort created` lists the newest builds first"),
+    ("log", &["-n", "--count", "--head"], "`--limit 5` shows the newest five events"),
+    ("log", &["-f", "--follow"], "`mirrorkeep events --follow` prints events as they come"),
     ("publish", &["-b", "--branch"], "`--git-branch BRANCH` names the branch"),
     ("verify", &["--full", "--everything"], "`mirrorkeep verify --all` verifies every build"),
     ("*", &["--format", "--output", "-o"], "`--json` prints the answer as JSON"),
 ];
 
-/// What a verb lacks, by verb.
-const LACKING: [(&str, &str); 15] = [
+/// Subcommands that a verb does not have, by verb.
+const LACKING: [(&str, &str); 29] = [
     (
         "verify",
         "`mirrorkeep verify --all` verifies every build, `mirrorkeep verify --sample 5%` a share of the mirror, and `mirrorkeep verify ID` one build",
@@ -111,32 +165,69 @@ const LACKING: [(&str, &str); 15] = [
     ("alias set", "`mirrorkeep alias list` lists the names, and `mirrorkeep list` the builds"),
     ("alias remove", "`mirrorkeep alias list` lists the names"),
     ("show", "`mirrorkeep list` lists the builds"),
+    ("diff", "`mirrorkeep diff ID ID` compares two builds, and `mirrorkeep list` lists the builds"),
     ("explain", "`mirrorkeep list` lists the builds, and `mirrorkeep plan` the verdict on each"),
     ("label", "`mirrorkeep label ID KEY=VALUE` labels a build, and `mirrorkeep list` lists the builds"),
     (
         "withdraw",
         "`mirrorkeep withdraw ID --why TEXT` takes a build out, and `mirrorkeep list` lists the builds",
     ),
+    (
+        "vote",
+        "`mirrorkeep vote ID JOB success` records that a job passed on a build; `mirrorkeep pipeline show` names the jobs, and `mirrorkeep list` the builds",
+    ),
+    (
+        "gate",
+        "`mirrorkeep gate ID --all-missing` runs the gates that have not voted on a build; `mirrorkeep pipeline show` names the gates",
+    ),
+    (
+        "waive",
+        "`mirrorkeep waive STAGE JOB --until 3d --why TEXT` promotes without the vote of a job; `mirrorkeep stages` shows the stages and what each lacks",
+    ),
+    ("unwaive", "`mirrorkeep stages` shows the waivers"),
+    (
+        "reject",
+        "`mirrorkeep reject ID --why TEXT` keeps a build from every stage; `mirrorkeep stages` shows the candidates",
+    ),
+    ("unreject", "`mirrorkeep stages` shows the rejected builds"),
+    (
+        "demote",
+        "`mirrorkeep demote STAGE --stream STREAM --why TEXT` moves a stage back; `mirrorkeep stages` shows the stages and their streams",
+    ),
+    ("bundle", "`mirrorkeep layout show` shows the bundles, and `mirrorkeep bundle STREAM` makes one"),
+    ("images pins", "`mirrorkeep images pins FILE` reads the images that must be kept"),
+    (
+        "images list",
+        "`mirrorkeep images list ID` lists the images of a build, and `mirrorkeep list` the builds",
+    ),
+    ("images place", "`mirrorkeep images place REF` shows which build an image belongs to"),
+    ("copy", "`mirrorkeep copy FROM TO` copies builds from one mirror to another"),
+    ("pull", "`mirrorkeep pull URL DIR` keeps a copy of a mirror that is read over HTTP"),
     ("policy set", "`mirrorkeep policy list` lists the shipped policies"),
     ("pipeline set", "`mirrorkeep pipeline list` lists the shipped pipelines"),
 ];
 
-/// Values of other tools, and what is close to them here.
+/// Values of other tools, and the closest ones here.
 const VALUES: [(&str, &[&str], &str); 1] = [(
     "--result",
     &["unstable", "warning", "warnings", "failure", "failed", "passed", "ok", "aborted"],
     "a build that readers should use is a `success`, any other a `fail`; `--label quality=unstable` can say more",
 )];
 
-/// What was typed instead of a verb, or behind one.
+/// What was typed in place of a verb, or after one.
 pub(super) enum Advice {
     /// There is no such verb.
-    Verb(&'static str),
+    Verb {
+        /// What was typed.
+        name: String,
+        /// What does that here.
+        hint: &'static str,
+    },
     /// The arguments of a verb cannot be used.
     Arguments(String),
 }
 
-/// Returns the mirror that was typed; arguments that cannot be used are not read as a whole.
+/// Returns the mirror that was typed; arguments that cannot be used are not parsed as a whole.
 pub(super) fn mirror(typed: &[OsString]) -> Option<OsString> {
     let mut words = typed.iter().take_while(|word| *word != "--");
     while let Some(word) = words.next() {
@@ -150,7 +241,7 @@ pub(super) fn mirror(typed: &[OsString]) -> Option<OsString> {
     None
 }
 
-/// Returns what to type instead, if that is known.
+/// Returns what to type instead, if known.
 pub(super) fn advice(error: &clap::Error, command: &Command, typed: &[OsString]) -> Option<Advice> {
     let (verb, command) = verb(command, typed);
     let text = |kind| match error.get(kind) {
@@ -163,12 +254,20 @@ pub(super) fn advice(error: &clap::Error, command: &Command, typed: &[OsString])
             let has = |words: Words| words.contains(&word);
             let below = BELOW.iter().find(|(above, words, _)| *above == verb && has(words));
             let other = ELSEWHERE.iter().find(|(words, _)| verb.is_empty() && has(words));
-            below.map(|(.., hint)| *hint).or(other.map(|(_, hint)| *hint)).map(Advice::Verb)
+            let hint = below.map(|(.., hint)| *hint).or(other.map(|(_, hint)| *hint))?;
+            Some(Advice::Verb { name: format!("{verb} {word}").trim_start().to_owned(), hint })
         }
         ErrorKind::UnknownArgument => {
             let option = text(ContextKind::InvalidArg)?;
             if option == "-n" && has_option(command, "dry-run") {
                 return Some(Advice::Arguments("`--dry-run` shows what would be done".to_owned()));
+            }
+            if verb == "publish" && option.contains('/') && !option.starts_with('-') {
+                let stream = shell_word(option.as_ref());
+                return Some(Advice::Arguments(format!("`--stream {stream}` names the stream")));
+            }
+            if verb == "plan" && !option.starts_with('-') {
+                return Some(Advice::Arguments(WHOLE_PLAN.to_owned()));
             }
             let fits = |at: &str| at == verb || at == "*";
             let found = OPTIONS.iter().find(|(at, options, _)| fits(at) && options.contains(&option));
@@ -190,13 +289,77 @@ pub(super) fn advice(error: &clap::Error, command: &Command, typed: &[OsString])
     }
 }
 
-/// Takes tips out of an error that help no one: how an unknown option would be a value, and any where there is advice.
+/// Returns whether a name that clap suggests looks like what was typed.
+fn is_near(typed: &str, suggested: &str) -> bool {
+    let [typed, suggested] = [typed, suggested].map(|name| name.trim_start_matches('-'));
+    let most = typed.len().min(suggested.len()) / 3;
+    let begins = typed.len() > 2 && (suggested.starts_with(typed) || typed.starts_with(suggested));
+    begins || strsim::damerau_levenshtein(typed, suggested) <= most.max(1)
+}
+
+/// Takes the names out of an error that look like nothing that was typed.
+fn without_strangers(error: &mut clap::Error, of: ContextKind, suggested: ContextKind) {
+    let Some(ContextValue::String(typed)) = error.get(of).cloned() else { return };
+    let typed = typed.split(['=', ' ']).next().unwrap_or_default();
+    match error.remove(suggested) {
+        Some(ContextValue::String(name)) if is_near(typed, &name) => {
+            error.insert(suggested, ContextValue::String(name));
+        }
+        Some(ContextValue::Strings(names)) => {
+            let names: Vec<String> = names.into_iter().filter(|name| is_near(typed, name)).collect();
+            if !names.is_empty() {
+                error.insert(suggested, ContextValue::Strings(names));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Returns the arguments with the options of every verb before the verb, where they are between it and a verb of its own:
+/// an argument of a verb such as `hold` ends the search for verbs.
+pub(super) fn globals_first(typed: Vec<OsString>, command: &Command) -> Vec<OsString> {
+    let is_global = |word: &str| {
+        let name = word.split('=').next().unwrap_or(word);
+        option(command, name).is_some_and(clap::Arg::is_global_set)
+    };
+    let text = |at: usize| typed.get(at).and_then(|word| word.to_str());
+    // The words from `at` on that are options of every verb.
+    let globals = |mut at: usize| {
+        while let Some(word) = text(at).filter(|word| is_global(word)) {
+            at += if !word.contains('=') && takes_value(command, word) { 2 } else { 1 };
+        }
+        at
+    };
+    let verb = globals(1);
+    let Some(own) = text(verb).and_then(|word| command.find_subcommand(OsStr::new(word))) else {
+        return typed;
+    };
+    let below = globals(verb + 1);
+    let has = text(below).is_some_and(|word| own.find_subcommand(OsStr::new(word)).is_some());
+    if below == verb + 1 || !has || !own.is_args_conflicts_with_subcommands_set() {
+        return typed;
+    }
+    let mut words = typed;
+    let globals: Vec<OsString> = words.drain(verb + 1..below).collect();
+    words.splice(verb..verb, globals);
+    words
+}
+
+/// Takes tips out of an error that help no one: how an unknown option would be a value, names that look like nothing that was
+/// typed, and any where there is advice.
 pub(super) fn without_noise(error: &mut clap::Error, advised: bool) {
     if advised {
         for kind in [ContextKind::SuggestedArg, ContextKind::SuggestedValue, ContextKind::Suggested] {
             error.remove(kind);
         }
-    } else if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
+    } else {
+        without_strangers(error, ContextKind::InvalidArg, ContextKind::SuggestedArg);
+        without_strangers(error, ContextKind::InvalidSubcommand, ContextKind::SuggestedSubcommand);
+    }
+    if advised {
+        return;
+    }
+    if let Some(ContextValue::StyledStrs(tips)) = error.remove(ContextKind::Suggested) {
         let tips: Vec<_> =
             tips.into_iter().filter(|tip| !tip.to_string().contains("as a value, use")).collect();
         if !tips.is_empty() {
@@ -205,7 +368,7 @@ pub(super) fn without_noise(error: &mut clap::Error, advised: bool) {
     }
 }
 
-/// Returns the verbs that were typed, as far as they exist, and the command of the last.
+/// Returns the verbs that were typed, as far as they exist, and the command of the last one.
 fn verb<'a>(command: &'a Command, typed: &[OsString]) -> (String, &'a Command) {
     let (mut verbs, mut current) = (Vec::new(), command);
     let mut words = typed.iter().skip(1).filter_map(|word| word.to_str());
@@ -225,11 +388,16 @@ fn verb<'a>(command: &'a Command, typed: &[OsString]) -> (String, &'a Command) {
 
 /// Returns whether an option of every verb has a value.
 fn takes_value(command: &Command, word: &str) -> bool {
+    option(command, word).is_some_and(|arg| arg.get_action().takes_values())
+}
+
+/// Returns an option of a command by its name with dashes.
+fn option<'a>(command: &'a Command, word: &str) -> Option<&'a Arg> {
     let is_it = |arg: &&Arg| {
         arg.get_long().is_some_and(|long| word.strip_prefix("--") == Some(long))
             || arg.get_short().is_some_and(|short| word.strip_prefix('-') == Some(short.to_string().as_str()))
     };
-    command.get_arguments().find(is_it).is_some_and(|arg| arg.get_action().takes_values())
+    command.get_arguments().find(is_it)
 }
 
 fn has_option(command: &Command, long: &str) -> bool {

@@ -5,12 +5,26 @@ use clap::{Command, CommandFactory};
 
 /// The groups of verbs, in the order of the help.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Publish", &["publish", "copy", "adopt", "label", "alias", "deliver"]),
+    ("Publish", &["publish", "due", "copy", "pull", "adopt", "label", "alias", "deliver", "sync"]),
     (
         "Look",
         &[
-            "status", "list", "show", "images", "log", "events", "resolve", "plan", "explain", "check",
-            "verify", "census",
+            "status",
+            "freshness",
+            "site",
+            "metrics",
+            "list",
+            "show",
+            "diff",
+            "images",
+            "log",
+            "events",
+            "resolve",
+            "plan",
+            "explain",
+            "check",
+            "verify",
+            "census",
         ],
     ),
     (
@@ -24,15 +38,15 @@ const GROUPS: [(&str, &[&str]); 5] = [
     ("Set up", &["init", "layout", "policy", "pipeline", "export", "recover", "completions", "man", "help"]),
 ];
 
-/// Words that are looked for.
+/// Words to look for.
 pub(super) type Words = &'static [&'static str];
 
 /// Words that people know from other tools, and what does that here.
-pub(super) const ELSEWHERE: [(Words, &str); 26] = [
-    (&["ls", "ll", "dir", "builds", "snapshots"], "`mirrorkeep list` lists the builds"),
+pub(super) const ELSEWHERE: [(Words, &str); 38] = [
+    (&["ls", "ll", "dir", "build", "builds", "snapshots"], "`mirrorkeep list` lists the builds"),
     (
-        &["rm", "delete", "del", "remove", "forget", "unpublish", "retract"],
-        "`mirrorkeep withdraw ID --why TEXT` takes one build out, `mirrorkeep prune` all that the policy no longer keeps, and `mirrorkeep alias remove NAME` a name",
+        &["rm", "delete", "del", "remove", "forget", "unpublish", "retract", "yank", "revoke"],
+        "`mirrorkeep withdraw ID --why TEXT` takes one build out, `mirrorkeep prune` all that the policy no longer keeps, and `mirrorkeep alias remove NAME` an alias",
     ),
     (
         &["gc", "clean", "cleanup", "expire", "purge"],
@@ -45,16 +59,16 @@ pub(super) const ELSEWHERE: [(Words, &str); 26] = [
     ),
     (
         &["rollback", "revert"],
-        "`mirrorkeep demote STAGE --stream STREAM --why TEXT` hands a stage back, and `mirrorkeep alias set NAME ID --allow-backwards` another name",
+        "`mirrorkeep demote STAGE --stream STREAM --why TEXT` moves a stage back, and `mirrorkeep alias set NAME ID --allow-backwards` another alias",
     ),
-    (&["undo", "undelete", "untrash"], "`mirrorkeep restore ID` brings a build back from the trash"),
+    (&["undo", "undelete", "untrash"], "`mirrorkeep restore ID` restores a build from the trash"),
     (&["tag", "mark", "annotate"], "`mirrorkeep label ID KEY=VALUE` labels a build"),
     (&["holds"], "`mirrorkeep hold list` lists the holds"),
     (&["pins"], "`mirrorkeep hold list` lists the holds, and `mirrorkeep images pins` the pins of images"),
     (&["pin", "lock", "protect", "keep"], "`mirrorkeep hold ID --why TEXT` protects a build from pruning"),
     (
         &["latest", "link", "ln"],
-        "`mirrorkeep resolve NAME` prints what a name resolves to, and `mirrorkeep alias set NAME ID` sets one",
+        "`mirrorkeep resolve NAME` prints what an alias resolves to, and `mirrorkeep alias set NAME ID` sets one",
     ),
     (
         &["fsck", "doctor", "lint"],
@@ -75,9 +89,9 @@ pub(super) const ELSEWHERE: [(Words, &str); 26] = [
     ),
     (
         &["set-alias", "setalias", "set", "point"],
-        "`mirrorkeep alias set NAME ID` sets a name, and `mirrorkeep label ID KEY=VALUE` a label",
+        "`mirrorkeep alias set NAME ID` sets an alias, and `mirrorkeep label ID KEY=VALUE` a label",
     ),
-    (&["tags", "names", "aliases"], "`mirrorkeep alias list` lists the names"),
+    (&["tags", "names", "aliases"], "`mirrorkeep alias list` lists the aliases"),
     (
         &["health", "healthcheck", "ping", "monitor"],
         "`mirrorkeep status --check` ends with code 5 if something needs attention",
@@ -87,8 +101,12 @@ pub(super) const ELSEWHERE: [(Words, &str); 26] = [
         "any web server serves the mirror: docs/serving.md has the configuration, and `mirrorkeep export redirects --help` writes redirects",
     ),
     (
-        &["sync", "rsync", "clone", "mirror", "pull", "replicate"],
-        "`mirrorkeep copy FROM TO` copies builds from one mirror to another",
+        &["cdn", "cache", "cloudfront", "fastly", "invalidate"],
+        "`mirrorkeep export cache-rules --for nginx` writes how long caches keep what is served, and each of `mirrorkeep events` has the addresses to purge",
+    ),
+    (
+        &["cp", "rsync", "clone", "mirror", "replicate", "mirrors", "targets"],
+        "`mirrorkeep copy FROM TO` copies builds from one mirror to another, `mirrorkeep sync` brings copies that are plain files up to date, and `mirrorkeep pull URL DIR` keeps a copy of a mirror that is read over HTTP",
     ),
     (
         &["search", "find", "grep", "query"],
@@ -96,9 +114,44 @@ pub(super) const ELSEWHERE: [(Words, &str); 26] = [
     ),
     (
         &["move", "mv", "rename"],
-        "a build keeps its path; `mirrorkeep alias set NAME ID` sets a name, and `mirrorkeep copy FROM TO` copies builds to another mirror",
+        "a build keeps its path; `mirrorkeep alias set NAME ID` sets an alias, and `mirrorkeep copy FROM TO` copies builds to another mirror",
+    ),
+    (
+        &["fetch", "download", "wget", "get"],
+        "`mirrorkeep pull URL DIR` keeps a copy of a mirror that is read over HTTP",
+    ),
+    (
+        &["compare", "changes", "changelog"],
+        "`mirrorkeep diff ID ID` shows what differs between two builds, and `mirrorkeep export changes` writes the change list for mirrors of the mirror",
+    ),
+    (
+        &["prometheus", "openmetrics", "exporter", "monitoring"],
+        "`mirrorkeep metrics` prints metrics for Prometheus",
+    ),
+    (
+        &["index", "feed", "rss", "atom", "html", "pages", "dashboard", "report"],
+        "`mirrorkeep site` writes files to look at the mirror",
     ),
     (&["version"], "`mirrorkeep --version` prints the version"),
+    (
+        &["url", "href", "address"],
+        "`mirrorkeep show ID` prints the address of a build, where `site.url` or `readers.url` is set",
+    ),
+    (&["why", "reason"], "`mirrorkeep explain ID` shows why a build is kept or deleted"),
+    (&["unpin", "release"], "`mirrorkeep unhold ID` removes the holds from a build"),
+    (
+        &["approve", "pass", "sign-off"],
+        "`mirrorkeep vote ID JOB success` records that a job passed on a build",
+    ),
+    (
+        &["schedule", "cron", "trigger"],
+        "`mirrorkeep due STREAM --every 24h --run CMD` starts a build that is due",
+    ),
+    (&["backup", "dump"], "`mirrorkeep copy FROM TO` copies builds from one mirror to another"),
+    (
+        &["stream", "streams", "branches"],
+        "`mirrorkeep status` shows every stream, and `mirrorkeep list STREAM` its builds",
+    ),
     (
         &["notify", "webhook", "webhooks", "hook", "hooks", "subscribe", "watch"],
         "`mirrorkeep deliver` delivers events as deliver.yaml says, and `mirrorkeep events --follow` prints them",
@@ -111,7 +164,7 @@ pub(super) fn command() -> Command {
     let about = |verb: &str| {
         let found = command.get_subcommands().find(|command| command.get_name() == verb);
         let about = found.and_then(Command::get_about).map(ToString::to_string);
-        about.unwrap_or_else(|| "Show the help of a verb".to_owned())
+        about.unwrap_or_else(|| "Show the help of a command".to_owned())
     };
     let widest = GROUPS.iter().flat_map(|(_, verbs)| *verbs).map(|verb| verb.len()).max().unwrap_or_default();
     let mut groups = String::new();
@@ -122,9 +175,10 @@ pub(super) fn command() -> Command {
         }
     }
     let template = format!(
-        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\nGlobal options, for every verb:\n{{options}}{{after-help}}"
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n{groups}\nGlobal options, for every command:\n{{options}}{{after-help}}"
     );
-    command.help_template(template)
+    // Without a verb, the help is the answer.
+    command.help_template(template).arg_required_else_help(true)
 }
 
 #[cfg(test)]

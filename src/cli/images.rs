@@ -1,4 +1,5 @@
-//! The verb `images`: the lists of images of a build, what a reference says, pins, and the deletion of images of deleted builds.
+//! The verb `images`: the lists of images of a build, the fields of a reference, pins, and the deletion of images of
+//! deleted builds.
 
 use super::answer::{Sorted, Version};
 use super::args::{ImagesPruneArgs, ImagesVerb, PinsArgs};
@@ -7,7 +8,7 @@ use super::exit::{Exit, Outcome, Usage};
 use super::prune::digest;
 use super::surveyed::looked_to_show;
 use super::{naming, read, say};
-use crate::model::{BuildId, Class, Classify, ErrorKind, ImageRef};
+use crate::model::{BuildId, Class, Classify, ErrorKind, ImageRef, shown};
 use crate::ops::Mode;
 use crate::ops::images::{
     ImageListReport, ImagePlace, ImagePruneReport, PinsReport, image_lists, image_pins, pin_images,
@@ -70,12 +71,15 @@ fn list(setting: &Context, id: &str) -> Outcome<Exit> {
 fn place(setting: &Context, reference: &str) -> Outcome<Exit> {
     let image: ImageRef = reference.parse().map_err(|error| Usage(format!("{error}")))?;
     let mirror = setting.open()?;
-    let (census, _) = looked_to_show(&mirror)?;
+    let census = looked_to_show(&mirror)?.0.census;
     let place = place_image(&mirror, &census, &image)?;
     if setting.json {
         say::json(&Sorted(ImagePlaceAnswer { images: Version, place: &place }));
     } else {
         say::out(&render::image_place(&place, mirror.layout().name()));
+        if let Some(why) = &place.impossible {
+            say::note(&format!("warning: {}", shown(why)));
+        }
         if place.placed.is_some() && place.builds.is_empty() {
             say::note("its fields tie it to no build of the mirror");
         }
@@ -153,6 +157,7 @@ fn prune(setting: &Context, args: &ImagesPruneArgs) -> Outcome<Exit> {
         say::out(&render::image_prune(&report, args.dry_run));
     }
     report.failures.iter().for_each(|failure| say::note(&format!("failed: {failure}")));
+    report.hints.iter().for_each(|hint| say::hint(hint));
     if let (Some(why), Some(plan)) = (&report.withheld, report.plan) {
         say::note(&format!(
             "withheld: {why}; `mirrorkeep images prune --accept sha256:{plan}` deletes what is shown"
@@ -165,7 +170,7 @@ fn prune(setting: &Context, args: &ImagesPruneArgs) -> Outcome<Exit> {
     })
 }
 
-/// Says what is wrong with a file of pins.
+/// Reports a problem of a file of pins.
 #[derive(Debug, thiserror::Error)]
 #[error("the file of pins cannot be used:\n  {}", .0.join("\n  "))]
 struct UnfitPins(Vec<String>);

@@ -3,11 +3,12 @@
 use super::answer::{Sorted, Version};
 use super::args::LogArgs;
 use super::context::{Context, now};
-use super::exit::{Outcome, Usage};
+use super::exit::{Failed, Failure, Outcome, Usage};
 use super::{say, when};
 use crate::model::Stamp;
-use crate::model::shown;
-use crate::ops::history::{About, Choice};
+use crate::model::{ErrorKind, shown};
+use crate::ops::history::{About, Choice, History};
+use crate::ops::matching::Matching;
 use crate::record::{Event, EventKind};
 use crate::render::{person, sentence};
 use schemars::JsonSchema;
@@ -33,9 +34,9 @@ struct EventRow<'a> {
     by: &'a str,
     /// What happened.
     what: EventKind,
-    /// The build, alias or mirror that it happened to.
+    /// The build, alias or mirror that the event is about.
     to: &'a str,
-    /// What else the journal states, by kind of event.
+    /// Other fields of the event, by kind.
     details: &'a Map<String, Value>,
     /// The event as a sentence.
     text: String,
@@ -55,13 +56,25 @@ impl<'a> EventRow<'a> {
     }
 }
 
+/// Returns the error that no event is about what was typed.
+fn unknown(about: &str) -> Failure {
+    let error = Failed(format!("no event is about `{}`", shown(about)));
+    let hint = "`mirrorkeep list` lists the builds and streams, `mirrorkeep alias list` the names, and `mirrorkeep log` shows every event";
+    Failure { error: Box::new(error), class: ErrorKind::Failed.hint(hint) }
+}
+
 pub(super) fn log(setting: &Context, args: &LogArgs) -> Outcome {
     let since = args.since.as_deref().map(|text| when::past("--since", text, now())).transpose()?;
     let mirror = setting.open()?;
     let about = args.about.as_deref().map(|text| About::read(&mirror, text)).transpose();
     let about = about.map_err(|error| Usage(format!("the pattern cannot be used: {error}")))?;
-    let choice = Choice { about, since, limit: args.limit };
-    let (events, damage) = crate::ops::history::history(&mirror, &choice)?;
+    let choice = Choice { about, by: args.by.clone(), since, limit: args.limit };
+    let History { events, damage, known } = crate::ops::history::history(&mirror, &choice)?;
+    if let Some(text) =
+        args.about.as_ref().filter(|text| !known && damage.is_none() && !Matching::is_pattern(text))
+    {
+        return Err(unknown(text));
+    }
     if setting.json {
         let events = events.iter().map(EventRow::of).collect();
         say::data(&Sorted(LogAnswer { log: Version, events }));
@@ -73,6 +86,6 @@ pub(super) fn log(setting: &Context, args: &LogArgs) -> Outcome {
     if events.is_empty() {
         say::note("no events");
     }
-    // What can be read was shown, and is not all.
+    // The events that can be read were shown, but they are not all.
     damage.map_or(Ok(()), |damage| Err(damage.into()))
 }

@@ -1,4 +1,4 @@
-//! What is odd about a policy or pipeline, and how its examples came out.
+//! Problems of a policy or pipeline, and the results of its examples.
 
 use super::answer::{Sorted, Version};
 use super::exit::Exit;
@@ -38,11 +38,22 @@ pub(super) struct DeliverLint<'a> {
     findings: &'a [Finding],
 }
 
-/// Shows findings; `what` is the kind of file and `name` what it is called in messages.
+/// The answer of `sync lint`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct TargetsLint<'a> {
+    lint: Version,
+    /// The name of the file.
+    targets: &'a str,
+    /// The findings.
+    findings: &'a [Finding],
+}
+
+/// Shows findings; `what` is the kind of file, and `name` its name in messages.
 pub(super) fn findings(json: bool, what: &str, name: &str, findings: &[Finding]) -> Exit {
     if json {
         match what {
             "policy" => say::json(&Sorted(PolicyLint { lint: Version, policy: name, findings })),
+            "targets" => say::json(&Sorted(TargetsLint { lint: Version, targets: name, findings })),
             "deliver" => say::json(&Sorted(DeliverLint { lint: Version, deliver: name, findings })),
             _ => say::json(&Sorted(PipelineLint { lint: Version, pipeline: name, findings })),
         }
@@ -71,11 +82,11 @@ pub(super) fn is_grave(found: &Finding) -> bool {
     found.severity == "warning"
 }
 
-/// How one example came out.
+/// The result of one example.
 pub(super) struct Tried<'a, S> {
     /// Its name.
     pub(super) name: &'a str,
-    /// What came out otherwise than it says.
+    /// The differences from what it expects.
     pub(super) surprises: Vec<S>,
 }
 
@@ -110,7 +121,7 @@ struct TriedRow<'a, S> {
     surprises: &'a [S],
 }
 
-/// Shows how examples came out; `shown` returns what a surprise is about, and what came out.
+/// Shows the results of examples; `shown` returns the subject of a difference and the actual result.
 pub(super) fn examples<'a, S: Serialize>(
     json: bool,
     (what, name): (&'a str, &'a str),

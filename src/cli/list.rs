@@ -6,6 +6,7 @@ use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
 use super::look::BuildRow;
 use super::look::{described, kept, names, verdicts};
+use super::naming::unknown_stream;
 use super::surveyed::looked_to_show;
 use super::{say, when};
 use crate::census::{BuildCensus, Census};
@@ -15,23 +16,26 @@ use crate::ops::matching::Matching;
 use crate::ops::retention::Concern;
 use crate::ops::status::{HeldBuild, TrashedBuild};
 use crate::ops::status::{held, trashed};
+use crate::record::Lapsed;
 use crate::render::{self, Align, table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 
-/// Streams that were chosen; all without any.
+/// Streams to list; all if none were given.
 struct Chosen(Vec<Matching>);
 
 impl Chosen {
-    /// Reads streams and patterns; a stream must have a place in the layout.
+    /// Reads streams, directories above streams, and patterns; a stream must have a place in the layout.
     fn read(mirror: &Mirror, filter: &StreamFilter) -> Outcome<Self> {
         let mut chosen = Vec::new();
-        for text in filter.all() {
+        for text in filter.all().map(|text| text.trim_end_matches('/')) {
             if !Matching::is_pattern(text) {
                 let stream: Stream = text.parse().map_err(|error| Usage(format!("{error}")))?;
-                mirror.layout().stream_path(&stream)?;
+                let placed = mirror.layout().stream_path(&stream);
+                if placed.is_err() && !has_below(mirror, text)? {
+                    placed?;
+                }
             }
             let pattern = Matching::read(text);
             chosen.push(pattern.map_err(|error| Usage(format!("`{text}` is not a pattern: {error}")))?);
@@ -39,16 +43,36 @@ impl Chosen {
         Ok(Self(chosen))
     }
 
+    /// Warns of each stream that was typed and has no builds.
+    fn warn<'a>(&self, mirror: &Mirror, streams: impl Iterator<Item = &'a Stream> + Clone) {
+        let typed = self.0.iter().map(ToString::to_string).filter(|typed| !Matching::is_pattern(typed));
+        for why in typed.filter_map(|typed| unknown_stream(&typed, streams.clone())) {
+            mirror.warnings().add(why);
+        }
+    }
+
     fn has(&self, id: &BuildId) -> bool {
         self.0.is_empty() || self.0.iter().any(|pattern| pattern.has(id.stream.as_str()))
     }
+}
+
+/// Returns whether builds are in streams below a directory.
+fn has_below(mirror: &Mirror, directory: &str) -> Outcome<bool> {
+    let above =
+        |id: &BuildId| id.stream.as_str().strip_prefix(directory).is_some_and(|rest| rest.starts_with('/'));
+    Ok(mirror.recorded()?.iter().any(above))
+}
+
+/// Returns the streams that have builds.
+fn with_builds(census: &Census) -> impl Iterator<Item = &Stream> + Clone {
+    census.streams.iter().filter(|stream| !stream.builds.is_empty()).map(|stream| &stream.stream)
 }
 
 /// What a build must be to be listed.
 struct Filter {
     streams: Chosen,
     results: Vec<Result_>,
-    /// Keys, and values where they count.
+    /// Keys, with values where a value was given.
     labels: Vec<(String, Option<String>)>,
     held: bool,
     since: Option<Stamp>,
@@ -98,7 +122,9 @@ pub(super) fn list(setting: &Context, args: &ListArgs) -> Outcome {
     }
     let mirror = setting.open()?;
     let filter = Filter::read(&mirror, args, now())?;
-    let (census, decidable) = looked_to_show(&mirror)?;
+    let (survey, decidable) = looked_to_show(&mirror)?;
+    let census = &survey.census;
+    filter.streams.warn(&mirror, with_builds(census));
     let mut builds: Vec<(BuildId, &BuildCensus)> =
         census.builds().filter(|(id, build)| filter.has(id, build, census.at)).collect();
     match args.sort {
@@ -108,15 +134,17 @@ pub(super) fn list(setting: &Context, args: &ListArgs) -> Outcome {
         SortArg::Size => builds.sort_by_key(|(_, build)| Reverse(build.bytes)),
     }
     builds.truncate(args.limit.unwrap_or(usize::MAX));
-    let judged = if decidable { verdicts(&mirror, &census) } else { HashMap::new() };
+    let judged = decidable.then(|| verdicts(&mirror, &survey)).flatten();
+    let decidable = judged.is_some();
+    let judged = judged.unwrap_or_default();
     if setting.json {
         let rows =
-            builds.iter().map(|(id, build)| described(&mirror, &census, id, build, judged.get(id))).collect();
+            builds.iter().map(|(id, build)| described(&mirror, census, id, build, judged.get(id))).collect();
         say::data(&Sorted(ListAnswer { list: Version, at: census.at, builds: rows }));
         return Ok(());
     }
     let kept = |id: &BuildId| if decidable { kept(judged.get(id)) } else { "?".to_owned() };
-    let one = |(id, build): &(BuildId, &BuildCensus)| row(&census, &mirror, id, build, kept(id));
+    let one = |(id, build): &(BuildId, &BuildCensus)| row(census, &mirror, id, build, kept(id));
     let rows: Vec<Vec<String>> = builds.iter().map(one).collect();
     let columns = [
         ("BUILD", Align::Left),
@@ -124,13 +152,13 @@ pub(super) fn list(setting: &Context, args: &ListArgs) -> Outcome {
         ("AGE", Align::Right),
         ("SIZE", Align::Right),
         ("KEPT", Align::Left),
-        ("LABELS, NAMES", Align::Left),
+        ("LABELS, ALIASES", Align::Left),
     ];
     show(&columns, &rows, "no builds");
     Ok(())
 }
 
-/// Writes a table, or that there is nothing.
+/// Writes a table, or a line that there is nothing.
 pub(super) fn show(columns: &[(&str, Align)], rows: &[Vec<String>], none: &str) {
     if rows.is_empty() {
         return say::note(none);
@@ -171,6 +199,9 @@ pub(super) fn trash(setting: &Context, filter: &StreamFilter) -> Outcome {
     let mirror = setting.open()?;
     let chosen = Chosen::read(&mirror, filter)?;
     let (mut builds, unread) = trashed(&mirror)?;
+    let recorded = mirror.recorded()?;
+    let streams = recorded.iter().map(|id| &id.stream);
+    chosen.warn(&mirror, streams.chain(builds.iter().map(|one| &one.id.stream)));
     builds.retain(|one| chosen.has(&one.id));
     let at = now();
     if setting.json {
@@ -193,7 +224,11 @@ pub(super) fn trash(setting: &Context, filter: &StreamFilter) -> Outcome {
             one.until.iso(),
             left,
             say::bytes(one.bytes),
-            one.why.as_ref().map(|why| format!("withdrawn: {why}")).unwrap_or_default(),
+            match &one.why {
+                Some(why) => format!("withdrawn: {why}"),
+                None if one.rules.is_empty() => String::new(),
+                None => Lapsed::line(&one.rules),
+            },
         ]
     };
     let rows: Vec<Vec<String>> = builds.iter().map(row).collect();
@@ -224,11 +259,12 @@ pub(super) struct HoldsAnswer<'a> {
     holds: &'a [HeldBuild],
 }
 
-/// Fails where the file of a hold is damaged or lacks a hold: a list without it would be read as the whole.
+/// Fails if the file of a hold is damaged or a hold is missing from it: a reader would take the incomplete list for
+/// the whole.
 fn known(mirror: &Mirror, at: Stamp) -> Outcome {
     mirror.holds()?;
     match mirror.refuse_lost_holds(None, at) {
-        // There is a warning of the journal; the files have their holds without it.
+        // The journal is reported by a warning; the files have their holds without it.
         Ok(()) | Err(ExpectedError::Journal(_)) => Ok(()),
         Err(error) => Err(error.into()),
     }
@@ -238,9 +274,10 @@ fn known(mirror: &Mirror, at: Stamp) -> Outcome {
 pub(super) fn holds(setting: &Context, filter: &StreamFilter) -> Outcome {
     let mirror = setting.open()?;
     let chosen = Chosen::read(&mirror, filter)?;
-    let (census, _) = looked_to_show(&mirror)?;
+    let census = looked_to_show(&mirror)?.0.census;
     known(&mirror, census.at)?;
     let mut holds = held(&mirror, &census);
+    chosen.warn(&mirror, with_builds(&census).chain(holds.iter().map(|hold| &hold.id.stream)));
     holds.retain(|hold| chosen.has(&hold.id));
     if setting.json {
         say::data(&Sorted(HoldsAnswer { hold: Version, at: census.at, holds: &holds }));

@@ -1,5 +1,5 @@
-//! The log on standard error: off without `-v` and `RUST_LOG`, one plain line for each event with them. Requests that are tried
-//! again are reported either way, without the log as notes.
+//! The log on standard error: off without `-v` and `RUST_LOG`, one plain line for each event with them. Retried
+//! requests are always reported, without the log as notes.
 //!
 //! Only events of mirrorkeep itself are written: other crates log addresses with their query strings, which may hold
 //! signatures and keys.
@@ -41,11 +41,11 @@ pub(super) fn start(verbose: u8) {
         .with_target(false)
         .with_timer(uptime())
         .with_writer(|| Plain(io::stderr()));
-    // A second start would be an error; the log that runs already is kept.
+    // A second start would be an error; the running log is kept.
     tracing_subscriber::registry().with(filter).with(lines.with_filter(filter_fn(ours))).try_init().ok();
 }
 
-/// Has retries reported as notes, where no log has them.
+/// Reports retries as notes if there is no log.
 fn without_log() {
     let retries = filter_fn(|event| event.target() == RETRIES).with_max_level_hint(LevelFilter::WARN);
     tracing_subscriber::registry().with(Notes.with_filter(retries)).try_init().ok();
@@ -98,7 +98,7 @@ fn plain(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(line));
     let mut plain = String::with_capacity(text.len() + 1);
     for c in text.chars() {
-        // A combining or an unprintable character is escaped by the standard library's rules, a quote is not.
+        // Combining and unprintable characters are escaped by the rules of the standard library, quotes are not.
         if matches!(c, '\'' | '"' | '\\') { plain.push(c) } else { plain.extend(c.escape_debug()) }
     }
     plain.push('\n');

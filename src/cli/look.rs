@@ -10,14 +10,16 @@ use super::surveyed::{looked_at, looked_to_show};
 use super::{naming, say};
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::decide::{Fate, Verdict};
-use crate::layout::{Layout, Place};
-use crate::mirror::{Mirror, Resolved, RunLog};
-use crate::model::{BuildId, ErrorKind, RelPath, shown};
-use crate::model::{BuildName, Stamp, Stream};
+use crate::layout::{Created, Layout, Place};
+use crate::mirror::{Mirror, Resolved, RunLog, Survey, chain};
+use crate::model::{BuildId, Classify, ErrorKind, RelPath, shown};
+use crate::model::{BuildName, Stamp, Stream, url_path};
 use crate::ops::Mode;
+use crate::ops::retention::plan::PlanError;
 use crate::ops::settings::SettingReport;
+use crate::ops::site::Pages;
 use crate::ops::withdraw::{Tombstone, tombstone};
-use crate::render::person;
+use crate::render::{SitePages, person};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
@@ -27,13 +29,21 @@ pub(super) fn census(setting: &Context) -> Outcome {
     Ok(())
 }
 
-/// Returns what the mirror's policy says of each build; nothing without a policy that can be used.
-pub(super) fn verdicts(mirror: &Mirror, census: &Census) -> HashMap<BuildId, Verdict> {
-    let verdicts = crate::ops::retention::verdicts(mirror, census).unwrap_or_default();
-    verdicts.into_iter().map(|verdict| (verdict.id.clone(), verdict)).collect()
+/// Returns the verdict of the mirror's policy on each build, none without a policy; nothing, with a warning, where the policy or
+/// something else that it needs cannot be used.
+pub(super) fn verdicts(mirror: &Mirror, survey: &Survey) -> Option<HashMap<BuildId, Verdict>> {
+    match crate::ops::retention::verdicts(mirror, survey) {
+        Ok(verdicts) => Some(verdicts.into_iter().map(|verdict| (verdict.id.clone(), verdict)).collect()),
+        Err(PlanError::NoPolicy) => Some(HashMap::new()),
+        Err(error) => {
+            let hint = error.class().hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+            mirror.warnings().add(format!("verdicts are left out: {}{hint}", chain(&error)));
+            None
+        }
+    }
 }
 
-/// Returns until when a build is kept, in a word.
+/// Returns until when a build is kept, as a short text.
 pub(super) fn kept(verdict: Option<&Verdict>) -> String {
     match verdict.map(|verdict| (verdict.fate, verdict.kept_until)) {
         None => String::new(),
@@ -43,7 +53,7 @@ pub(super) fn kept(verdict: Option<&Verdict>) -> String {
     }
 }
 
-/// Returns the aliases that lead to a build.
+/// Returns the aliases that resolve to a build.
 pub(super) fn names<'a>(mirror: &Mirror, census: &'a Census, id: &BuildId) -> Vec<&'a AliasCensus> {
     let Ok(path) = mirror.layout().build_path(id) else { return Vec::new() };
     census.aliases.iter().filter(|alias| alias.target.as_ref() == Some(&path)).collect()
@@ -58,7 +68,7 @@ pub(super) struct BuildRow<'a> {
     id: BuildId,
     /// The stream of the build.
     stream: Stream,
-    /// The path of the build; it takes the place of that in the census, where few builds have one.
+    /// The path of the build; replaces the field of that name in the census, which few builds have.
     path: RelPath,
     /// The paths of the aliases that resolve to the build.
     aliases: Vec<&'a RelPath>,
@@ -94,6 +104,32 @@ pub(super) struct ShowAnswer<'a> {
     build: BuildRow<'a>,
     /// What gates and carried commands wrote last, by name, such as `gate/closure`.
     logs: BTreeMap<String, RunLog>,
+    #[serde(flatten)]
+    links: Links,
+}
+
+/// Where a build can be seen on the web.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+struct Links {
+    /// Its address; `null` without `site.url` and `readers.url` in mirror.yaml.
+    url: Option<String>,
+    /// The address of its page; `null` where there is none.
+    page: Option<String>,
+}
+
+impl Links {
+    /// Returns where a build can be seen.
+    fn of(mirror: &Mirror, id: &BuildId) -> Self {
+        let Some(address) = mirror.config().address() else { return Self::default() };
+        let path = mirror.layout().build_path(id).ok();
+        let page = mirror.config().site.as_ref().and_then(|site| Some(site.path.join(&SitePages.page(id)?)));
+        // The page comes with the next update of the site.
+        let page = page.filter(|page| mirror.store().look(page).is_ok_and(|found| found.is_some()));
+        Self {
+            url: path.map(|path| format!("{address}{}/", url_path(&path))),
+            page: page.map(|page| format!("{address}{}", url_path(&page))),
+        }
+    }
 }
 
 /// Returns what gates and carried commands wrote last.
@@ -116,7 +152,8 @@ pub(super) fn last_lines(log: &str) -> Vec<String> {
 pub(super) fn show(setting: &Context, id: &str) -> Outcome {
     let mirror = setting.open()?;
     let id = naming::build(&mirror, id)?;
-    let (census, decidable) = looked_to_show(&mirror)?;
+    let (survey, decidable) = looked_to_show(&mirror)?;
+    let census = &survey.census;
     let Some(build) = census.build(&id) else {
         if let Some(Tombstone { at, by, why }) = tombstone(&mirror, &id)? {
             let (at, by, why) = (at.iso(), shown(person(&by)), shown(&why));
@@ -124,11 +161,12 @@ pub(super) fn show(setting: &Context, id: &str) -> Outcome {
         }
         return Err(naming::absent(&mirror, &id));
     };
-    let judged = if decidable { verdicts(&mirror, &census) } else { HashMap::new() };
+    let judged = decidable.then(|| verdicts(&mirror, &survey)).flatten().unwrap_or_default();
     let verdict = judged.get(&id);
     if setting.json {
-        let (build, logs) = (described(&mirror, &census, &id, build, verdict), logs(&mirror, &id)?);
-        say::data(&Sorted(ShowAnswer { show: Version, build, logs }));
+        let (build, logs) = (described(&mirror, census, &id, build, verdict), logs(&mirror, &id)?);
+        let links = Links::of(&mirror, &id);
+        say::data(&Sorted(ShowAnswer { show: Version, build, logs, links }));
         return Ok(());
     }
     let at =
@@ -144,11 +182,17 @@ pub(super) fn show(setting: &Context, id: &str) -> Outcome {
             build.files.map_or("an unknown number of files".to_owned(), |files| say::count(files, "file"))
         ),
     ];
+    lines.extend(
+        build.confirmed_at.map(|stamp| format!("confirmed  {} (its inputs were unchanged)", stamp.iso())),
+    );
+    let links = Links::of(&mirror, &id);
+    lines.extend(links.url.map(|url| format!("address    {url}")));
+    lines.extend(links.page.map(|page| format!("page       {page}")));
     if verdict.is_some() {
-        lines.push(format!("policy     {} (`mirrorkeep explain {id}` says why)", kept(verdict)));
+        lines.push(format!("policy     {} (`mirrorkeep explain {id}` gives the reasons)", kept(verdict)));
     }
     lines.extend(build.labels.iter().map(|(key, label)| format!("label      {key}={}", label.value)));
-    lines.extend(names(&mirror, &census, &id).iter().map(|alias| format!("alias      {}", alias.path)));
+    lines.extend(names(&mirror, census, &id).iter().map(|alias| format!("alias      {}", alias.path)));
     lines.extend(build.requires.iter().map(|required| format!("requires   {required}")));
     lines.extend(build.holds.iter().map(|hold| format!("hold       {} ({})", hold.why, hold.who)));
     lines.extend(build.problem.iter().map(|problem| format!("problem    {problem}")));
@@ -176,9 +220,11 @@ pub(super) struct ResolveAnswer<'a> {
     build: Option<BuildId>,
     /// The path that the alias resolves to.
     path: &'a RelPath,
+    #[serde(flatten)]
+    links: Links,
 }
 
-/// Prints where a name leads: the build, or the directory above builds.
+/// Prints what an alias resolves to: the build, or the directory above builds.
 pub(super) fn resolve(setting: &Context, alias: &str) -> Outcome {
     let path: RelPath = alias.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
     let mirror = setting.open()?;
@@ -188,29 +234,35 @@ pub(super) fn resolve(setting: &Context, alias: &str) -> Outcome {
                 Place::Build { build } => Some(build),
                 _ => None,
             };
+            let links = id.as_ref().map(|id| Links::of(&mirror, id)).unwrap_or_default();
             if setting.json {
-                say::data(&Sorted(ResolveAnswer {
-                    resolve: Version,
-                    alias: &path,
-                    build: id,
-                    path: &target,
-                }));
+                let (alias, path) = (&path, &target);
+                say::data(&Sorted(ResolveAnswer { resolve: Version, alias, build: id, path, links }));
             } else {
+                // Scripts take what is printed as the ID.
+                for link in [&links.url, &links.page].into_iter().flatten() {
+                    say::note(link);
+                }
                 say::out(&format!("{}\n", id.map_or(target.to_string(), |id| id.to_string())));
             }
             return Ok(());
         }
-        Resolved::To(_) => "it is a build or directory itself, not a name".to_owned(),
+        Resolved::To(_) => "it is a build or directory itself, not an alias".to_owned(),
+        Resolved::Dangles(at) if at == path => {
+            let hint = "`mirrorkeep alias list` lists the aliases, and `mirrorkeep list` the builds";
+            let error = Failed(format!("there is no alias `{path}`"));
+            return Err(Failure { error: Box::new(error), class: ErrorKind::Failed.hint(hint) });
+        }
         Resolved::Dangles(at) => format!("nothing is at `{at}`"),
         Resolved::Loops => "it loops".to_owned(),
         Resolved::Leaves(text) => format!("it leaves the mirror by `{}`", text.escape_debug()),
     };
     let class =
-        ErrorKind::Failed.hint("`mirrorkeep alias list` lists the names, and `mirrorkeep list` the builds");
+        ErrorKind::Failed.hint("`mirrorkeep alias list` lists the aliases, and `mirrorkeep list` the builds");
     Err(Failure { error: Box::new(Failed(format!("`{path}` resolves to no build: {why}"))), class })
 }
 
-/// Returns the layout that was named, or the mirror's, or the first that ships where there is no mirror.
+/// Returns the layout that was named, else the mirror's, or the first shipped one if there is no mirror.
 fn layout_of(setting: &Context, named: Option<&str>) -> Outcome<Layout> {
     match named {
         Some(name) => Ok(choose(name)?.1),
@@ -271,6 +323,9 @@ pub(super) struct PlaceAnswer<'a> {
     path: &'a RelPath,
     #[serde(flatten)]
     place: &'a Place,
+    /// Why the time in the name of the build is invalid, such as 31 February.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    impossible: Option<String>,
 }
 
 pub(super) fn layout(setting: &Context, verb: LayoutVerb) -> Outcome {
@@ -316,7 +371,7 @@ pub(super) fn layout(setting: &Context, verb: LayoutVerb) -> Outcome {
             let layout = layout_of(setting, layout.as_deref())?;
             let path: RelPath =
                 path.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
-            placed(setting, &path, &layout.place(&path));
+            placed(setting, &layout, &path);
         }
     }
     Ok(())
@@ -346,9 +401,17 @@ fn set_layout(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     Ok(())
 }
 
-fn placed(setting: &Context, path: &RelPath, place: &Place) {
+fn placed(setting: &Context, layout: &Layout, path: &RelPath) {
+    let place = &layout.place(path);
+    let impossible = match place {
+        Place::Build { build } | Place::Inside { build, .. } => match layout.created(build) {
+            Created::Impossible(why) => Some(why),
+            Created::At(..) | Created::Unnamed => None,
+        },
+        _ => None,
+    };
     if setting.json {
-        return say::data(&Sorted(PlaceAnswer { layout: Version, path, place }));
+        return say::data(&Sorted(PlaceAnswer { layout: Version, path, place, impossible }));
     }
     let what = match place {
         Place::Build { build } => format!(" {build}"),
@@ -365,4 +428,7 @@ fn placed(setting: &Context, path: &RelPath, place: &Place) {
         Place::Root | Place::Above | Place::Own => String::new(),
     };
     say::out(&format!("{path}: {}{what}\n", place.kind()));
+    if let Some(why) = impossible {
+        say::note(&format!("warning: {}", shown(&why)));
+    }
 }

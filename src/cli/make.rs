@@ -1,10 +1,10 @@
-//! Verbs that change a mirror beside publishing: `init`, `label`, `alias`, `recover`.
+//! Verbs that change a mirror, except publishing: `init`, `label`, `alias`, `recover`.
 
 use super::answer::{Sorted, Version};
 use super::args::{AliasVerb, InitArgs, LabelArgs, WritersArg};
 use super::chosen::choose;
 use super::context::{Context, now};
-use super::exit::{Exit, Outcome, Usage};
+use super::exit::{Exit, Failed, Failure, Outcome, Usage};
 use super::judged;
 use super::mirror_url::say_what_lacks;
 use super::owner::refuse_root;
@@ -16,7 +16,7 @@ use crate::decide::pipeline::{LintTerms, Pipeline, lint};
 use crate::decide::policy::{Policy, Span};
 use crate::layout::{Layout, Place};
 use crate::mirror::{Chosen, Commands, Mirror, Resolved, Setup};
-use crate::model::{BuildId, Label, LabelError, RelPath, Stamp, shown};
+use crate::model::{BuildId, ErrorKind, Label, LabelError, RelPath, Stamp, shown};
 use crate::ops::Mode;
 use crate::ops::alias::{Cost, LabelActError, LabelReport};
 use crate::record::{Event, EventKind};
@@ -45,8 +45,8 @@ pub(super) fn init(setting: &Context, args: &InitArgs) -> Outcome {
     let policy = policy_for(&layout, args.policy.as_deref())?;
     let pipeline = args.pipeline.as_deref().filter(|name| *name != "none").map(choose::<Pipeline>);
     let pipeline = pipeline.transpose()?.map(|(chosen, pipeline)| {
-        let terms =
-            LintTerms { layout: Some(&layout), policy: None, streams: &std::collections::BTreeMap::new() };
+        let streams = std::collections::BTreeMap::new();
+        let terms = LintTerms { layout: Some(&layout), policy: None, streams: &streams, builds: &[] };
         let name = args.pipeline.as_deref().unwrap_or("pipeline");
         for found in lint(&pipeline, &terms).iter().filter(|found| judged::is_grave(found)) {
             say::note(&judged::line(name, found));
@@ -96,7 +96,7 @@ pub(super) fn init(setting: &Context, args: &InitArgs) -> Outcome {
     Ok(())
 }
 
-/// Returns the policy that was asked for, or the one that suits the layout.
+/// Returns the policy that was requested, or the one that suits the layout.
 pub(super) fn policy_for(layout: &Layout, asked: Option<&str>) -> Outcome<Option<Chosen>> {
     match asked {
         Some("none") => Ok(None),
@@ -112,7 +112,7 @@ pub(super) struct Files {
     pub(super) pipeline: Option<Chosen>,
 }
 
-/// Makes a mirror: its directory as well when that is not there, and an object store is tried out first.
+/// Makes a mirror, with its directory if missing; an object store is probed first.
 pub(super) fn create(setting: &Context, files: Files, writers: Option<WritersArg>) -> Outcome<Mirror> {
     setting.mirror.is_apart()?;
     let store = setting.mirror.create(writers)?;
@@ -230,6 +230,9 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
         AliasVerb::Set { alias, target, allow_backwards, allow_unsuccessful, dry_run } => {
             let alias = path(&alias)?;
             let target = target_of(&mirror, &alias, path(&target)?)?;
+            if let Some(why) = mirror.is_taken_by_layout(&alias) {
+                return Err(Usage(format!("`{alias}` cannot be an alias: {why}")).into());
+            }
             mirror.unknown_name(&alias).into_iter().for_each(|why| mirror.warnings().add(why));
             let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful, stage: false };
             if dry_run {
@@ -261,8 +264,8 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
     Ok(())
 }
 
-/// Returns the path that a target means: one beside the alias, one from the root, or that of a build, by its name in the
-/// stream of the alias or by its ID.
+/// Returns the path of a target: a path relative to the alias or to the root, or the path of a build, given by its
+/// name in the stream of the alias or by its ID.
 fn target_of(mirror: &Mirror, alias: &RelPath, target: RelPath) -> Outcome<RelPath> {
     let dir = alias.parent().unwrap_or_default();
     let is_name = target.depth() == 1;
@@ -273,7 +276,13 @@ fn target_of(mirror: &Mirror, alias: &RelPath, target: RelPath) -> Outcome<RelPa
     if !matches!(mirror.resolve(&target)?, Resolved::Dangles(_)) {
         return Ok(target);
     }
-    let id = match mirror.layout().place(&dir) {
+    let place = mirror.layout().place(&dir);
+    if is_name && dir.is_root() && !matches!(place, Place::Stream { .. }) {
+        let error = Failed(format!("`{alias}` cannot point at `{target}`: nothing is at `{target}`"));
+        let hint = format!("give the stream, too: `mirrorkeep alias set STREAM/{alias} {target}`");
+        return Err(Failure { error: Box::new(error), class: ErrorKind::Failed.hint(hint) });
+    }
+    let id = match place {
         Place::Stream { stream } if is_name => {
             target.as_str().parse().map(|name| BuildId::new(stream, name)).ok()
         }
@@ -282,7 +291,7 @@ fn target_of(mirror: &Mirror, alias: &RelPath, target: RelPath) -> Outcome<RelPa
     Ok(id.and_then(|id| mirror.layout().build_path(&id).ok()).unwrap_or(target))
 }
 
-/// Lets an alias have a copy of its build below it, and says what that takes.
+/// Allows an alias to have a copy of its build below it, and prints the cost.
 fn materialize(setting: &Context, mirror: &Mirror, alias: &RelPath, keep: Span, dry_run: bool) -> Outcome {
     let mode = Mode::of(dry_run);
     let cost = crate::ops::alias::materialize(mirror, alias, keep.seconds(), mode)?;
@@ -303,7 +312,7 @@ fn materialize(setting: &Context, mirror: &Mirror, alias: &RelPath, keep: Span, 
 fn moves(moved: &[Moved], mode: Mode) -> String {
     let line = |moved: &Moved| match (&moved.to, mode) {
         (Some(to), Mode::Real) => format!("  {} -> {to}\n", moved.alias),
-        (None, Mode::Real) => format!("  {} is gone\n", moved.alias),
+        (None, Mode::Real) => format!("  {} was removed\n", moved.alias),
         (Some(to), Mode::Trial) => format!("  would set {} -> {to}\n", moved.alias),
         (None, Mode::Trial) => format!("  would remove {}\n", moved.alias),
     };
@@ -343,7 +352,10 @@ pub(super) fn recover(
             say::json(&Sorted(RecoverTrial { recover: Version, unsettled: &open, stages: &stages }));
         } else {
             let count = say::count(open.len() as u64, "interrupted change");
-            say::out(&format!("would settle {count}\n"));
+            say::out(&match open.len() + stages.len() {
+                0 => "nothing to recover\n".to_owned(),
+                _ => format!("would settle {count}\n"),
+            });
             for to in &open {
                 say::out(&format!("  would settle: {}\n", shown(to)));
             }
@@ -356,7 +368,7 @@ pub(super) fn recover(
     let stages = if discard_stages { Stages::Discard } else { Stages::Wait };
     let mut settled = if accept_journal { crate::recover::accept_loss(&mirror, &now)? } else { Vec::new() };
     settled.extend(crate::recover::recover(&mirror, stages, &now)?);
-    // Names and what goes along with them may differ as long as one of these is open.
+    // As long as one of these is open, aliases and what their carried commands wrote may differ.
     let of_stage = |open: &Event| matches!(open.what, EventKind::Promoted | EventKind::Demoted);
     let is_open =
         settled.iter().any(|one| one.what == SettledAs::Left) && mirror.unsettled()?.iter().any(of_stage);
@@ -376,7 +388,7 @@ pub(super) fn recover(
 }
 
 fn aliases(setting: &Context, mirror: &Mirror) -> Outcome {
-    let (census, _) = looked_to_show(mirror)?;
+    let census = looked_to_show(mirror)?.0.census;
     let symlinks = mirror.store().abilities().symlinks;
     let materialized = if symlinks { Vec::new() } else { mirror.materialized()? };
     if setting.json {

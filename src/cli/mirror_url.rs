@@ -1,4 +1,4 @@
-//! Where a mirror is: a directory, or an address in an object store.
+//! The location of a mirror: a directory, or an address in an object store.
 
 use super::args::publish::WritersArg;
 use super::exit::{Outcome, Usage};
@@ -12,35 +12,36 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use url::Url;
 
-/// Where a mirror is.
+/// The location of a mirror.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum MirrorUrl {
     /// Below a directory.
     Dir(PathBuf),
     /// In a bucket, below a prefix.
     Bucket(String),
-    /// An address that no verb accepts, and why; it may hold a key, so it is not kept. A verb that needs no mirror runs.
+    /// An address that no verb accepts, and why; it may contain a key, so it is not kept. A verb that needs no mirror
+    /// still runs.
     Refused(&'static str),
 }
 
-/// Says that no mirror is named.
+/// Returns the error that no mirror is named.
 const NO_MIRROR: &str = "--mirror, or MIRRORKEEP_MIRROR, is empty; a directory such as `/srv/mirror`, or an address such as \
     `s3://bucket/prefix`, is accepted";
 
-/// Says where credentials belong.
+/// States where credentials belong.
 const NO_SECRET: &str = "an address in --mirror names no user and no key; credentials come from the environment, \
     such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
-/// Says where settings belong.
+/// States where settings belong.
 const NO_QUERY: &str = "an address in --mirror has no `?` and no `#`; `s3://bucket/prefix` is accepted, and settings \
     come from the environment, such as AWS_ENDPOINT_URL";
 
 /// Says that a mirror is not reached through another machine.
-const NO_HOST: &str = "--mirror accepts no user and no host; run mirrorkeep there, or write `./` in front of a \
+const NO_HOST: &str = "--mirror: remote paths are not supported; run mirrorkeep on that host, or write `./` in front of a \
     directory of that name";
 
 impl MirrorUrl {
-    /// Reads what was typed: an address when it looks like one, else a directory.
+    /// Parses what was typed: an address if it looks like one, else a directory.
     pub(super) fn read(text: OsString) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(Self::Refused(NO_MIRROR));
@@ -53,7 +54,7 @@ impl MirrorUrl {
                 None => Ok(Self::Dir(text.into())),
             };
         };
-        // A refusal of the argument would repeat it, keys included.
+        // An error of the argument parser would repeat the argument, keys included.
         if rest.split('/').next().is_some_and(|host| host.contains('@')) {
             return Ok(Self::Refused(NO_SECRET));
         }
@@ -72,7 +73,7 @@ impl MirrorUrl {
         }
     }
 
-    /// Opens the store of a mirror that is there, as it was found to be when the mirror was made.
+    /// Opens the store of an existing mirror, with the abilities that were found when the mirror was made.
     pub(super) fn open(&self) -> Outcome<Arc<dyn Store>> {
         match self {
             Self::Dir(dir) => match Posix::open(dir) {
@@ -92,7 +93,7 @@ impl MirrorUrl {
         }
     }
 
-    /// Returns whether it is worth opening: a bucket always is, a directory when it has an own area.
+    /// Returns whether opening it can succeed: a bucket always, a directory if it has an own area.
     pub(super) fn may_be_a_mirror(&self) -> bool {
         match self {
             Self::Dir(dir) => dir.join(OWN_DIR).exists(),
@@ -100,14 +101,14 @@ impl MirrorUrl {
         }
     }
 
-    /// Returns the beginning of all its keys, which is also that of its URLs; nothing for a directory.
+    /// Returns the common prefix of all its keys, which is also that of its URLs; empty for a directory.
     pub(super) fn prefix(&self) -> RelPath {
         let Self::Bucket(address) = self else { return RelPath::root() };
         let below = address.split_once("://").and_then(|(_, rest)| rest.split_once('/'));
         below.and_then(|(_, prefix)| prefix.parse().ok()).unwrap_or_default()
     }
 
-    /// Opens a store to make a mirror in: a directory is made, an object store tried out.
+    /// Opens a store to make a mirror in it: a directory is made, an object store probed.
     pub(super) fn create(&self, writers: Option<WritersArg>) -> Outcome<Arc<dyn Store>> {
         match self {
             Self::Dir(dir) => {
@@ -150,7 +151,7 @@ impl MirrorUrl {
         }
     }
 
-    /// Fails when no mirror can be made here, as far as that is known without a change.
+    /// Fails if no mirror can be made here, as far as that is known without a change.
     pub(super) fn may_create(&self) -> Outcome {
         match self {
             Self::Dir(dir) if dir.exists() => Ok(Mirror::may_init(&Posix::open(dir)?)?),
@@ -167,7 +168,7 @@ impl MirrorUrl {
         }
     }
 
-    /// Fails when a mirror made here would be inside another one, whose `check` and `prune` would meet its builds.
+    /// Fails if a mirror made here would be inside another one, whose `check` and `prune` would find its builds.
     pub(super) fn is_apart(&self) -> Outcome {
         let outer = match self {
             Self::Dir(dir) => {
@@ -176,7 +177,8 @@ impl MirrorUrl {
                     Some((dir.canonicalize().ok()?, dir))
                 });
                 from.and_then(|(real, typed)| {
-                    // The place itself may be a mirror already; what is not there yet lies below all of these.
+                    // The place itself may already be a mirror; if it does not exist yet, it is still below all of
+                    // these directories.
                     let mut places = real.ancestors().skip(usize::from(typed == dir));
                     places.find(|place| place.join(OWN_DIR).join("mirror.yaml").exists()).map(shown)
                 })
@@ -192,7 +194,8 @@ impl MirrorUrl {
                             break;
                         }
                         Err(error) if error.kind() == StoreErrorKind::Unreachable => return Err(error.into()),
-                        // Credentials that see the prefix alone cannot look above it, and nothing there would see this mirror.
+                        // Credentials for the prefix alone cannot look above it, and nothing above it would see this
+                        // mirror.
                         Ok(None) | Err(_) => {}
                     }
                 }
@@ -206,21 +209,22 @@ impl MirrorUrl {
         }
     }
 
-    /// Returns whether nothing is there, or only what making a mirror left when it was cut off.
+    /// Returns whether the place is empty, or has only what an interrupted `init` left.
     pub(super) fn is_unused(&self) -> Outcome<bool> {
         match self {
             Self::Dir(dir) => {
                 Ok(is_unused_dir(dir).map_err(|error| StoreError::new("look into", dir.display(), error))?)
             }
-            // Making a mirror in a bucket tries the store out first; that is for `init`, said aloud.
+            // Making a mirror in a bucket probes the store first; only an explicit `init` may do that.
             Self::Bucket(_) | Self::Refused(_) => Ok(false),
         }
     }
 }
 
-/// Returns what was meant by a text that is no address and should not become a directory of that name.
+/// Returns what was probably meant by a text that is not an address and should not become a directory of that name.
 ///
-/// A colon in the first component is what `scp` and `rsync` take for a host; `./` in front makes it a directory.
+/// `scp` and `rsync` take what precedes a colon in the first component for a host; `./` in front makes it a
+/// directory.
 fn looks_remote(text: &str) -> Option<String> {
     let (before, after) = text.split('/').next()?.split_once(':')?;
     let rest = text.get(before.len() + 1..)?.trim_start_matches('/');
@@ -238,7 +242,7 @@ fn shown(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// Says that a mirror would be inside another one.
+/// Returns the error that a mirror would be inside another one.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{inner}` is inside the mirror `{outer}`, and a mirror cannot be inside another one; a place outside it is accepted"
@@ -254,7 +258,7 @@ impl Classify for Nested {
     }
 }
 
-/// Says that a store cannot be written to by many at once.
+/// Returns the error that several writers cannot write to a store at once.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{0}` does not honour conditional writes, so that many writers would overwrite each other; `--writers one` is accepted"
@@ -277,20 +281,20 @@ impl fmt::Display for MirrorUrl {
     }
 }
 
-/// Says what a store lacks that several writers would need.
+/// States what a store lacks that several writers would need.
 pub(super) fn say_what_lacks(store: &dyn Store) {
     if !store.abilities().creates_once {
         say::note(&format!(
-            "warning: `{}` takes one writer at a time, who holds a lease; that is less certain than conditional writes",
+            "warning: `{}` allows one writer at a time, by a lease; that is less certain than conditional writes",
             store.shown()
         ));
     }
 }
 
-/// Fails when no directory can be made in one.
+/// Fails if no directory can be made in this one.
 fn accepts_directories(dir: &Path) -> std::io::Result<()> {
     use std::io::{Error, ErrorKind};
-    /// The numbers of `/proc` and `/sys`, where the system alone makes directories.
+    /// The device numbers of `/proc` and `/sys`, where only the system makes directories.
     const OF_THE_SYSTEM: [i64; 2] = [0x9fa0, 0x6265_6572];
     if !dir.is_dir() {
         return Err(Error::from(ErrorKind::NotADirectory));
@@ -319,8 +323,9 @@ fn is_unused_dir(root: &Path) -> std::io::Result<bool> {
         for below in walkdir::WalkDir::new(&own).min_depth(1) {
             let below = below?;
             let parent = below.path().parent();
-            // What is put there before `mirror.yaml`.
-            let early = ["lock", "layout.yaml", "policy.yaml", "pipeline.yaml"].map(OsStr::new);
+            // The paths that `init` writes before `mirror.yaml`.
+            let early = ["lock", "layout.yaml", "policy.yaml", "pipeline.yaml", "first-policy.yaml"];
+            let early = early.map(OsStr::new);
             let is_early = parent == Some(&own) && early.contains(&below.file_name());
             if !below.file_type().is_dir() && parent != Some(&unfinished) && !is_early {
                 return Ok(false);

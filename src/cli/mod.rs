@@ -1,14 +1,17 @@
-//! The command line: a file a verb. Each parses what was typed, calls one act and shows what it returned.
+//! The command line: one file for each verb, which parses the arguments, calls one operation and shows the result.
 
 mod adopt;
 mod answer;
 mod args;
+mod changes;
 mod check;
 mod chosen;
 mod complete;
 mod context;
 mod copy;
 mod deliver;
+mod diff;
+mod due;
 mod events;
 mod exit;
 mod export;
@@ -23,6 +26,7 @@ mod log;
 mod look;
 mod make;
 mod man;
+mod metrics;
 mod mirror_url;
 mod naming;
 mod owner;
@@ -33,6 +37,7 @@ mod progress;
 mod promotion;
 mod prune;
 mod publish;
+mod pull;
 mod read;
 mod run;
 mod say;
@@ -40,12 +45,14 @@ mod schemas;
 mod service;
 mod shown_bar;
 mod sign;
+mod site;
 mod status;
 mod surveyed;
+mod sync;
 mod verify;
 mod when;
 mod withdraw;
 
 pub use exit::Exit;
 pub use run::main;
-pub use schemas::{AnswerSchema, event_schemas, schemas};
+pub use schemas::{AnswerSchema, event_schemas, schemas, site_schemas};

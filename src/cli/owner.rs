@@ -1,4 +1,5 @@
-//! Who owns a mirror: what root writes in the mirror of another user, that user cannot read or remove later.
+//! The owner of a mirror: files that root writes in the mirror of another user, that user cannot read or remove
+//! later.
 
 use super::exit::Outcome;
 use super::mirror_url::MirrorUrl;
@@ -7,7 +8,7 @@ use crate::store::SHARED;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// Says that a mirror belongs to another user than the one who runs the command.
+/// Returns the error that a mirror belongs to another user than the one who runs the command.
 #[derive(Debug, thiserror::Error)]
 #[error("`{}` belongs to {}{}, and this command runs as {}", place.display(), named(*owner), and_group(*group), named(*user))]
 pub(super) struct OtherOwner {
@@ -39,7 +40,7 @@ impl Classify for OtherOwner {
     }
 }
 
-/// Returns who owns the mirror, if that is somebody else; nothing for an object store.
+/// Returns the owner of the mirror if it is another user; nothing for an object store.
 pub(super) fn other_owner(site: &MirrorUrl) -> Option<OtherOwner> {
     let MirrorUrl::Dir(dir) = site else { return None };
     let own = dir.join(OWN_DIR);
@@ -51,7 +52,7 @@ pub(super) fn other_owner(site: &MirrorUrl) -> Option<OtherOwner> {
     (owner != user).then_some(OtherOwner { place, owner, user, group })
 }
 
-/// Refuses root where the mirror belongs to another user. Every other user is refused by the system.
+/// Refuses root if the mirror belongs to another user. The system itself refuses every other user.
 pub(super) fn refuse_root(site: &MirrorUrl) -> Outcome {
     match other_owner(site).filter(|other| other.user == 0) {
         Some(other) => Err(other.into()),
@@ -59,12 +60,12 @@ pub(super) fn refuse_root(site: &MirrorUrl) -> Outcome {
     }
 }
 
-/// Returns a user in words.
+/// Returns the text for a user.
 fn named(user: u32) -> String {
     name_of(user).map_or_else(|| format!("the user with the number {user}"), |name| format!("`{name}`"))
 }
 
-/// Returns a group in words, after its owner.
+/// Returns the text for a group, appended to that of the owner.
 fn and_group(group: Option<u32>) -> String {
     group.map_or_else(String::new, |group| {
         let name = group_name(group).map_or_else(|| group.to_string(), |name| format!("`{name}`"));
@@ -88,7 +89,7 @@ fn group_name(group: u32) -> Option<String> {
     name_in("/etc/group", group)
 }
 
-/// Returns the name of a number in one of the two files of accounts, whose first and third fields these are.
+/// Returns the name for a number from `/etc/passwd` or `/etc/group`, where they are the first and third fields.
 fn name_in(file: &str, user: u32) -> Option<String> {
     let users = std::fs::read_to_string(file).ok()?;
     let mut lines = users.lines().map(|line| line.split(':').collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-//! The verbs of `pipeline`: is it sound, does it do what its examples say, what does an edit change.
+//! The verbs of `pipeline`: check a pipeline, run its examples, and show what an edit changes.
 
 use super::answer::{Sorted, Version};
 use super::args::PipelineVerb;
@@ -49,7 +49,7 @@ pub(super) struct PipelineSetAnswer<'a> {
     report: &'a SettingReport,
     /// The stages that change; `null` if there was no usable pipeline.
     changes: Option<&'a PipelineDiff>,
-    /// What is odd about the pipeline in this mirror.
+    /// Problems of the pipeline in this mirror.
     findings: &'a [Finding],
 }
 
@@ -80,7 +80,7 @@ pub(super) fn pipeline(setting: &Context, verb: &PipelineVerb) -> Outcome<Exit> 
                     let own = required_pipeline(&mirror)?;
                     in_mirror(&mirror, &own, layout.as_deref(), policy.as_deref())?
                 }
-                // In a mirror, a file is checked as if it were set there.
+                // With a mirror, a file is checked as if it were the mirror's pipeline.
                 Some(name) if let Ok(mirror) = setting.open() => {
                     in_mirror(&mirror, &choose::<Pipeline>(name)?.1, layout.as_deref(), policy.as_deref())?
                 }
@@ -91,6 +91,7 @@ pub(super) fn pipeline(setting: &Context, verb: &PipelineVerb) -> Outcome<Exit> 
                         layout: layout.as_ref().map(|(_, layout)| layout),
                         policy: policy.as_ref().map(|(_, policy)| policy),
                         streams: &BTreeMap::new(),
+                        builds: &[],
                     };
                     lint(&choose::<Pipeline>(name)?.1, &terms)
                 }
@@ -122,7 +123,7 @@ fn named(setting: &Context, name: Option<&str>) -> Outcome<Pipeline> {
     }
 }
 
-/// Returns what is odd about a pipeline in a mirror, with another layout and policy where these are named.
+/// Returns the problems of a pipeline in a mirror, with another layout and policy if these are named.
 fn in_mirror(
     mirror: &Mirror,
     pipeline: &Pipeline,
@@ -138,7 +139,7 @@ fn in_mirror(
         None => match crate::ops::retention::policy_of(mirror) {
             Ok(policy) => Some(policy),
             Err(PlanError::NoPolicy) => None,
-            // It is the matter of `policy lint`.
+            // `policy lint` reports this.
             Err(error) => {
                 let why = shown(&chain(&error)).into_owned();
                 say::note(&format!("warning: not checked against the policy, which cannot be used: {why}"));
@@ -146,23 +147,25 @@ fn in_mirror(
             }
         },
     };
-    let streams: BTreeSet<Stream> = mirror.recorded()?.into_iter().map(|id| id.stream).collect();
+    let builds = mirror.recorded()?;
+    let streams: BTreeSet<Stream> = builds.iter().map(|id| id.stream.clone()).collect();
     let with_rules = |stream: Stream| {
         let rules = mirror.own_alias_rules(&stream).collect();
         (stream, rules)
     };
     let streams = streams.into_iter().map(with_rules).collect();
-    let terms = LintTerms { layout: Some(&layout), policy: policy.as_ref(), streams: &streams };
+    let terms =
+        LintTerms { layout: Some(&layout), policy: policy.as_ref(), streams: &streams, builds: &builds };
     Ok(lint(pipeline, &terms))
 }
 
-/// Puts a pipeline in force, and says which stages that changes and what does not fit the mirror.
+/// Sets a pipeline, and prints which stages that changes and what does not fit the mirror.
 fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     let (chosen, new) = choose::<Pipeline>(name)?;
     let mirror = setting.open()?;
     let changes = match pipeline_of(&mirror) {
-        Ok(old) => old.map(|old| diff(&old, &new)),
-        // This is the way to replace it.
+        Ok(old) => Some(diff(old.as_ref(), &new)),
+        // This command is the way to replace an unreadable pipeline.
         Err(error) => {
             let why = shown(&chain(&error)).into_owned();
             say::note(&format!(
@@ -208,7 +211,7 @@ fn difference(diff: &PipelineDiff) -> String {
         };
     }
     if diff.reordered {
-        text += "the stages come in another order\n";
+        text += "the order of the stages changes\n";
     }
     text
 }

@@ -1,11 +1,11 @@
-//! Verbs that say what may go: `plan` and `explain`.
+//! Verbs that show which builds may be deleted: `plan` and `explain`.
 
 use super::answer::{Sorted, Version};
 use super::args::{ExplainArgs, PlanArgs, PlanFrom};
 use super::chosen::choose;
 use super::context::{Context, now};
 use super::exit::{Exit, Outcome, Usage};
-use super::{naming, say};
+use super::{naming, say, when};
 use crate::census::{CENSUS_VERSION, Census};
 use crate::decide::Verdict;
 use crate::decide::policy::Policy;
@@ -36,7 +36,7 @@ pub(super) fn plan(setting: &Context, args: &PlanArgs) -> Outcome<Exit> {
     Ok(plan.outcome.into())
 }
 
-/// Returns which builds a table has.
+/// Returns which builds a table shows.
 pub(super) fn rows(expiring: bool) -> Rows {
     if expiring { Rows::Expiring } else { Rows::All }
 }
@@ -65,7 +65,7 @@ pub(super) struct ExplainAnswer<'a> {
 
 pub(super) fn explain(setting: &Context, args: &ExplainArgs) -> Outcome<Exit> {
     let id: BuildId = match &args.from.census {
-        // Nothing is known of names there that a build could be named by.
+        // A census has no aliases by which a build could be named.
         Some(_) => args.id.parse().map_err(|error| Usage(format!("{error}")))?,
         None => naming::build(&setting.open()?, &args.id)?,
     };
@@ -81,8 +81,7 @@ pub(super) fn explain(setting: &Context, args: &ExplainArgs) -> Outcome<Exit> {
         say::json(&Sorted(ExplainAnswer { explain: Version, at: plan.at, digest, build: verdict }));
     } else {
         let trash_until = policy.trash.after(plan.at, policy.zone);
-        let accept = plan.acceptable.then_some(plan.digest);
-        say::out(&render::explain(verdict, trash_until, accept, say::paint()));
+        say::out(&render::explain(verdict, trash_until, plan.accept(), say::paint()));
     }
     Ok(Exit::Done)
 }
@@ -106,9 +105,9 @@ fn make(setting: &Context, from: &PlanFrom) -> Outcome<Made> {
     Ok(Made { plan: planned.plan, policy: planned.policy })
 }
 
-/// Reads a stamp that was typed.
+/// Parses a stamp that was typed.
 pub(super) fn stamp(text: &str) -> Outcome<Stamp> {
-    Ok(text.parse().map_err(|error| Usage(format!("{error}")))?)
+    when::future("--at", text, now())
 }
 
 /// Reads a census from a file, or from standard input.

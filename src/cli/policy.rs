@@ -11,14 +11,14 @@ use super::say;
 use crate::census::Census;
 use crate::decide::policy::{Policy, Span};
 use crate::decide::{
-    Fate, Forward, PartFate, Plan, PreviousRuns, SIMULATED, Verdict, coming, lint, retain, simulate,
+    Fate, Forward, PartFate, Plan, PreviousRuns, SIMULATED, Verdict, coming, lint, retain, simulate_to_end,
 };
 use crate::mirror::{chain, survey};
 use crate::model::{BuildId, Digest, Stamp, Stream};
 use crate::ops::Mode;
 use crate::ops::retention::plan::PlanError;
 use crate::ops::settings::SettingReport;
-use crate::render::Series;
+use crate::render::{ChangedBuild, PolicySide, Series};
 use crate::{model, render};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -130,14 +130,18 @@ pub(super) fn policy(setting: &Context, verb: &PolicyVerb) -> Outcome<Exit> {
         PolicyVerb::Schema => say::json(&Policy::schema()),
         PolicyVerb::Lint { policy, census } => return lint_it(setting, policy.as_deref(), census.as_deref()),
         PolicyVerb::Test { policy } => return test(setting, policy.as_deref()),
-        PolicyVerb::Simulate { policy, census, at, length, cadence, svg } => {
+        PolicyVerb::Simulate { policy, census, at, length, cadence, svg, html } => {
             let how = (length.as_str(), cadence.as_deref(), at.as_deref());
-            return forward(setting, policy.as_deref(), census.as_ref(), how, svg.as_deref());
+            let drawn = Drawn { svg: svg.as_deref(), html: html.as_deref() };
+            return forward(setting, policy.as_deref(), census.as_ref(), how, drawn);
         }
-        PolicyVerb::Diff { old, new, census, at } => {
+        PolicyVerb::Diff { old, new, census, at, html } => {
             let census_file = census.as_deref();
+            let names = [old.as_str(), new.as_str()];
             let (old, new) = (choose(old)?.1, choose(new)?.1);
-            let (answer, text) = difference(setting, (&old, &new), census_file, at.as_deref(), Said::Would)?;
+            let page = html.as_deref().map(|file| (file, names));
+            let (answer, text) =
+                difference(setting, (&old, &new), (census_file, at.as_deref()), Said::Would, page)?;
             if setting.json {
                 say::json(&Sorted(answer));
             } else {
@@ -167,9 +171,9 @@ fn census_of(setting: &Context, file: Option<&Path>) -> Outcome<Census> {
 
 fn lint_it(setting: &Context, name: Option<&str>, file: Option<&Path>) -> Outcome<Exit> {
     let policy = named(setting, name)?;
-    // A policy that was named is judged by itself, unless a census was, too.
+    // Without a mirror, a policy that was named is judged by itself.
     let census = match (name, file) {
-        (Some(_), None) => None,
+        (Some(_), None) => census_of(setting, file).ok(),
         _ => Some(census_of(setting, file)?),
     };
     let findings = lint(&policy, census.as_ref());
@@ -194,12 +198,25 @@ fn seconds(text: &str) -> Outcome<i64> {
     }
 }
 
+/// The files that a simulation is drawn into.
+struct Drawn<'a> {
+    svg: Option<&'a Path>,
+    html: Option<&'a Path>,
+}
+
+/// Writes a drawing or a page.
+fn draw(file: &Path, text: &str) -> Outcome {
+    std::fs::write(file, text)
+        .map_err(|error| crate::store::StoreError::new("write the drawing", file.display(), error))?;
+    Ok(())
+}
+
 fn forward(
     setting: &Context,
     name: Option<&str>,
     file: Option<&PathBuf>,
     (length, cadence, at): (&str, Option<&str>, Option<&str>),
-    svg: Option<&Path>,
+    drawn: Drawn<'_>,
 ) -> Outcome<Exit> {
     let (length, cadence) = (seconds(length)?, cadence.map(seconds).transpose()?);
     let policy = named(setting, name)?;
@@ -220,7 +237,7 @@ fn forward(
         ))
         .into());
     }
-    let ticks = simulate(&census, &policy, how);
+    let (ticks, end) = simulate_to_end(&census, &policy, how);
     let series: Vec<Series> = (ticks.iter())
         .map(|tick| Series {
             at: tick.at,
@@ -230,10 +247,16 @@ fn forward(
             withheld: tick.withheld,
         })
         .collect();
-    if let Some(svg) = svg {
-        let title = format!("{} from {}", name.unwrap_or("the mirror's policy"), from.spell("%Y-%m-%d"));
-        std::fs::write(svg, render::svg(&series, &title))
-            .map_err(|error| crate::store::StoreError::new("write the drawing", svg.display(), error))?;
+    let title = format!("{} from {}", name.unwrap_or("the mirror's policy"), from.spell("%Y-%m-%d"));
+    if let Some(svg) = drawn.svg {
+        draw(svg, &render::svg(&series, &title))?;
+    }
+    if let Some(html) = drawn.html {
+        let plan = |census: &Census, at| retain(census, &policy, at, &PreviousRuns::default());
+        let (first, last) = (plan(&census, from), plan(&end, end.at));
+        let side = |name, census, plan| PolicySide { name, census, plan, freed: None };
+        let sides = [side("At the start", &census, &first), side("At the end", &end, &last)];
+        draw(html, &render::policy_page(&title, sides, &series, &[]))?;
     }
     if setting.json {
         say::json(&Sorted(SimulateAnswer { simulate: Version, from, series: &series }));
@@ -274,15 +297,34 @@ impl<'a> Row<'a> {
         changed.then_some(Self { change, before, after, parts, bytes: None })
     }
 
+    /// Returns the rules by which a build is kept.
+    fn by(verdict: &Verdict) -> String {
+        let rules: BTreeSet<&str> = verdict.reasons.iter().map(|reason| &*reason.rule).collect();
+        model::shown(&rules.into_iter().collect::<Vec<_>>().join(", ")).into_owned()
+    }
+
+    /// Returns the row of a page.
+    fn changed(&self) -> ChangedBuild {
+        let (change, by) = match self.change {
+            "would-go" => ("would expire", format!("kept before by {}", Self::by(self.before))),
+            "would-stay" => ("would be kept", format!("kept by {}", Self::by(self.after))),
+            _ => {
+                let part = |name: &&str| {
+                    let word = if goes(self.after, name) { "would expire" } else { "would be kept" };
+                    format!("{name} {word}")
+                };
+                ("other parts", self.parts.iter().map(part).collect::<Vec<_>>().join(", "))
+            }
+        };
+        ChangedBuild { id: self.after.id.clone(), change: change.to_owned(), by, bytes: self.bytes }
+    }
+
     /// Returns the lines of a table.
     fn lines(&self, said: Said) -> String {
         let (expire, keep) = said.words();
         let id = &self.after.id;
         let size = self.bytes.map_or(String::new(), say::bytes);
-        let by = |verdict: &Verdict| {
-            let rules: BTreeSet<&str> = verdict.reasons.iter().map(|reason| &*reason.rule).collect();
-            model::shown(&rules.into_iter().collect::<Vec<_>>().join(", ")).into_owned()
-        };
+        let by = Self::by;
         match self.change {
             "would-go" => format!("{expire}  {id}  {size:>11}  kept before by {}\n", by(self.before)),
             "would-stay" => format!("{keep}  {id}  {size:>11}  kept by {}\n", by(self.after)),
@@ -316,7 +358,7 @@ impl Said {
     fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Would => ("would expire", "would keep  "),
-            Self::Does => ("expired", "kept   "),
+            Self::Does => ("now expires ", "now kept    "),
         }
     }
 }
@@ -350,15 +392,18 @@ impl DiffTotals {
         let freed = say::bytes(self.bytes.unsigned_abs());
         let freed = match self.bytes {
             0 => String::new(),
-            1.. => format!(", {freed} more freed"),
-            _ => format!(", {freed} less freed"),
+            1.. => format!(" (frees {freed} more)"),
+            _ => format!(" (frees {freed} less)"),
         };
-        let going = say::count(self.would_go, "build");
+        if (self.would_go, self.would_stay, self.other_parts) == (0, 0, 0) {
+            return "no build is affected\n".to_owned();
+        }
+        let going = say::count(self.would_go, "more build");
         let (expire, keep) = match said {
             Said::Would => ("would expire", "would be kept"),
-            Said::Does => ("expired", "kept"),
+            Said::Does => ("will expire", "will be kept"),
         };
-        format!("{going} more {expire}, {} more {keep}{parts}{freed}\n", self.would_stay)
+        format!("{going} {expire}, {} more {keep}{parts}{freed}\n", self.would_stay)
     }
 }
 
@@ -388,7 +433,7 @@ fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     let mirror = setting.open()?;
     let said = if dry_run { Said::Would } else { Said::Does };
     let changes = match crate::ops::retention::policy_of(&mirror) {
-        Ok(old) => Some(difference(setting, (&old, &new), None, None, said)?),
+        Ok(old) => Some(difference(setting, (&old, &new), (None, None), said, None)?),
         Err(PlanError::NoPolicy) => None,
         // This is the way to replace it.
         Err(error) => {
@@ -399,7 +444,11 @@ fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
             None
         }
     };
+    let findings = lint(&new, Some(&survey(&mirror, now())?.census));
     let report = crate::ops::settings::set_policy(&setting.session(&mirror), &chosen, Mode::of(dry_run))?;
+    for found in findings.iter().filter(|found| judged::is_grave(found)) {
+        say::note(&judged::line(name, found));
+    }
     if setting.json {
         let changes = changes.map(|(answer, _)| answer);
         say::json(&Sorted(PolicySetAnswer { policy: Version, dry_run, report: &report, changes }));
@@ -408,9 +457,9 @@ fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
     if let Some((_, text)) = changes {
         say::out(&text);
     }
-    let would = if dry_run { "would be" } else { "is" };
+    let using = if dry_run { "would use" } else { "now using" };
     say::out(&if report.changed {
-        format!("the policy `{}` {would} in force\n", model::shown(&report.after))
+        format!("{using} the policy `{}`\n", model::shown(&report.after))
     } else {
         format!("the policy `{}` is in force already\n", model::shown(&report.after))
     });
@@ -421,9 +470,9 @@ fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
 fn difference(
     setting: &Context,
     (old, new): (&Policy, &Policy),
-    file: Option<&Path>,
-    at: Option<&str>,
+    (file, at): (Option<&Path>, Option<&str>),
     said: Said,
+    page: Option<(&Path, [&str; 2])>,
 ) -> Outcome<(DiffAnswer, String)> {
     let census = census_of(setting, file)?;
     let at = at.map(stamp).transpose()?.unwrap_or(census.at);
@@ -460,5 +509,12 @@ fn difference(
         }
     }
     text.push_str(&totals(&all, None).line(said));
+    if let Some((file, [first, second])) = page {
+        let side = |name, plan, freed| PolicySide { name, census: &census, plan, freed: Some(freed) };
+        let sides = [side(first, &before, &were), side(second, &after, &are)];
+        let title = format!("{first} and {second} at {}", at.iso());
+        let changes: Vec<ChangedBuild> = rows.iter().map(Row::changed).collect();
+        draw(file, &render::policy_page(&title, sides, &[], &changes))?;
+    }
     Ok((answer, text))
 }

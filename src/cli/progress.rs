@@ -1,4 +1,4 @@
-//! How far a command is: a bar on a terminal, nothing elsewhere.
+//! Progress of a command: a bar on a terminal, nothing elsewhere.
 
 use super::{log, say, shown_bar};
 use crate::model::RelPath;
@@ -15,7 +15,7 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    /// Returns a bar that shows nothing yet; it stays hidden where standard error is not a terminal or has the log.
+    /// Returns an empty bar, hidden if standard error is not a terminal or receives the log.
     pub(super) fn new() -> Self {
         let bar = if log::is_on() || say::is_quiet() { ProgressBar::hidden() } else { ProgressBar::new(0) };
         let shape = "{prefix} {msg} [{wide_bar}] {bytes}/{total_bytes} {bytes_per_sec} {eta}";
@@ -26,7 +26,7 @@ impl Bar {
         Self { shown: bar, files: AtomicU64::new(0), of: AtomicU64::new(0) }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.shown.finish_and_clear();
         shown_bar::set(None);

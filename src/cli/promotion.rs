@@ -288,12 +288,14 @@ fn tell_move(one: &StageMove, dry_run: bool) {
         PromotedAs::Current => {
             let why = one.why.as_ref().map(|why| format!(": {}", shown(why))).unwrap_or_default();
             say::out(&format!("{stream}: {stage} stays at {}{why}\n", name(incumbent.as_ref())));
+            one.tags.iter().for_each(|tag| tag_move(tag, dry_run));
         }
         PromotedAs::Waiting => {
             match incumbent {
                 Some(id) => say::out(&format!("{stream}: {stage} stays at {}\n", id.name)),
                 None => say::out(&format!("{stream}: no build has {stage} yet\n")),
             }
+            one.tags.iter().for_each(|tag| tag_move(tag, dry_run));
             for candidate in one.candidates.iter().take(SHOWN) {
                 say::out(&format!("  {}: {}\n", candidate.id.name, lacks(candidate)));
             }
@@ -317,39 +319,42 @@ fn tell_move(one: &StageMove, dry_run: bool) {
                 None => (
                     "moved to no build".to_owned(),
                     format!(
-                        "`mirrorkeep promote {stage} --build ID` hands it to a build, `mirrorkeep promote {stage} --stream {stream} \
+                        "`mirrorkeep promote {stage} --build ID` moves it to a build, `mirrorkeep promote {stage} --stream {stream} \
                          --take-over --why TEXT` accepts that it is gone"
                     ),
                 ),
             };
             say::note(&match &one.why {
-                Some(why) => format!(
-                    "{stream}: `{stage}` stays: {}; `mirrorkeep promote {stage} --stream {stream} --take-over --why TEXT` moves it all the same",
-                    shown(why)
-                ),
+                Some(why) => {
+                    let hint = one.hint.as_ref().map(|hint| format!("; {}", shown(hint))).unwrap_or_default();
+                    format!("{stream}: `{stage}` stays: {}{hint}", shown(why))
+                }
                 None => format!("{stream}: `{stage}` was {now} without mirrorkeep; {help}"),
             });
+            one.tags.iter().for_each(|tag| tag_move(tag, dry_run));
         }
-        PromotedAs::Failed => {}
+        PromotedAs::Failed => one.tags.iter().for_each(|tag| tag_move(tag, dry_run)),
     }
 }
 
 /// Prints which stages were not moved; streams of one bundle have one reason.
 fn failed_moves(stages: &[StageMove]) {
-    let mut reasons: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    let mut reasons: Vec<(&StageMove, Vec<&str>)> = Vec::new();
     for one in stages.iter().filter(|one| one.outcome == PromotedAs::Failed) {
-        let why = one.why.as_deref().unwrap_or_default();
-        match reasons.iter_mut().find(|(stage, reason, _)| *stage == one.stage && *reason == why) {
-            Some((.., streams)) => streams.push(one.stream.as_str()),
-            None => reasons.push((&one.stage, why, vec![one.stream.as_str()])),
+        let is_same = |other: &StageMove| (&other.stage, &other.why) == (&one.stage, &one.why);
+        match reasons.iter_mut().find(|(first, _)| is_same(first)) {
+            Some((_, streams)) => streams.push(one.stream.as_str()),
+            None => reasons.push((one, vec![one.stream.as_str()])),
         }
     }
-    for (stage, why, streams) in reasons {
-        say::note(&format!("error: {}: {stage} was not moved: {}", streams.join(", "), shown(why)));
+    for (one, streams) in reasons {
+        let why = one.why.as_deref().unwrap_or_default();
+        say::note(&format!("error: {}: {} was not moved: {}", streams.join(", "), one.stage, shown(why)));
+        one.hint.iter().for_each(|hint| say::hint(hint));
     }
 }
 
-/// Prints the commands that went along.
+/// Prints the commands that were carried.
 fn ran(commands: &[String], dry_run: bool) {
     for command in commands {
         let done = if dry_run { "would run" } else { "ran" };
@@ -364,12 +369,12 @@ fn tag_move(tag: &TagMove, dry_run: bool) {
     say::out(&format!("  {would}{} {to}\n", tag.image));
 }
 
-/// Returns the name of a build, or that there is none.
+/// Returns the name of a build, or a word if there is none.
 fn name(id: Option<&BuildId>) -> String {
     id.map_or_else(|| "no build".to_owned(), |id| id.name.to_string())
 }
 
-/// How many candidates that wait are shown.
+/// Number of waiting candidates that are shown.
 const SHOWN: usize = 3;
 
 /// Returns what a candidate lacks.
@@ -429,6 +434,7 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
     for why in &report.failures {
         say::note(&format!("error: the stage moved, but {}", shown(why)));
     }
+    report.hints.iter().for_each(|hint| say::hint(hint));
     if let Some(id) = &report.bundle {
         let done = if args.dry_run { "would bundle" } else { "bundled" };
         say::out(&format!("{}: {done} what has {} then as {}\n", id.stream, report.stage, id.name));
@@ -436,7 +442,7 @@ pub(super) fn demote(setting: &Context, args: &DemoteArgs) -> Outcome<Exit> {
     Ok(exit)
 }
 
-/// Prints what became of a stage in one stream.
+/// Prints the result for a stage in one stream.
 fn demoted(report: &DemoteReport, dry_run: bool) {
     let done = match (report.already, dry_run) {
         (true, true) => "would change nothing: the last demotion moved",
@@ -486,7 +492,7 @@ pub(super) fn bundle(setting: &Context, stream: &str, dry_run: bool) -> Outcome 
     }
     let done = match report.outcome {
         PublishOutcome::Published => "bundled",
-        PublishOutcome::Unchanged => "already bundled:",
+        PublishOutcome::Unchanged | PublishOutcome::InputsUnchanged => "already bundled:",
         PublishOutcome::Trial => "would bundle",
     };
     let members = say::count(report.members.len() as u64, "build");
@@ -542,6 +548,9 @@ fn row(one: &StageStatus, at: Stamp) -> Vec<String> {
     let lacks = match (&one.candidate, one.outcome) {
         (_, Stands::Interfered) => "moved without mirrorkeep".to_owned(),
         (None, _) => one.why.as_deref().map(|why| shown(why).into_owned()).unwrap_or_default(),
+        (_, Stands::Promoted) if one.carries_images => {
+            "nothing: `promote` moves it if the registry has its images".to_owned()
+        }
         (_, Stands::Promoted) => "nothing: `promote` moves it".to_owned(),
         (Some(id), _) => {
             let (missing, waived, rejected) = (one.missing.clone(), one.waived.clone(), one.rejected.clone());
@@ -582,7 +591,7 @@ pub(super) fn history(setting: &Context, name: &str) -> Outcome {
     let alias = alias(name)?;
     let moves = crate::ops::promotion::track(&mirror, &alias)?;
     if moves.is_empty() && !is_name(&mirror, &alias)? {
-        return Err(Usage(format!("`{alias}` is not a name of the mirror, and never was one")).into());
+        return Err(Usage(format!("no alias `{alias}` exists or ever existed")).into());
     }
     if setting.json {
         say::json(&Sorted(HistoryAnswer { history: Version, alias: &alias, moves: &moves }));

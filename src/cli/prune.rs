@@ -1,20 +1,20 @@
-//! Verbs that let builds go and take them back: `prune`, `restore`, `sweep`, `hold`, `unhold`.
+//! Verbs that delete builds and bring them back: `prune`, `restore`, `sweep`, `hold`, `unhold`.
 
 use super::answer::{Sorted, Version};
 use super::args::{HoldArgs, IoPriority, PruneArgs};
 use super::context::{Context, now};
-use super::exit::{Exit, Outcome, Usage};
+use super::exit::{Exit, Failure as Failed, Outcome, Usage};
 use super::{naming, say, when};
 use crate::decide::policy::start_of;
 use crate::decide::{Fate, Plan, PlanOutcome, Verdict};
 use crate::mirror::Mirror;
-use crate::model::{BuildId, Digest, Stamp, check_line, shown};
+use crate::model::{BuildId, Digest, ErrorKind, Stamp, Stream, check_line, shown};
 use crate::ops::Mode;
 use crate::ops::retention::Restored;
 use crate::ops::retention::concern::Concern;
 use crate::ops::retention::{Failure, HoldReport, PruneOptions, PruneReport, SweepReport};
 use crate::ops::withdraw::tombstone;
-use crate::record::Hold;
+use crate::record::{Hold, Lapsed};
 use crate::recover::LeftStage;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -25,10 +25,11 @@ fn build(id: &str) -> Outcome<BuildId> {
     Ok(id.parse().map_err(|error| Usage(format!("{error}")))?)
 }
 
-/// Opens the mirror for a verb that removes much: slowly if asked to, and behind everybody who reads.
+/// Opens the mirror for a verb that removes much: slowly if requested, and with idle I/O priority, so that readers
+/// come first.
 fn gently(setting: &Context, rate: Option<u32>, priority: IoPriority) -> Outcome<Mirror> {
     if priority == IoPriority::Idle {
-        // Threads that start later are as idle as this one. Where there is no `ionice`, ours are as all others.
+        // Threads that start later inherit the priority. Without `ionice`, they have the usual one.
         let own = std::process::id().to_string();
         let ionice = Command::new("ionice").args(["-c", "idle", "-p", &own]).stderr(Stdio::null()).status();
         drop(ionice);
@@ -43,6 +44,12 @@ pub(super) fn prune(setting: &Context, args: &PruneArgs) -> Outcome<Exit> {
     let mirror = gently(setting, args.max_rate, args.io_priority)?;
     let how = PruneOptions { accepted, any_clock: args.accept_clock };
     let report = crate::ops::retention::prune(&setting.session(&mirror), &how, Mode::of(args.dry_run))?;
+    if let Some(accepted) = accepted.filter(|accepted| *accepted != report.plan.digest) {
+        say::note(&format!(
+            "warning: nothing was accepted: the plan is sha256:{} now, not sha256:{accepted}; `mirrorkeep plan` shows it",
+            report.plan.digest
+        ));
+    }
     if args.dry_run {
         if setting.json {
             let PruneReport { plan, stages, findings, failures, .. } = &report;
@@ -60,11 +67,16 @@ pub(super) fn prune(setting: &Context, args: &PruneArgs) -> Outcome<Exit> {
         say::json(&Sorted(PruneAnswer { prune: Version, report: &report }));
     } else {
         tell(&report);
+        if how.accepted.is_some() && report.plan.totals.withheld > 0 && !frozen(&report.plan).is_empty() {
+            say::note(
+                "accepted: once a frozen stream is repaired, the next prune deletes what this plan withholds there",
+            );
+        }
     }
     Ok(exit(&report))
 }
 
-/// Returns how a run ended: with failures, as the plan says, or with findings.
+/// Returns how a run ended: with failures, with the exit code of the plan, or with findings.
 fn exit(report: &PruneReport) -> Exit {
     if !report.failures.is_empty() || !report.trash.failures.is_empty() {
         return Exit::Failed;
@@ -75,10 +87,23 @@ fn exit(report: &PruneReport) -> Exit {
     }
 }
 
-/// Writes one thing that a person must look at, and the command that helps.
+/// Writes one problem that needs a person, and the command that helps.
 fn finding(found: &Concern) {
+    finding_of(found, &[]);
+}
+
+/// Writes the same, with the streams that are frozen because of it.
+fn finding_of(found: &Concern, frozen: &[(&Stream, &str)]) {
     let hint = found.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-    say::note(&format!("finding: {}: {}{hint}", found.path, shown(&found.why)));
+    let frozen = frozen.iter().filter(|(_, why)| names(why, found));
+    let frozen: String =
+        frozen.map(|(stream, _)| format!("; nothing of {stream} is deleted until it is fixed")).collect();
+    say::note(&format!("finding: {}: {}{frozen}{hint}", found.path, shown(&found.why)));
+}
+
+/// Returns whether a text is about one of the findings.
+fn names(text: &str, found: &Concern) -> bool {
+    text.contains(&format!("`{}`", found.path))
 }
 
 /// The answer of `prune`.
@@ -119,7 +144,9 @@ pub(super) fn digest(shown_by: &str, text: &str) -> Outcome<Digest> {
 
 fn tell(report: &PruneReport) {
     for gone in &report.pruned {
-        say::out(&format!("pruned    {}  (trash until {})\n", gone.id, gone.until.iso()));
+        let why = report.plan.verdict(&gone.id).map(Verdict::lapsed).unwrap_or_default();
+        let (why, until) = (Lapsed::line(&why), gone.until.iso());
+        say::out(&format!("pruned    {}  {} (trash until {until})\n", gone.id, shown(&why)));
     }
     for gone in &report.trimmed {
         let (id, parts, until) = (&gone.id, gone.parts.join(", "), gone.until.iso());
@@ -131,7 +158,8 @@ fn tell(report: &PruneReport) {
     swept(&report.trash, Mode::Real);
     stages(&report.stages, "cleared ");
     report.failures.iter().for_each(failure);
-    for warning in &report.plan.warnings {
+    let is_found = |text: &str| report.findings.iter().any(|found| names(text, found));
+    for warning in report.plan.warnings.iter().filter(|warning| !is_found(warning)) {
         say::note(&format!("warning: {warning}"));
     }
     for refusal in &report.plan.refusals {
@@ -142,7 +170,9 @@ fn tell(report: &PruneReport) {
     let (waiting, held): (Vec<&Verdict>, Vec<&Verdict>) = held.partition(|verdict| verdict.waits_its_turn());
     if !waiting.is_empty() {
         let waiting = say::count(waiting.len() as u64, "build");
-        say::note(&format!("{waiting} more by the next runs, since `max_per_run` limits each"));
+        say::note(&format!(
+            "{waiting} will be deleted by the next runs, since `max_per_run` limits each run"
+        ));
     }
     if !held.is_empty() {
         let whole = held.iter().filter(|verdict| verdict.fate == Fate::Withheld).count();
@@ -151,21 +181,21 @@ fn tell(report: &PruneReport) {
             0 => String::new(),
             more => format!(" and parts of {}", say::count(more as u64, "build")),
         };
-        let accept = if report.plan.acceptable {
-            let digest = report.plan.digest;
-            format!(", and `mirrorkeep prune --accept sha256:{digest}` deletes what a brake withholds")
-        } else {
-            String::new()
-        };
+        let accept = report.accept.as_ref();
+        let accept = accept.map(|digest| {
+            format!(", and `mirrorkeep prune --accept {digest}` deletes what a brake withholds")
+        });
+        let accept = accept.unwrap_or_default();
         say::note(&format!("withheld: {builds}{parts}; `mirrorkeep plan` gives the reasons{accept}"));
     }
-    report.findings.iter().for_each(finding);
-    for frozen in frozen(&report.plan) {
-        say::note(&frozen);
+    let frozen = frozen(&report.plan);
+    report.findings.iter().for_each(|found| finding_of(found, &frozen));
+    for (stream, why) in frozen.into_iter().filter(|(_, why)| !is_found(why)) {
+        say::note(&format!("frozen: {stream}: {}", shown(why)));
     }
     if totals.blocked > 0 {
         say::note(&format!(
-            "blocked: {}; `mirrorkeep plan` says why",
+            "blocked: {}; `mirrorkeep plan` gives the reasons",
             say::count(totals.blocked as u64, "build")
         ));
     }
@@ -177,7 +207,7 @@ fn tell(report: &PruneReport) {
         ));
     }
     let (pruned, swept) = (report.pruned.len(), report.trash.swept.len());
-    // What could not be deleted after all is kept, too.
+    // What could not be deleted counts as kept.
     let kept = (totals.keep + totals.expire).saturating_sub(pruned);
     let other = [(totals.withheld, "withheld"), (totals.blocked, "blocked")];
     let other = other.into_iter().filter(|(count, _)| *count > 0);
@@ -185,17 +215,17 @@ fn tell(report: &PruneReport) {
     say::out(&format!("{} pruned, {swept} swept, {kept} kept{other}\n", say::count(pruned as u64, "build")));
 }
 
-/// Returns a line for each stream that is frozen, with what ends that; no accepted plan does.
-fn frozen(plan: &Plan) -> Vec<String> {
-    let mut lines = Vec::new();
+/// Returns each frozen stream, with what lifts the freeze; accepting a plan does not.
+fn frozen(plan: &Plan) -> Vec<(&Stream, &str)> {
+    let mut frozen = Vec::new();
     for stream in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
         let mut reasons = stream.iter().flat_map(|verdict| &verdict.reasons);
         let why = reasons.find(|reason| &*reason.rule == "freeze").and_then(|why| why.detail.as_deref());
         if let (Some(build), Some(why)) = (stream.first(), why) {
-            lines.push(format!("frozen: {}: {}", build.id.stream, shown(why)));
+            frozen.push((&build.id.stream, why));
         }
     }
-    lines
+    frozen
 }
 
 fn swept(report: &SweepReport, mode: Mode) {
@@ -257,11 +287,23 @@ pub(super) struct RestoreAnswer<'a> {
 }
 
 pub(super) fn restore(setting: &Context, id: &str, dry_run: bool) -> Outcome {
-    let (mirror, id) = (setting.open()?, build(id)?);
+    let (mirror, named, id) = (setting.open()?, id, build(id)?);
+    if mirror.layout().build_path(&id).is_err()
+        && let Some(id) = naming::named(&mirror, named)?
+    {
+        let error = Usage(format!("`{named}` is an alias of {id}, which is not in the trash"));
+        let hint = "`mirrorkeep trash list` lists the builds that can be restored, by their IDs";
+        return Err(Failed { error: Box::new(error), class: ErrorKind::Usage.hint(hint) });
+    }
+    naming::has_place(&mirror, &id)?;
     let withdrawn = tombstone(&mirror, &id)?;
     let restored = crate::ops::retention::restore(&setting.session(&mirror), &id, Mode::of(dry_run))?;
     if let Some(tombstone) = withdrawn {
-        say::note(&format!("warning: it was withdrawn at {}: {}", tombstone.at.iso(), shown(&tombstone.why)));
+        say::note(&format!(
+            "warning: it was withdrawn at {}: {}; the aliases that it had then stay where they are",
+            tombstone.at.iso(),
+            shown(&tombstone.why)
+        ));
     }
     if setting.json {
         say::json(&Sorted(RestoreAnswer { restore: Version, dry_run, build: &restored }));
@@ -301,7 +343,7 @@ pub(super) fn hold(setting: &Context, args: &HoldArgs) -> Outcome {
     Ok(())
 }
 
-/// Reads the instant of an option, or a day, which is its last second in UTC.
+/// Parses the instant of an option, or a day, which counts as its last second in UTC.
 pub(super) fn last_second(option: &str, text: &str) -> Outcome<Stamp> {
     let day = chrono::NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10);
     let end = day.and_then(|day| start_of(day.succ_opt()?, chrono_tz::UTC)?.checked_add(-1));
@@ -330,11 +372,12 @@ fn report_hold(setting: &Context, report: &HoldReport, (done, would): (&str, &st
     match (report.changed, dry_run) {
         (true, false) => say::out(&format!("{done} {}\n", report.id)),
         (true, true) => say::out(&format!("would {would} {}\n", report.id)),
+        (false, _) if report.holds.is_empty() => say::out(&format!("{} is not held\n", report.id)),
         (false, false) => say::out(&format!("{} is unchanged\n", report.id)),
         (false, true) => say::out(&format!("would change nothing of {}\n", report.id)),
     }
     if report.restored {
-        let back = if dry_run { "it would come back" } else { "it came back" };
+        let back = if dry_run { "it would be restored" } else { "it was restored" };
         say::out(&format!("{back} from the trash\n"));
     }
     let hold_line = if dry_run { "hold after that:" } else { "hold" };

@@ -1,4 +1,4 @@
-//! `publish`: a build server's one command after each build.
+//! `publish`: the one command that a build server runs after each build.
 
 use super::answer::Version;
 use super::args::{DedupeArg, PublishArgs, ResultArg, TakeArg};
@@ -6,12 +6,13 @@ use super::chosen::choose;
 use super::context::{Context, now};
 use super::exit::{Outcome, Usage};
 use super::progress::Bar;
-use super::{make, read, say, sign};
+use super::{make, naming, read, say, sign};
 use crate::commit::{Check, Filling, TimeRule};
+use crate::decide::InputPatterns;
 use crate::layout::Layout;
 use crate::mirror::{Mirror, Setup};
 use crate::model::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
-use crate::ops::publish::{ContextFrom, Named, PublishOutcome, PublishReport, PublishRequest};
+use crate::ops::publish::{ContextFrom, InputsReport, Named, PublishOutcome, PublishReport, PublishRequest};
 use crate::source::SourceSpec;
 use crate::store::{Posix, Share, StoreError, Take};
 use schemars::JsonSchema;
@@ -30,8 +31,8 @@ pub(super) struct PublishAnswer<'a> {
 
 pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
-    let signers = sign::signers(args)?;
-    // A new one is made when everything else is found sound.
+    let signers = sign::signers(&args.sign)?;
+    // A new mirror is made only after everything else was checked.
     let makes = args.init && setting.mirror.is_unused()?;
     let empty = if makes { Some(tempfile::tempdir().map_err(unmade)?) } else { None };
     let mirror = match &empty {
@@ -55,17 +56,14 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         named,
         sources,
         exclude: excluded(args)?,
+        if_changed: args.if_changed.as_deref().map(inputs).transpose()?,
         listed: args.only_listed.as_deref().map(listed).transpose()?,
-        result: args.result.map(|result| match result {
-            ResultArg::Success => crate::model::Outcome::Success,
-            ResultArg::Fail => crate::model::Outcome::Fail,
-            ResultArg::Empty => crate::model::Outcome::Empty,
-        }),
+        result: args.result.map(ResultArg::outcome),
         context,
         labels: parse(&args.label).map_err(|error: crate::model::LabelError| Usage(error.to_string()))?,
         allow_shrink: args.allow_shrink,
-        requires: (args.requires.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>())
-            .map_err(|error: crate::model::NameError| Usage(error.to_string()))?,
+        allow_withdrawn: args.allow_withdrawn,
+        requires: args.requires.iter().map(|text| naming::build(&mirror, text)).collect::<Outcome<_>>()?,
         filling: Filling {
             take: match args.take {
                 TakeArg::Copy => None,
@@ -105,12 +103,12 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
     if setting.json {
         say::json(&PublishAnswer { publish: Version, report: &report });
     } else {
-        say::out(&render(&report));
+        say::out(&render(&report, args.dry_run));
     }
     Ok(())
 }
 
-/// A recipe file: which parts of a workspace go where.
+/// A recipe file: which parts of a workspace are published at which paths.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "the keys of a recipe, `recipe: 1` first, then `add`")]
 struct Recipe {
@@ -128,7 +126,7 @@ struct Step {
     only: Option<String>,
 }
 
-/// Returns what a recipe takes from a workspace.
+/// Returns which files of a workspace a recipe selects.
 fn read_recipe(file: &Path, workspace: &Path) -> Outcome<Vec<SourceSpec>> {
     let shown = file.display().to_string();
     let text = super::read::text("recipe", file)?;
@@ -155,7 +153,7 @@ fn read_recipe(file: &Path, workspace: &Path) -> Outcome<Vec<SourceSpec>> {
     if problems.is_empty() { Ok(specs) } else { Err(told(problems).into()) }
 }
 
-/// Returns where everything comes from and where it goes.
+/// Returns the sources of all files, with their paths in the build.
 fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
     let mut specs = Vec::new();
     if let Some(source) = &args.source {
@@ -182,7 +180,7 @@ fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
     Ok(specs)
 }
 
-/// Returns what is left out.
+/// Returns what is excluded.
 fn excluded(args: &PublishArgs) -> Outcome<Vec<glob::Pattern>> {
     let pattern = |text: &String| {
         let wrong = |error| Usage(format!("`--exclude {text}` is not a pattern such as '*.part': {error}"));
@@ -191,7 +189,14 @@ fn excluded(args: &PublishArgs) -> Outcome<Vec<glob::Pattern>> {
     args.exclude.iter().map(pattern).collect()
 }
 
-/// Returns the entries of a list of what is taken: one a line, without empty lines and those that begin with `#`.
+/// Returns which paths in the build are its inputs.
+fn inputs(patterns: &[String]) -> Outcome<InputPatterns> {
+    let wrong = |error| Usage(format!("--if-changed: {error}"));
+    Ok(InputPatterns::read(patterns).map_err(wrong)?)
+}
+
+/// Returns the entries of a list of files to publish: one on each line, without empty lines and lines that begin with
+/// `#`.
 fn listed(file: &Path) -> Outcome<BTreeSet<String>> {
     let text = read::text("list", file)?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -203,12 +208,12 @@ fn listed(file: &Path) -> Outcome<BTreeSet<String>> {
     Ok(listed)
 }
 
-/// Says that no directory can be made for files that go with the command.
+/// Returns the error that no temporary directory can be made.
 fn unmade(error: std::io::Error) -> StoreError {
     StoreError::new("make a directory in", std::env::temp_dir().display(), error)
 }
 
-/// Returns an empty mirror in a directory that goes with the command: everything is checked against it before one is made.
+/// Returns an empty mirror in a temporary directory: everything is checked against it before the real one is made.
 fn not_there_yet(setting: &Context, dir: &Path) -> Outcome<Mirror> {
     setting.mirror.is_apart()?;
     let (layout, _) = choose::<Layout>(Layout::DEFAULT)?;
@@ -216,7 +221,7 @@ fn not_there_yet(setting: &Context, dir: &Path) -> Outcome<Mirror> {
     Ok(Mirror::init(Arc::new(Posix::open(dir)?), &setup, &setting.who, setting.wait)?)
 }
 
-/// Makes a mirror where nothing is yet.
+/// Makes a mirror if there is none.
 fn make_one(setting: &Context) -> Outcome<Mirror> {
     let (chosen, layout) = choose::<Layout>(Layout::DEFAULT)?;
     let policy = make::policy_for(&layout, None)?;
@@ -227,7 +232,7 @@ fn make_one(setting: &Context) -> Outcome<Mirror> {
     Ok(mirror)
 }
 
-/// Returns the fields that are said beside a branch.
+/// Returns the fields that were given with a branch.
 pub(super) fn fields(distro: Option<&str>, fields: &[String]) -> Outcome<BTreeMap<String, String>> {
     let mut given = BTreeMap::new();
     given.extend(distro.map(|distro| ("distro".to_owned(), distro.to_owned())));
@@ -242,7 +247,7 @@ pub(super) fn fields(distro: Option<&str>, fields: &[String]) -> Outcome<BTreeMa
     Ok(given)
 }
 
-/// Returns the build that is meant by stream or branch and name, and how its name came.
+/// Returns the build that stream or branch and name determine, and where its name comes from.
 pub(super) fn build_id(
     layout: &Layout,
     stream: Option<&str>,
@@ -274,12 +279,17 @@ pub(super) fn build_id(
     Ok((id, named))
 }
 
-fn render(report: &PublishReport) -> String {
+fn render(report: &PublishReport, dry_run: bool) -> String {
+    if report.outcome == PublishOutcome::InputsUnchanged {
+        let would = if dry_run { "would publish nothing" } else { "nothing published" };
+        let files = say::count(report.inputs.as_ref().map_or(0, |inputs| inputs.files), "file");
+        return format!("{would}: the inputs ({files}) are those of {}\n", report.id);
+    }
     let done = match report.outcome {
         PublishOutcome::Published => "published",
         PublishOutcome::Unchanged if !report.labelled.is_empty() => "already published, labelled now:",
         PublishOutcome::Unchanged => "already published, unchanged:",
-        PublishOutcome::Trial => "would publish",
+        PublishOutcome::Trial | PublishOutcome::InputsUnchanged => "would publish",
     };
     let mut text = format!(
         "{done} {} ({}, {}, {})\n",
@@ -288,6 +298,11 @@ fn render(report: &PublishReport) -> String {
         say::count(report.files, "file"),
         say::bytes(report.bytes)
     );
+    if let Some(InputsReport { against: Some(against), changed, more, .. }) = &report.inputs {
+        let changed = changed.iter().map(RelPath::as_str).collect::<Vec<_>>().join(", ");
+        let more = if *more > 0 { format!(" and {more} more") } else { String::new() };
+        text.push_str(&format!("  inputs other than in {against}: {}{more}\n", shown(&changed)));
+    }
     if report.shared_files > 0 {
         let (files, bytes) = (say::count(report.shared_files, "file"), say::bytes(report.shared_bytes));
         text.push_str(&format!("  shared with earlier builds: {files}, {bytes}\n"));

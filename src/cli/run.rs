@@ -1,4 +1,4 @@
-//! One place for errors, causes, hints and exit codes.
+//! The place for errors, causes, hints and exit codes.
 
 use super::answer::{Sorted, Version};
 use super::args::{Cli, ExportVerb, HoldArgs, HoldVerb, TrashVerb, Verb};
@@ -9,12 +9,13 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, check, complete, copy, deliver, events, export, gate, guess, guide, images, journal, list, log,
-    look, make, man, pipeline, plan, policy, promotion, prune, publish, say, status, verify, withdraw,
+    adopt, changes, check, complete, copy, deliver, diff, due, events, export, gate, guess, guide, images,
+    journal, list, log, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull,
+    say, site, status, sync, verify, withdraw,
 };
 use crate::decide::PlanOutcome;
-use crate::mirror::{Warnings, chain};
-use crate::model::{Classify, ErrorKind};
+use crate::mirror::{Mirror, Warnings, chain};
+use crate::model::{Classify, ErrorKind, shown};
 use crate::ops::Mode;
 use crate::ops::alias::Switched;
 use crate::ops::readers::{Look, NOT_UPDATED, ReadersReport, update};
@@ -34,11 +35,9 @@ pub fn main() -> ExitCode {
     if let Some(code) = complete::answer() {
         return code;
     }
-    let read = guide::command().try_get_matches().and_then(|typed| {
-        let cli = Cli::from_arg_matches(&typed).map_err(|error| error.format(&mut Cli::command()))?;
-        Ok((cli, typed))
-    });
-    let cli = match read {
+    let command = guide::command();
+    let typed = guess::globals_first(std::env::args_os().collect(), &command);
+    let cli = match command.try_get_matches_from(typed).and_then(read) {
         Ok((cli, typed)) => {
             address(&cli, &typed);
             cli
@@ -53,15 +52,15 @@ pub fn main() -> ExitCode {
     more_files();
     let stop = CancelToken::new();
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-        // Without the handler the signal ends us at once, which the mirror survives as well.
+        // Without the handler the signal ends the process at once, which does not harm the mirror.
         signal_hook::flag::register(signal, stop.flag()).ok();
     }
-    // A file that grows beyond a limit (`ulimit -f`) ends a process by a signal; with a handler the write fails
-    // instead, and its error says which file it was.
+    // By default a signal ends a process when a file exceeds a limit (`ulimit -f`); with a handler the write fails
+    // instead, and its error names the file.
     let large = rustix::process::Signal::XFSZ.as_raw();
     signal_hook::flag::register(large, std::sync::Arc::default()).ok();
     if let Some(jobs) = cli.jobs {
-        // This thread is one of them: with a single job everything happens in one order, which the tests rely on.
+        // The pool includes this thread: with a single job everything happens in one order, on which the tests rely.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(jobs)).use_current_thread();
         pool.build_global().ok();
     }
@@ -79,16 +78,25 @@ pub fn main() -> ExitCode {
     let follows = match &cli.verb {
         verb if !verb.moves_names() => None,
         Verb::Copy(args) => Some(args.to.clone()),
+        Verb::Pull(args) => Some(args.to.clone()),
         _ => Some(setting.mirror.clone()),
     };
-    let lists = cli.verb.changes_lists();
+    let (lists, shows) = (cli.verb.changes_lists(), cli.verb.changes_site());
     let look = if matches!(cli.verb, Verb::Recover { .. }) { Look::Everything } else { Look::Changes };
     if lists && setting.json {
         say::wait();
     }
     let touched = follows.clone().unwrap_or_else(|| setting.mirror.clone());
     let done = run(&setting, cli.verb).and_then(|exit| follow(&setting, follows.as_ref(), exit));
-    let readers = if lists && done.is_ok() { for_readers(&setting, look) } else { None };
+    let changed = if done.is_ok() { setting.opened.take() } else { None };
+    let readers = changed.as_ref().filter(|_| lists).and_then(|mirror| for_readers(&setting, mirror, look));
+    // A mirror that was opened before settings were changed has the old ones.
+    let shown =
+        changed.filter(|_| shows).and_then(|mirror| if lists { Some(mirror) } else { setting.open().ok() });
+    if let Some(mirror) = &shown {
+        site::follow(&setting, mirror);
+        changes::follow(&setting, mirror);
+    }
     say::go_on(readers.as_ref());
     for warning in setting.warnings.take() {
         say::note(&format!("warning: {warning}"));
@@ -98,6 +106,16 @@ pub fn main() -> ExitCode {
         Err(error) => {
             let other = other_owner(&touched).filter(|_| error.class.kind == ErrorKind::Denied);
             let owner = other.and_then(|other| Some(format!("{other}; {}", other.class().hint?)));
+            let owner = owner.or_else(|| {
+                let writes = setting.writes && matches!(touched, MirrorUrl::Dir(_));
+                let at = crate::model::shell_word(touched.to_string().as_ref());
+                (writes && error.class.kind == ErrorKind::Denied).then(|| {
+                    format!(
+                        "`ls -ld {at}` shows who may write there, and `findmnt --target {at}` whether its file system is mounted \
+                         read-only"
+                    )
+                })
+            });
             let room = (error.class.kind == ErrorKind::Full).then(|| room(&setting)).flatten();
             let room = room.map(|room| match &error.class.hint {
                 Some(hint) => format!("{room}; {hint}"),
@@ -114,7 +132,7 @@ pub fn main() -> ExitCode {
     }
 }
 
-/// Says why the arguments cannot be used, or shows the help that was asked for; returns the exit code.
+/// Reports why the arguments cannot be used, or shows the requested help; returns the exit code.
 fn not_read(mut error: clap::Error) -> u8 {
     let code = u8::try_from(error.exit_code()).unwrap_or(2);
     let typed: Vec<OsString> = std::env::args_os().collect();
@@ -124,7 +142,9 @@ fn not_read(mut error: clap::Error) -> u8 {
     let advice = guess::advice(&error, &guide::command(), &typed);
     guess::without_noise(&mut error, advice.is_some());
     match &advice {
-        Some(Advice::Verb(hint)) => say::failure(&Usage("there is no such verb".to_owned()), Some(hint)),
+        Some(Advice::Verb { name, hint }) => {
+            say::failure(&Usage(format!("there is no command `{}`", shown(name))), Some(hint));
+        }
         advice => {
             written(&error);
             if let Some(Advice::Arguments(hint)) = advice {
@@ -133,33 +153,48 @@ fn not_read(mut error: clap::Error) -> u8 {
         }
     }
     let hint = match &advice {
-        Some(Advice::Verb(hint)) => Some(*hint),
+        Some(Advice::Verb { hint, .. }) => Some(*hint),
         Some(Advice::Arguments(hint)) => Some(hint.as_str()),
         None => None,
     };
     let json = typed.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--json");
     if json && error.use_stderr() {
         let text = error.render().to_string();
-        let text = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        // Below the first line are the arguments that are missing.
+        let lines = text.lines().map(str::trim).take_while(|line| !line.is_empty());
+        let text = lines.collect::<Vec<_>>().join(" ");
+        let text = text.trim_start_matches("error: ").to_owned();
         say::failure_as_json(&text, ErrorKind::Usage, hint, code);
     }
     code
 }
 
-/// Writes what clap says of the arguments, or the help that was asked for.
+/// Writes the error of clap, or the requested help.
 fn written(error: &clap::Error) {
     match say::escaped(&error.render().to_string()).filter(|_| error.use_stderr()) {
         Some(text) => say::written(std::io::stderr().lock().write_all(text.as_bytes())),
-        // `--help` and `--version` are answers, too.
+        // `--help` and `--version` are answers too.
         None => say::written(error.print()),
     }
 }
 
-/// Makes messages repeat the mirror that was given on the command line; the environment names it to the next command, too.
+/// Returns the command, and the arguments from which it was read; for `log`, `--by` selects events.
+fn read(typed: ArgMatches) -> Result<(Cli, ArgMatches), clap::Error> {
+    let mut cli = Cli::from_arg_matches(&typed).map_err(|error| error.format(&mut Cli::command()))?;
+    if let Verb::Log(args) = &mut cli.verb
+        && typed.value_source("by") == Some(ValueSource::CommandLine)
+    {
+        args.by.clone_from(&cli.by);
+    }
+    Ok((cli, typed))
+}
+
+/// Makes the commands in messages name the mirror that was given on the command line; one from the environment also
+/// applies to the next command.
 fn address(cli: &Cli, typed: &ArgMatches) {
-    // The mirrors of a copy are named by its arguments.
+    // The arguments name the mirrors of a copy.
     if typed.value_source("mirror") == Some(ValueSource::CommandLine)
-        && !matches!(cli.verb, Verb::Copy(_))
+        && !matches!(cli.verb, Verb::Copy(_) | Verb::Pull(_))
         && !matches!(cli.mirror, MirrorUrl::Refused(_))
         && let Some(mirror) = typed.get_raw("mirror").and_then(|mut values| values.next_back())
     {
@@ -167,7 +202,7 @@ fn address(cli: &Cli, typed: &ArgMatches) {
     }
 }
 
-/// Returns which commands make room on a full disk: for what is in the trash, and for what has expired.
+/// Returns which commands free space on a full disk: by deleting the trash, and expired builds.
 fn room(setting: &Context) -> Option<String> {
     let mirror = setting.opened.take()?;
     let (trashed, _) = crate::ops::status::trashed(&mirror).ok()?;
@@ -190,10 +225,10 @@ fn room(setting: &Context) -> Option<String> {
     }
 }
 
-/// Allows as many open files as the system does: the usual limit is for programs that use `select`.
+/// Raises the limit of open files to the maximum: the usual limit is for programs that use `select`.
 fn more_files() {
     let limit = rustix::process::getrlimit(Resource::Nofile);
-    // With fewer files everything works as well, on fewer threads.
+    // With fewer open files everything works, on fewer threads.
     rustix::process::setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }
 
@@ -202,15 +237,15 @@ fn ended(code: u8) -> ExitCode {
     info!("ended with code {code}");
     let Some(why) = say::lost() else { return ExitCode::from(code) };
     say::always(&format!("error: cannot write to standard output: {why}"));
-    // Whoever reads the code must not take part of an answer for all of it.
+    // A caller that checks the exit code must not take part of an answer for all of it.
     let answers = [Exit::Done, Exit::Withheld, Exit::Findings, Exit::Blocked, Exit::Shortfall];
     let answered = answers.into_iter().any(|exit| exit as u8 == code);
     ExitCode::from(if answered { Exit::Failed as u8 } else { code })
 }
 
-/// Brings what depends on the names of a mirror up to date, after a verb that may have moved some.
+/// Updates what depends on the aliases of a mirror, after a verb that may have moved some.
 fn follow(setting: &Context, site: Option<&MirrorUrl>, exit: Exit) -> Outcome<Exit> {
-    // In a directory a symlink is all that a name has.
+    // In a directory an alias is only a symlink.
     let Some(site @ MirrorUrl::Bucket(_)) = site else { return Ok(exit) };
     let bar = Bar::new();
     let mirror = setting.open_at(site)?;
@@ -236,11 +271,10 @@ fn follow(setting: &Context, site: Option<&MirrorUrl>, exit: Exit) -> Outcome<Ex
     Ok(exit)
 }
 
-/// Brings what readers of names get up to date; that it fails is a warning, since the verb has done its work.
-fn for_readers(setting: &Context, look: Look<'_>) -> Option<ReadersReport> {
-    let mirror = setting.opened.take()?;
+/// Updates what readers of aliases fetch; a failure is a warning, since the verb has done its work.
+fn for_readers(setting: &Context, mirror: &Mirror, look: Look<'_>) -> Option<ReadersReport> {
     mirror.config().readers.as_ref()?;
-    let done = update(&setting.session(&mirror), look, &[], Mode::Real);
+    let done = update(&setting.session(mirror), look, &[], Mode::Real);
     let report = match done {
         Ok(report) => report?,
         Err(error) => ReadersReport { failure: Some(chain(&error)), ..ReadersReport::default() },
@@ -259,13 +293,20 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Init(args) => make::init(setting, &args)?,
         Verb::Publish(args) => publish::publish(setting, &args)?,
         Verb::Copy(args) => return copy::copy(setting, &args),
+        Verb::Pull(args) => return pull::pull(setting, &args),
         Verb::Status(args) => return status::status(setting, &args),
+        Verb::Metrics(args) => metrics::metrics(setting, &args)?,
+        Verb::Site(args) => site::site(setting, &args)?,
         Verb::Log(args) => journal::log(setting, &args)?,
         Verb::Events(args) => events::events(setting, &args)?,
         Verb::Deliver(args) => return deliver::verb(setting, args),
+        Verb::Sync(args) => return sync::verb(setting, args),
+        Verb::Freshness { names } => return sync::freshness(setting, &names),
+        Verb::Due(args) => return due::verb(setting, args),
         Verb::List(args) => list::list(setting, &args)?,
         Verb::Trash(TrashVerb::List(filter)) => list::trash(setting, &filter)?,
         Verb::Show { id } => look::show(setting, &id)?,
+        Verb::Diff(args) => diff::diff(setting, &args)?,
         Verb::Census => look::census(setting)?,
         Verb::Label(args) => make::label(setting, &args)?,
         Verb::Alias(verb) => make::alias(setting, verb)?,
@@ -296,7 +337,9 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Pipeline(verb) => return pipeline::pipeline(setting, &verb),
         Verb::Policy(verb) => return policy::policy(setting, &verb),
         Verb::Export(ExportVerb::Readers(args)) => return export::readers(setting, &args),
+        Verb::Export(ExportVerb::Changes(args)) => changes::changes(setting, &args)?,
         Verb::Export(ExportVerb::Redirects(args)) => export::redirects(setting, &args)?,
+        Verb::Export(ExportVerb::CacheRules(args)) => export::cache_rules(setting, &args)?,
         Verb::Layout(verb) => look::layout(setting, verb)?,
         Verb::Check(args) => return check::check(setting, &args),
         Verb::Verify(args) => return verify::verify(setting, &args),

@@ -1,4 +1,4 @@
-//! Saying things: answers to standard output, everything else to standard error.
+//! Output: answers to standard output, everything else to standard error.
 
 use super::args::color::ColorArg;
 use crate::mirror::Unreadable;
@@ -18,22 +18,22 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 /// Why part of the answer did not reach standard output.
 static LOST: OnceLock<String> = OnceLock::new();
 
-/// Whether notes, warnings and progress are left out.
+/// Whether notes, warnings and progress are suppressed.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
-/// The answer that is kept until what belongs to it is done.
+/// The answer that is held back until later results are added to it.
 static KEPT: Mutex<Option<Vec<u8>>> = Mutex::new(None);
 
-/// How the commands in messages begin, when `--mirror` was given.
+/// Prefix of the commands in messages if `--mirror` was given.
 static CALL: OnceLock<String> = OnceLock::new();
 
-/// How the commands in messages begin that name no mirror.
+/// Prefix of the commands in messages that need no mirror.
 const BARE: &str = "`mirrorkeep ";
 
 /// Makes the commands in all messages name this mirror, so that they work when they are pasted.
 pub(super) fn address(mirror: &OsStr) {
     let word = shell_word(mirror);
-    // Behind a blank it would be read as an option.
+    // After a space it would be parsed as an option.
     let joint = if word.starts_with('-') { '=' } else { ' ' };
     CALL.get_or_init(|| format!("{BARE}--mirror{joint}{word} "));
 }
@@ -43,7 +43,7 @@ fn addressed(text: &str) -> Cow<'_, str> {
     CALL.get().map_or(Cow::Borrowed(text), |call| pasteable(text, call))
 }
 
-/// Returns a text whose commands begin with `call`, but for those that have options in front of their verb.
+/// Returns a text whose commands begin with `call`, except those that have options before their verb.
 fn pasteable<'a>(text: &'a str, call: &str) -> Cow<'a, str> {
     if !text.contains(BARE) {
         return Cow::Borrowed(text);
@@ -57,7 +57,8 @@ fn pasteable<'a>(text: &'a str, call: &str) -> Cow<'a, str> {
     Cow::Owned(made)
 }
 
-/// Writes lines to standard output, with what a terminal would act on escaped; a failure shows in the exit code ([`lost`]).
+/// Writes lines to standard output, with terminal control characters escaped; a failure shows in the exit code
+/// ([`lost`]).
 pub(super) fn out(text: &str) {
     verbatim(&screened(&addressed(text), paint()));
 }
@@ -78,13 +79,13 @@ pub(super) fn file(text: &str) {
     if io::stdout().is_terminal() { verbatim(&screened(text, paint())) } else { verbatim(text) }
 }
 
-/// Writes text that was made for another program to standard output, as it is.
+/// Writes text for another program to standard output, unchanged.
 pub(super) fn verbatim(text: &str) {
     let mut stdout = io::stdout().lock();
     written(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
 }
 
-/// Remembers that output could not be written. A reader that closed the pipe has seen what it wanted: no failure.
+/// Remembers that output could not be written. A reader that closed the pipe has read enough: that is not a failure.
 pub(super) fn written(done: io::Result<()>) {
     if let Err(error) = done
         && error.kind() != io::ErrorKind::BrokenPipe
@@ -98,7 +99,7 @@ pub(super) fn lost() -> Option<&'static str> {
     LOST.get().map(String::as_str)
 }
 
-/// Settles what is written beside answers, and whether there are colours.
+/// Sets what is written in addition to answers, and whether there are colours.
 pub(super) fn configure(quiet: bool, color: ColorArg) {
     QUIET.store(quiet, Ordering::Relaxed);
     match color {
@@ -108,12 +109,13 @@ pub(super) fn configure(quiet: bool, color: ColorArg) {
     }
 }
 
-/// Returns whether notes, warnings and progress are left out.
+/// Returns whether notes, warnings and progress are suppressed.
 pub(super) fn is_quiet() -> bool {
     QUIET.load(Ordering::Relaxed)
 }
 
-/// Writes a warning or note as one line to standard error, with what a terminal would act on escaped; nothing with `-q`.
+/// Writes a warning or note as one line to standard error, with terminal control characters escaped; nothing with
+/// `-q`.
 pub(super) fn note(text: &str) {
     if !is_quiet() {
         always(text);
@@ -125,7 +127,7 @@ pub(super) fn always(text: &str) {
     writeln!(std::io::stderr().lock(), "{}", shown(&addressed(text))).ok();
 }
 
-/// Writes an error of several lines to standard error; all lines but the first are indented.
+/// Writes an error of several lines to standard error; all lines except the first are indented.
 pub(super) fn notes(text: &str) {
     for (number, line) in text.lines().enumerate() {
         let indent = if number > 0 && !line.starts_with("  ") { "  " } else { "" };
@@ -140,10 +142,10 @@ pub(super) fn json(value: &impl Serialize) {
     answer(|to| value.serialize(&mut Serializer::with_formatter(to, form)));
 }
 
-/// The keys of texts that the program itself writes, which may name commands.
+/// The keys of texts that the program itself writes, in which commands may occur.
 const ADVICE: [&str; 8] = ["hint", "why", "warnings", "refusals", "detail", "error", "failure", "text"];
 
-/// JSON as [`data`] writes it, but for the commands in messages.
+/// JSON as [`data`] writes it, except for the commands in messages.
 struct Answer<'a> {
     pretty: PrettyFormatter<'static>,
     call: &'a str,
@@ -224,12 +226,12 @@ fn answer(write: impl FnOnce(&mut dyn Write) -> serde_json::Result<()>) {
     written(done.and_then(|()| stdout.write_all(b"\n")).and_then(|()| stdout.flush()));
 }
 
-/// Keeps the answer that comes next until [`go_on`] is called, since something belongs to it that is done later.
+/// Holds back the next answer until [`go_on`] is called, since a later step adds to it.
 pub(super) fn wait() {
     KEPT.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
 }
 
-/// Writes the answer that was kept, with what was done for readers as its last field.
+/// Writes the answer that was held back, with what was done for readers as its last field.
 pub(super) fn go_on(readers: Option<&impl Serialize>) {
     let kept = KEPT.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(mut text) = kept.filter(|kept| !kept.is_empty()) else { return };
@@ -257,15 +259,15 @@ pub(super) fn causes(error: &(dyn Error + 'static)) -> Vec<String> {
     texts
 }
 
-/// Returns a message with every argument of the command line escaped in which a terminal would act on something, or that
-/// has more than one line; nothing where there is none.
+/// Returns a message with each argument escaped that has several lines or characters on which a terminal would act;
+/// nothing if there is no such argument.
 pub(super) fn escaped(message: &str) -> Option<String> {
     let words = std::env::args_os().skip(1).filter_map(|word| word.into_string().ok());
     let values = words.flat_map(|word| {
         let value = word.split_once('=').map(|(_, value)| value.to_owned());
         std::iter::once(word).chain(value)
     });
-    // Colours are taken out of a message, and with them what looks like one in an argument.
+    // Colours are removed from a message, and with them whatever looks like one in an argument.
     let plain = |value: String| [anstream::adapter::strip_str(&value).to_string(), value];
     let acts: Vec<String> = values.flat_map(plain).filter(|value| unprintable(value).is_some()).collect();
     let escape = |text: String, value: &String| text.replace(value.as_str(), &shown(value));
@@ -283,7 +285,7 @@ pub(super) fn failure(error: &(dyn Error + 'static), hint: Option<&str>) {
     }
 }
 
-/// Writes what a person can do, after an empty line.
+/// Writes what the user can do, after an empty line.
 pub(super) fn hint(text: &str) {
     always("");
     notes(&format!("hint: {text}"));
@@ -320,13 +322,13 @@ pub(super) fn paint() -> Paint {
     }
 }
 
-/// Returns how wide a drawing may be.
+/// Returns the maximum width of a drawing.
 pub(super) fn columns() -> usize {
     let told = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse::<usize>().ok());
     told.map_or(76, |columns| columns.saturating_sub(4))
 }
 
-/// Says what could not be read.
+/// Reports what could not be read.
 pub(super) fn trouble(trouble: &Unreadable) {
     note(&format!("warning: `{}`: {}", trouble.path, trouble.advice()));
 }

@@ -1,20 +1,24 @@
-//! The JSON schema of each answer, from the types that are written.
+//! The JSON schema of each answer, generated from the serialized types.
 
 use super::{
-    adopt, check, complete, copy, deliver, export, gate, images, journal, judged, list, look, make, man,
-    pipeline, plan, policy, promotion, prune, publish, say, verify, withdraw,
+    adopt, changes, check, complete, copy, deliver, diff, due, export, gate, images, journal, judged, list,
+    look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, say, site, sync,
+    verify, withdraw,
 };
 use crate::census::Census;
 use crate::decide::Plan;
 use crate::decide::events::{
-    AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildHeld, BuildLabelled, BuildPlain,
-    BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, ImagesPinned, ImagesUntagged,
-    JournalRecovered, MirrorData, StageMoved, StageWaiver, type_of,
+    AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildConfirmed, BuildHeld, BuildLabelled,
+    BuildPlain, BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, ImagesPinned,
+    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, RunEnded, RunRequested, RunStarted,
+    StageMoved, StageWaiver, type_of,
 };
 use crate::decide::{pipeline as stages, policy as rules};
 use crate::ops::deliver::DeliverStatus;
 use crate::ops::readers::ReadersReport;
+use crate::ops::site::{SiteIndex, StreamIndex};
 use crate::ops::status::Status;
+use crate::ops::sync::Freshness;
 use crate::record::EventKind;
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
@@ -46,7 +50,10 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<make::InitAnswer<'_>>("init"),
         moving::<publish::PublishAnswer<'_>>("publish"),
         moving::<copy::CopyAnswer<'_>>("copy"),
+        moving::<pull::PullAnswer<'_>>("pull"),
         plain::<Status>("status"),
+        plain::<site::SiteAnswer<'_>>("site"),
+        plain::<metrics::MetricsAnswer<'_>>("metrics"),
         plain::<journal::LogAnswer<'_>>("log"),
         plain::<Envelope<Value>>("events"),
         plain::<deliver::DeliverAnswer<'_>>("deliver"),
@@ -56,9 +63,16 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<deliver::AskAnswer<'_>>("deliver park"),
         plain::<deliver::AskAnswer<'_>>("deliver unpark"),
         plain::<judged::DeliverLint<'_>>("deliver lint"),
+        plain::<sync::SyncAnswer<'_>>("sync"),
+        plain::<judged::TargetsLint<'_>>("sync lint"),
+        plain::<Freshness>("freshness"),
+        plain::<due::DueAnswer<'_>>("due"),
+        plain::<due::DueRequestAnswer<'_>>("due --request"),
+        plain::<due::DueRequestAnswer<'_>>("due --unrequest"),
         plain::<list::ListAnswer<'_>>("list"),
         plain::<list::TrashAnswer<'_>>("trash list"),
         plain::<look::ShowAnswer<'_>>("show"),
+        plain::<diff::DiffAnswer<'_>>("diff"),
         plain::<images::ImageListsAnswer<'_>>("images list"),
         plain::<images::ImagePlaceAnswer<'_>>("images place"),
         plain::<images::ImagePinsAnswer<'_>>("images pins"),
@@ -105,7 +119,9 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<policy::DiffAnswer>("policy diff"),
         plain::<policy::PolicySetAnswer<'_>>("policy set"),
         plain::<export::RedirectsAnswer<'_>>("export redirects"),
+        plain::<export::CacheRulesAnswer<'_>>("export cache-rules"),
         plain::<export::ReadersAnswer<'_>>("export readers"),
+        plain::<changes::ChangesAnswer<'_>>("export changes"),
         plain::<export::RulesAnswer<'_>>("export readers --for"),
         plain::<look::LayoutsAnswer<'_>>("layout list"),
         plain::<look::LayoutAnswer<'_>>("layout show"),
@@ -129,7 +145,9 @@ pub fn schemas() -> Vec<AnswerSchema> {
 pub fn event_schemas() -> Vec<AnswerSchema> {
     vec![
         event::<MirrorData>(EventKind::Initialised, "event mirror.initialised.v1"),
+        event::<MirrorConfigured>(EventKind::Configured, "event mirror.configured.v1"),
         event::<BuildPublished>(EventKind::Published, "event build.published.v1"),
+        event::<BuildConfirmed>(EventKind::Confirmed, "event build.confirmed.v1"),
         event::<BuildAdopted>(EventKind::Adopted, "event build.adopted.v1"),
         event::<BuildLabelled>(EventKind::Labelled, "event build.labelled.v1"),
         event::<BuildHeld>(EventKind::Held, "event build.held.v1"),
@@ -148,8 +166,17 @@ pub fn event_schemas() -> Vec<AnswerSchema> {
         event::<StageWaiver>(EventKind::Unwaived, "event stage.unwaived.v1"),
         event::<ImagesPinned>(EventKind::Pinned, "event images.pinned.v1"),
         event::<ImagesUntagged>(EventKind::Untagged, "event images.untagged.v1"),
+        event::<RunRequested>(EventKind::Requested, "event run.requested.v1"),
+        event::<RunRequested>(EventKind::Unrequested, "event run.unrequested.v1"),
+        event::<RunStarted>(EventKind::Started, "event run.started.v1"),
+        event::<RunEnded>(EventKind::Ended, "event run.ended.v1"),
         event::<JournalRecovered>(EventKind::Recovered, "event journal.recovered.v1"),
     ]
+}
+
+/// Returns the schema of each JSON file of a site.
+pub fn site_schemas() -> Vec<AnswerSchema> {
+    vec![plain::<SiteIndex>("site index"), plain::<StreamIndex>("site stream index")]
 }
 
 /// Returns the schema of events of one type.
@@ -161,7 +188,7 @@ fn event<T: JsonSchema>(kind: EventKind, command: &'static str) -> AnswerSchema 
     made
 }
 
-/// Returns the schema of an answer that is written as it is.
+/// Returns the schema of an answer that is written unchanged.
 fn plain<T: JsonSchema>(command: &'static str) -> AnswerSchema {
     schema::<T>(command, &mut generator())
 }
@@ -186,12 +213,12 @@ fn schema<T: JsonSchema>(command: &'static str, generator: &mut SchemaGenerator)
     AnswerSchema { command, schema: schema.to_value() }
 }
 
-/// Returns a generator of schemas of what is written, which may have more fields in a later version.
+/// Returns a generator of schemas of output, which may have more fields in a later version.
 fn generator() -> SchemaGenerator {
     SchemaSettings::draft2020_12().for_serialize().with_transform(Open).into_generator()
 }
 
-/// Makes a schema of what is written, and lets it accept fields that it does not name.
+/// Makes a schema for output, which accepts fields that it does not name.
 #[derive(Debug, Clone)]
 struct Open;
 
@@ -202,7 +229,7 @@ impl Transform for Open {
                 schema.remove(key);
             }
         }
-        // What is read instead of an absent field; what is written has the field.
+        // The default for an absent field; output always has the field.
         schema.remove("default");
         transform_subschemas(self, schema);
     }

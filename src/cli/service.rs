@@ -1,7 +1,7 @@
-//! What a service manager is told: that the service is ready, that it is alive, and that it stops (`sd_notify`).
+//! Notifies the service manager that the service is ready, is alive, or stops (`sd_notify`).
 //!
-//! Without a manager that asks for it, nothing is sent. What cannot be sent is left: the manager then does what its unit
-//! says for a service that is silent.
+//! Nothing is sent without such a manager. Failures to send are ignored: the manager then does what its unit defines
+//! for a silent service.
 
 use std::ffi::OsStr;
 use std::os::linux::net::SocketAddrExt;
@@ -14,14 +14,14 @@ use std::time::{Duration, Instant};
 /// The variable that names the socket of the manager.
 const VARIABLE: &str = "NOTIFY_SOCKET";
 
-/// How much time lies between two signs of life at least.
+/// Minimum time between two signs of life.
 const BETWEEN: Duration = Duration::from_secs(5);
 
 /// The manager of this service, if there is one.
 #[derive(Debug)]
 pub(super) struct Service {
     to: Option<(UnixDatagram, SocketAddr)>,
-    /// When it last heard that the service is alive.
+    /// When the last sign of life was sent.
     heard: Mutex<Option<Instant>>,
 }
 
@@ -33,7 +33,7 @@ impl Service {
         Self { to, heard: Mutex::new(None) }
     }
 
-    /// Says that the service is alive; the first time that it is ready.
+    /// Reports that the service is alive; the first time, that it is ready.
     pub(super) fn beat(&self) {
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         match *heard {
@@ -44,7 +44,7 @@ impl Service {
         *heard = Some(Instant::now());
     }
 
-    /// Says that the service stops.
+    /// Reports that the service stops.
     pub(super) fn stopping(&self) {
         self.send(b"STOPPING=1");
     }
@@ -56,7 +56,7 @@ impl Service {
     }
 }
 
-/// Returns the address of a socket: a path, or behind `@` a name that is on no disk.
+/// Returns the address of a socket: a path, or an abstract name after `@`.
 fn address(name: &OsStr) -> Option<SocketAddr> {
     match name.as_bytes().split_first()? {
         (b'@', rest) => SocketAddr::from_abstract_name(rest).ok(),

@@ -1,4 +1,4 @@
-//! The progress bar that is shown, so that a note from elsewhere does not tear it.
+//! The progress bar that is shown, so that a note of other code does not break it.
 
 use super::say;
 use indicatif::ProgressBar;
@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-/// Sets which bar is shown.
+/// Sets the bar that is shown.
 pub(super) fn set(bar: Option<ProgressBar>) {
     *SHOWN.lock().unwrap_or_else(PoisonError::into_inner) = bar;
 }

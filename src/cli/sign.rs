@@ -1,14 +1,14 @@
-//! With which keys `publish` signs and `verify` verifies, as they are typed.
+//! The keys with which `publish` signs and `verify` verifies, as given on the command line.
 
-use super::args::{PublishArgs, VerifyArgs};
 use super::exit::{Outcome, Usage};
 use super::read::ends;
-use crate::sign::{Keys, MINISIGN_PASSWORD, SignWith, Signers};
+use crate::exec::MINISIGN_PASSWORD;
+use crate::sign::{Keys, SignWith, Signers};
 use std::path::{Path, PathBuf};
 
-/// Returns who signs, with their keys looked at.
-pub(super) fn signers(args: &PublishArgs) -> Outcome<Signers> {
-    let wanted: Vec<SignWith> = args.sign.iter().map(|text| with(text)).collect::<Outcome<_>>()?;
+/// Returns the signers; their keys are checked.
+pub(super) fn signers(keys: &[String]) -> Outcome<Signers> {
+    let wanted: Vec<SignWith> = keys.iter().map(|text| with(text)).collect::<Outcome<_>>()?;
     for signer in &wanted {
         if let SignWith::Minisign(file) = signer {
             key_ends("key", file)?;
@@ -18,23 +18,24 @@ pub(super) fn signers(args: &PublishArgs) -> Outcome<Signers> {
     Ok(Signers::open(&wanted, password.as_deref())?)
 }
 
-/// Returns who is trusted.
-pub(super) fn keys(args: &VerifyArgs) -> Outcome<Keys> {
-    for file in &args.keyring {
+/// Returns the trusted keys.
+pub(super) fn keys(keyrings: &[PathBuf], minisign: &[String]) -> Outcome<Keys> {
+    for file in keyrings {
         key_ends("keyring", file)?;
     }
-    for file in &args.minisign_key {
+    for file in minisign {
         key_ends("key", Path::new(file))?;
     }
-    Ok(Keys::open(&args.keyring, &args.minisign_key)?)
+    Ok(Keys::open(keyrings, minisign)?)
 }
 
-/// Fails for a file that may never end. What is not there may be a key itself, or is reported where it is read.
+/// Fails for a file that may never end. A text that is not a file may be a key itself, or is reported where it is
+/// read.
 fn key_ends(what: &str, file: &Path) -> Outcome {
     if file.exists() { ends(what, file) } else { Ok(()) }
 }
 
-/// Reads one `--sign`.
+/// Parses one `--sign`.
 fn with(text: &str) -> Outcome<SignWith> {
     match text.split_once(':') {
         Some(("gpg", key)) if !key.trim().is_empty() => Ok(SignWith::Gpg(key.to_owned())),

@@ -1,4 +1,4 @@
-//! The verb `status`: the mirror on one screen, and whether a person should look.
+//! The verb `status`: the state of the mirror on one screen, and whether it needs attention.
 
 use super::args::StatusArgs;
 use super::context::{Context, now};

@@ -7,14 +7,16 @@ use crate::cli::context::now;
 use crate::mirror::{Mirror, Survey, Unreadable, chain, survey, survey_to_show};
 use crate::model::{BuildId, Classify};
 
-/// Surveys the mirror and says what could not be read.
+/// Surveys the mirror and reports what could not be read.
 pub(super) fn looked_at(mirror: &Mirror) -> Outcome<Census> {
-    Ok(reported(mirror, survey(mirror, now())?))
+    let survey = survey(mirror, now())?;
+    reported(mirror, &survey);
+    Ok(survey.census)
 }
 
 /// Does the same for a verb that only shows builds and needs no journal; returns also whether the policy can be applied,
 /// which needs one, and every hold.
-pub(super) fn looked_to_show(mirror: &Mirror) -> Outcome<(Census, bool)> {
+pub(super) fn looked_to_show(mirror: &Mirror) -> Outcome<(Survey, bool)> {
     let (survey, unread) = survey_to_show(mirror, now())?;
     if let Some(error) = &unread {
         let hint = error.class().hint.map(|hint| format!("; {hint}")).unwrap_or_default();
@@ -23,10 +25,11 @@ pub(super) fn looked_to_show(mirror: &Mirror) -> Outcome<(Census, bool)> {
     }
     let protected = survey.troubles.iter().any(|trouble: &Unreadable| trouble.may_protect_any(mirror))
         || !survey.lost_holds.is_empty();
-    Ok((reported(mirror, survey), unread.is_none() && !protected))
+    reported(mirror, &survey);
+    Ok((survey, unread.is_none() && !protected))
 }
 
-fn reported(mirror: &Mirror, survey: Survey) -> Census {
+fn reported(mirror: &Mirror, survey: &Survey) {
     survey.troubles.iter().for_each(say::trouble);
     let recorded = mirror.recorded().unwrap_or_default();
     let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
@@ -42,5 +45,4 @@ fn reported(mirror: &Mirror, survey: Survey) -> Census {
             )),
         }
     }
-    survey.census
 }

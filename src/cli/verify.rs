@@ -1,4 +1,4 @@
-//! The verb `verify`: bytes against the digests that were written down for them.
+//! The verb `verify`: checks file contents against recorded checksums.
 
 use super::answer::{Sorted, Version};
 use super::args::VerifyArgs;
@@ -31,7 +31,7 @@ pub(super) fn verify(setting: &Context, args: &VerifyArgs) -> Outcome<Exit> {
         (None, false) => Which::Builds(builds(&mirror, &args.ids)?),
     };
     let by = if args.read { By::Bytes } else { By::Notes };
-    let keys = sign::keys(args)?;
+    let keys = sign::keys(&args.keyring, &args.minisign_key)?;
     let bar = Bar::new();
     let session = setting.session(&mirror).reporting_to(&bar);
     let report = crate::ops::verify::verify(&session, &VerifyOptions { which, by, keys });
@@ -52,7 +52,7 @@ pub(super) fn verify(setting: &Context, args: &VerifyArgs) -> Outcome<Exit> {
     })
 }
 
-/// Returns the builds that were named, those of a stream among them.
+/// Returns the builds that were named, and those of the streams that were named.
 fn builds(mirror: &Mirror, named: &[String]) -> Outcome<Vec<BuildId>> {
     let mut builds = Vec::new();
     for name in named {
@@ -66,7 +66,7 @@ fn builds(mirror: &Mirror, named: &[String]) -> Outcome<Vec<BuildId>> {
                 let found = builds_of(mirror, &stream, None)?.into_iter();
                 let mut found: BTreeSet<BuildId> =
                     found.map(|build| BuildId::new(stream.clone(), build.build)).collect();
-                // Of a stream that lost builds these are verified as well, and found missing.
+                // Lost builds of a stream are verified as well, and reported as missing.
                 let expected = mirror.expected()?.into_iter();
                 found.extend(expected.filter(|id| id.stream == stream));
                 if found.is_empty() {
@@ -80,7 +80,7 @@ fn builds(mirror: &Mirror, named: &[String]) -> Outcome<Vec<BuildId>> {
     Ok(builds)
 }
 
-/// Reads a percentage such as `5`, `5%` or `0.5%` as hundredths of a percent.
+/// Parses a percentage such as `5`, `5%` or `0.5%` as hundredths of a percent.
 fn hundredths(text: &str) -> Outcome<u32> {
     let wrong =
         || Usage(format!("`{text}` is not a share; expected a percentage from 0.01 to 100, such as `5%`"));
@@ -110,13 +110,24 @@ fn render(report: &VerifyReport, paint: Paint) -> String {
     if let Some(from) = &report.resumed {
         text.push_str(&format!("resumed after `{}` of {}\n", from.file, from.build));
     }
-    let (builds, files) = (say::count(report.builds, "build"), say::count(report.files, "file"));
-    let bytes = say::bytes(report.bytes);
+    let unlisted = report.unlisted.len() as u64;
+    let verified = report.builds.saturating_sub(unlisted);
+    let (files, bytes) = (say::count(report.files, "file"), say::bytes(report.bytes));
+    let builds = match unlisted {
+        0 => say::count(verified, "build"),
+        _ => format!("{verified} of {}", say::count(report.builds, "build")),
+    };
     let wrong = match report.faults.len() {
+        0 if verified == 0 && unlisted > 0 => "nothing to compare with".to_owned(),
         0 => "OK".to_owned(),
         faults => say::count(faults as u64, "problem"),
     };
-    text + &format!("verified {files} in {builds} ({bytes}): {wrong}\n")
+    let rest = match unlisted {
+        0 => String::new(),
+        1 => "; 1 has no checksums".to_owned(),
+        more => format!("; {more} have no checksums"),
+    };
+    text + &format!("verified {files} in {builds} ({bytes}): {wrong}{rest}\n")
 }
 
 #[cfg(test)]

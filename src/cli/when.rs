@@ -7,21 +7,28 @@ use chrono::NaiveDate;
 
 /// What an option for a time accepts.
 const ACCEPTED: &str =
-    "a time like `20190131T060000Z`, a day like `2019-01-31` or a span like `7d` is accepted";
+    "a time like `20190131T060000Z`, a day like `2019-01-31` or `tomorrow`, or a span like `7d` is accepted";
 
-/// Reads the beginning of what is looked at: an instant, the first second of a day in UTC, or so long ago.
+/// Parses the start of a range: an instant, the first second of a day in UTC, or a span before now.
 pub(super) fn past(option: &str, text: &str, now: Stamp) -> Outcome<Stamp> {
-    let first = day(text).and_then(|day| start_of(day, chrono_tz::UTC));
+    let first = day(text, now).and_then(|day| start_of(day, chrono_tz::UTC));
     read(option, text, first, |seconds| now.checked_add(-seconds))
 }
 
-/// Reads the end of something: an instant, the last second of a day in UTC, or so long from now.
+/// Parses the end of a range: an instant, the last second of a day in UTC, or a span from now.
 pub(super) fn future(option: &str, text: &str, now: Stamp) -> Outcome<Stamp> {
-    let last = day(text).and_then(|day| start_of(day.succ_opt()?, chrono_tz::UTC)?.checked_add(-1));
+    let last = day(text, now).and_then(|day| start_of(day.succ_opt()?, chrono_tz::UTC)?.checked_add(-1));
     read(option, text, last, |seconds| now.checked_add(seconds))
 }
 
-fn day(text: &str) -> Option<NaiveDate> {
+fn day(text: &str, now: Stamp) -> Option<NaiveDate> {
+    let today = || Some(now.instant().date_naive());
+    match text {
+        "yesterday" => return today()?.pred_opt(),
+        "today" => return today(),
+        "tomorrow" => return today()?.succ_opt(),
+        _ => {}
+    }
     NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|_| text.len() == 10)
 }
 
@@ -47,13 +54,16 @@ mod tests {
             ("20181205T060000Z", "2018-12-05T06:00:00Z", "2018-12-05T06:00:00Z"),
             ("2019-01-31", "2019-01-31T00:00:00Z", "2019-01-31T23:59:59Z"),
             ("7d", "2019-01-24T12:00:00Z", "2019-02-07T12:00:00Z"),
+            ("today", "2019-01-31T00:00:00Z", "2019-01-31T23:59:59Z"),
+            ("yesterday", "2019-01-30T00:00:00Z", "2019-01-30T23:59:59Z"),
+            ("tomorrow", "2019-02-01T00:00:00Z", "2019-02-01T23:59:59Z"),
             ("36h", "2019-01-30T00:00:00Z", "2019-02-02T00:00:00Z"),
         ];
         for (text, before, after) in cases {
             assert_eq!(past("--since", text, now).unwrap().iso(), before);
             assert_eq!(future("--until", text, now).unwrap().iso(), after);
         }
-        for text in ["", "tomorrow", "2019-02-30", "-3d", "7"] {
+        for text in ["", "Tomorrow", "monday", "2019-02-30", "-3d", "7"] {
             assert!(past("--since", text, now).is_err(), "{text}");
         }
     }

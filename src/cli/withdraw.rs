@@ -1,4 +1,4 @@
-//! The verb `withdraw`: one build that must not be in the mirror is taken back.
+//! The verb `withdraw`: removes one build that must not be in the mirror.
 
 use super::answer::{Sorted, Version};
 use super::args::WithdrawArgs;
@@ -33,7 +33,7 @@ pub(super) fn withdraw(setting: &Context, args: &WithdrawArgs) -> Outcome<Exit> 
     let session = setting.session(&mirror);
     let run = |mode| crate::ops::withdraw::withdraw(&session, &what, mode);
     if args.purge && !args.yes && !args.dry_run {
-        // What would be refused is refused before anything is asked.
+        // A refusal comes before any question.
         let trial = run(Mode::Trial)?;
         if !setting.json {
             tell(&trial, Mode::Trial);
@@ -50,10 +50,10 @@ pub(super) fn withdraw(setting: &Context, args: &WithdrawArgs) -> Outcome<Exit> 
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-/// A name in the place of an ID.
+/// An alias in place of an ID.
 ///
-/// The name moves to another build with the withdrawal, and running the command again, after a loss of the connection or
-/// in a loop that retries, would withdraw that one, too.
+/// The withdrawal moves the alias to another build, so running the command again, after a lost connection or in a
+/// retry loop, would withdraw that build too.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{}` is a name, which moves to another build when `{id}` is withdrawn; the ID of the build is accepted",
@@ -72,7 +72,7 @@ impl Classify for Named {
     }
 }
 
-/// Asks for the ID of the build; what is deleted at once does not come back.
+/// Asks for the ID of the build, since what is deleted at once cannot come back.
 fn confirm(id: &BuildId) -> Outcome {
     if !std::io::stdin().is_terminal() {
         let why = "--purge deletes for good and asks for the ID on a terminal; --yes confirms it elsewhere";
@@ -94,7 +94,7 @@ fn tell(report: &WithdrawReport, mode: Mode) {
     let done = match (report.already, report.purged, trial) {
         (false, false, false) => "withdrew",
         (false, false, true) => "would withdraw",
-        // "deleted" is only printed when nothing of it is left.
+        // "deleted" is printed only if nothing of the build is left.
         (false, true, false) if !report.failures.is_empty() => "withdrew, but not all of it is deleted:",
         (true, true, false) if !report.failures.is_empty() => "not all of it is deleted, withdrawn before:",
         (false, true, false) => "withdrew and deleted",
@@ -105,7 +105,7 @@ fn tell(report: &WithdrawReport, mode: Mode) {
         (true, true, true) => "would delete, withdrawn before:",
     };
     let until = report.until.filter(|_| !report.purged);
-    let until = until.map(|until| format!(" (it can come back until {})", until.iso())).unwrap_or_default();
+    let until = until.map(|until| format!(" (it can be restored until {})", until.iso())).unwrap_or_default();
     say::out(&format!("{done} {}: {}{until}\n", report.id, shown(&report.why)));
     for moved in &report.moved {
         let to = moved.to.as_ref().map(ToString::to_string).unwrap_or_default();
@@ -113,20 +113,28 @@ fn tell(report: &WithdrawReport, mode: Mode) {
         say::out(&format!("  {set}{} -> {to}\n", moved.alias));
     }
     for left in &report.left {
+        let (alias, why) = (&left.alias, &left.why);
         let dangles = if trial { "would resolve to nothing" } else { "resolves to nothing now" };
-        say::note(&format!("warning: `{}` {dangles}: {}", left.alias, left.why));
+        // Some reasons name the command that helps.
+        let helps = !trial && !why.contains("`mirrorkeep ");
+        let hint =
+            if helps { format!("; `mirrorkeep alias remove {alias}` removes it") } else { String::new() };
+        say::note(&format!("warning: `{alias}` {dangles}: {why}{hint}"));
     }
     for protection in &report.protections {
         let overrode = if trial { "would override" } else { "overrode" };
         say::note(&format!("{overrode}: {}", shown(protection)));
     }
     if report.shared_files > 0 {
-        let stay = if trial { "would stay there" } else { "stay there" };
-        say::note(&format!(
-            "warning: other builds share {} of it ({}), which {stay}",
-            say::count(report.shared_files, "file"),
-            say::bytes(report.shared_bytes)
-        ));
+        let stay = match (trial, report.shared_files) {
+            (true, _) => "would stay",
+            (false, 1) => "stays",
+            (false, _) => "stay",
+        };
+        let (count, bytes) = (say::count(report.shared_files, "file"), say::bytes(report.shared_bytes));
+        let files = some(&report.shared, report.shared_files);
+        let builds = some(&report.shared_with, report.shared_with.len() as u64);
+        say::note(&format!("warning: {count} of it ({bytes}) {stay} in other builds: {files}; in {builds}"));
     }
     for copy in &report.copies {
         say::note(&format!("warning: `{copy}` is a copy of it that stays for its term"));
@@ -138,4 +146,16 @@ fn tell(report: &WithdrawReport, mode: Mode) {
     for failure in &report.failures {
         say::note(&format!("failed: {}: {}", failure.path, failure.error));
     }
+}
+
+/// Returns the names of the first few.
+fn some(all: &[impl ToString], count: u64) -> String {
+    const FEW: usize = 5;
+    let mut named: Vec<String> =
+        all.iter().take(FEW).map(|one| format!("`{}`", shown(&one.to_string()))).collect();
+    let more = count.saturating_sub(named.len() as u64);
+    if more > 0 {
+        named.push(format!("{more} more (`--json` has them)"));
+    }
+    named.join(", ")
 }

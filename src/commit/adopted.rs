@@ -1,4 +1,4 @@
-//! What tells whether the record of an adopted build was written.
+//! How to see whether the record of an adopted build was written.
 
 use crate::mirror::{Mirror, StateError};
 use crate::model::{BuildId, Digest};
@@ -14,7 +14,8 @@ pub(crate) fn content(manifest: &Manifest) -> Digest {
     Digest::of(sums_of(manifest).as_bytes())
 }
 
-/// Returns whether a build is kept as the intent of an adoption says it is to be; the record is written last.
+/// Returns whether the record and manifest of a build are those that the intent of an adoption states; the record is
+/// written last.
 pub(crate) fn is_adopted(mirror: &Mirror, id: &BuildId, intent: &Event) -> Result<bool, StateError> {
     let Some(record) = mirror.record(id)? else { return Ok(false) };
     let said = intent.stated();

@@ -1,8 +1,7 @@
-//! Commands that go along with a stage: run under the lock, in their order, and undone in reverse.
+//! Commands that a stage carries: run under the lock, in their order, and undone in reverse.
 //!
-//! A command inherits the lock of a mirror in a directory, so that no other command of mirrorkeep runs beside it when
-//! this process is killed. What is promised of them, and what they must promise, is in
-//! `docs/decisions/0016-gates.md`.
+//! A command inherits the lock of a directory mirror, so that no other mirrorkeep command runs beside it if this
+//! process is killed. What they can rely on, and what they must guarantee, is in `docs/decisions/0016-gates.md`.
 
 use crate::commit::commands::{WITHOUT, described, environment};
 use crate::decide::pipeline::Stage;
@@ -16,7 +15,7 @@ use crate::registry::RegistryError;
 use serde_json::json;
 use std::time::Duration;
 
-/// Says why a carried command did not do its part.
+/// Why a carried command failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CarryError {
     /// Commands of this mirror are not run.
@@ -30,9 +29,9 @@ pub enum CarryError {
     NotRun {
         /// The command.
         command: String,
-        /// Which part it plays.
+        /// Its step.
         step: &'static str,
-        /// Of which stage.
+        /// The stage.
         stage: String,
         /// Why not.
         source: ExecError,
@@ -42,43 +41,43 @@ pub enum CarryError {
     Failed {
         /// The command.
         command: String,
-        /// Which part it plays.
+        /// Its step.
         step: &'static str,
-        /// Of which stage.
+        /// The stage.
         stage: String,
-        /// How it ended, and the last line that it wrote.
+        /// How it ended, and the last line of its output.
         why: String,
     },
     /// A registry failed.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// Something else moved a tag while the stage was promoted.
-    #[error("the tag `{image}` was moved by something else{}", is.map(|is| format!(", to sha256:{is}")).unwrap_or_default())]
-    TagMoved {
-        /// The image with its tag.
-        image: Box<Image>,
-        /// The digest that it has.
-        is: Option<Digest>,
-    },
-    /// A tag that names one build for ever has another digest.
+    /// A fixed tag of one build has another digest.
     #[error("the tag `{image}` has sha256:{is} already, which is another image than sha256:{digest}")]
     Taken {
         /// The image with its tag.
         image: Box<Image>,
-        /// The digest that it has.
+        /// The present digest.
         is: Digest,
         /// The digest of the image of the build.
         digest: Digest,
     },
+    /// A fixed tag of a build has the image of a withdrawn build of its name.
+    #[error("the tag `{image}` has sha256:{is}, which is an image of a build that was withdrawn")]
+    Withdrawn {
+        /// The image with its tag.
+        image: Box<Image>,
+        /// Its digest.
+        is: Digest,
+    },
     /// After the move the tag has another digest.
-    #[error("the tag `{image}` does not have sha256:{to}, which it was given")]
+    #[error("the tag `{image}` does not have sha256:{to}, to which it was moved")]
     TagNotThere {
         /// The image with its tag.
         image: Box<Image>,
-        /// The digest that it was given.
+        /// The digest that it was set to.
         to: Digest,
     },
-    /// A repository cannot be read to its end.
+    /// A repository cannot be read completely.
     #[error("`{repository}`: {why}")]
     Repository {
         /// The repository, or an image in it.
@@ -86,19 +85,19 @@ pub enum CarryError {
         /// Why not.
         why: String,
     },
-    /// What is kept of the build cannot be read.
+    /// The record of the build cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
 }
 
 impl CarryError {
-    /// Returns whether a registry failed, or has something else than expected.
+    /// Returns whether a registry failed, or has an unexpected digest.
     pub fn is_of_registry(&self) -> bool {
         matches!(
             self,
             Self::Registry(_)
-                | Self::TagMoved { .. }
                 | Self::Taken { .. }
+                | Self::Withdrawn { .. }
                 | Self::TagNotThere { .. }
                 | Self::Repository { .. }
         )
@@ -111,17 +110,18 @@ impl Classify for CarryError {
             Self::Refused(_) => ErrorKind::Refused.into(),
             Self::NotRun { .. }
             | Self::Failed { .. }
-            | Self::TagMoved { .. }
-            | Self::Taken { .. }
             | Self::Repository { .. }
             | Self::TagNotThere { .. } => ErrorKind::Failed.into(),
+            Self::Taken { image, .. } | Self::Withdrawn { image, .. } => ErrorKind::Failed.hint(format!(
+                "delete `{image}` in its registry if nothing else needs that image, or publish the build under another ID"
+            )),
             Self::Registry(error) => error.class(),
             Self::Kept(error) => error.class(),
         }
     }
 }
 
-/// Fails for a stage with commands where these are not run, before anything is begun that could not be undone either.
+/// Fails for a stage with commands if commands are not run, before anything is begun that could not be undone.
 pub(crate) fn may_carry(mirror: &Mirror, stage: &Stage) -> Result<(), CarryError> {
     if stage.commands.is_empty() && stage.images.is_empty() || mirror.commands() != Commands::Refuse {
         return Ok(());
@@ -129,7 +129,7 @@ pub(crate) fn may_carry(mirror: &Mirror, stage: &Stage) -> Result<(), CarryError
     Err(CarryError::Refused(stage.name.clone()))
 }
 
-/// The commands of a promotion or demotion, at work; of a set, those of each of its members.
+/// The running commands of a promotion or demotion; for a set, those of each of its members.
 pub(crate) struct Carrying<'a> {
     lock: &'a WriteLock<'a>,
     stop: &'a CancelToken,
@@ -139,7 +139,7 @@ pub(crate) struct Carrying<'a> {
 /// The stage of one stream with its commands.
 struct Part<'a> {
     promotion: &'a Promotion,
-    /// The build that the commands are told: the one that gets the stage; where none does, the one that loses it.
+    /// The build that is passed to the commands: the one that gets the stage, or else the one that loses it.
     record: Option<BuildRecord>,
     runs: Vec<(String, RunLog)>,
 }
@@ -162,12 +162,12 @@ impl<'a> Carrying<'a> {
         Ok(Self { lock, stop, parts })
     }
 
-    /// Returns how many entries there are.
+    /// Returns the number of entries.
     pub(crate) fn count(&self) -> usize {
         self.parts.iter().map(|part| part.promotion.commands.len()).sum()
     }
 
-    /// Looks with every `verify` whether the rest can succeed, and runs every `prepare`.
+    /// Runs every `verify`, to see whether the rest can succeed, and then every `prepare`.
     pub(crate) fn make_ready(&mut self) -> Result<(), CarryError> {
         for (part, number, one) in self.entries() {
             self.run((part, number, "verify"), &one.verify, one)?;
@@ -178,7 +178,7 @@ impl<'a> Carrying<'a> {
         Ok(())
     }
 
-    /// Runs every `apply`; returns how many had begun, also where one failed.
+    /// Runs every `apply`; returns how many were started, even if one failed.
     pub(crate) fn apply(&mut self) -> Result<usize, (usize, CarryError)> {
         let entries = self.entries();
         let all = entries.len();
@@ -188,7 +188,8 @@ impl<'a> Carrying<'a> {
         Ok(all)
     }
 
-    /// Runs `undo` of the first entries, in reverse, but those of parts that another command moved since.
+    /// Runs `undo` of the first entries, in reverse, except those of parts that another command moved in the
+    /// meantime.
     pub(crate) fn undo(&mut self, begun: usize, own: &[bool]) -> Result<(), CarryError> {
         for (part, number, one) in self.entries().into_iter().take(begun).rev() {
             if own.get(part) == Some(&true) {
@@ -198,8 +199,8 @@ impl<'a> Carrying<'a> {
         Ok(())
     }
 
-    /// Moves what goes along back to an earlier build, or undoes it where there is none, but for parts that another command
-    /// moved since; returns every failure.
+    /// Moves the carried commands back to an earlier build, or undoes them if there is none, except for parts that
+    /// another command moved in the meantime; returns every failure.
     pub(crate) fn demote(&mut self, own: &[bool]) -> Vec<CarryError> {
         let mut failures = Vec::new();
         let mut entries = self.entries();
@@ -219,7 +220,7 @@ impl<'a> Carrying<'a> {
         failures
     }
 
-    /// Keeps what the commands wrote with the builds.
+    /// Stores the output of the commands with the builds.
     pub(crate) fn keep(&mut self) {
         let mirror = self.lock.mirror();
         for part in &mut self.parts {
@@ -268,7 +269,7 @@ impl<'a> Carrying<'a> {
         let build = part.record.as_ref().map(|record| described(mirror, record));
         let input = json!({"stage": stage, "step": step, "before": before, "build": build});
         let input = serde_json::to_vec(&input).unwrap_or_default();
-        // What was begun is undone, whoever asks to stop.
+        // What was begun is undone, even if the command is cancelled.
         let never = CancelToken::new();
         let stop = if step == "undo" { &never } else { self.stop };
         let (limit, lock) = (Duration::from_secs(entry.seconds), self.lock.inherited());

@@ -1,12 +1,12 @@
-//! What a command of the site is told: its environment, and the build as JSON on its standard input.
+//! The input of a command of the site: its environment, and the build as JSON on its standard input.
 
+use crate::exec::MINISIGN_PASSWORD;
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath};
 use crate::record::BuildRecord;
-use crate::sign::MINISIGN_PASSWORD;
 use serde_json::{Value, json};
 
-/// What no command of the site gets to know.
+/// The variables that are withheld from every command of the site.
 pub(crate) const WITHOUT: [&str; 1] = [MINISIGN_PASSWORD];
 
 /// Returns the environment of a command about a build.
@@ -22,7 +22,7 @@ pub(crate) fn environment(mirror: &Mirror, id: Option<&BuildId>) -> Vec<(&'stati
     ]
 }
 
-/// Returns what is known of a build, for the standard input of a command.
+/// Returns the facts about a build, for the standard input of a command.
 pub(crate) fn described(mirror: &Mirror, record: &BuildRecord) -> Value {
     let path: RelPath = mirror.layout().build_path(&record.id).unwrap_or_default();
     json!({

@@ -1,13 +1,13 @@
-//! Names beside the mirror, in the trash and where trees are written before they are moved.
+//! Names beside the mirror, in the trash and where trees are staged.
 
 use crate::mirror::GOING;
 use crate::model::RelPath;
 use crate::store::{Store, StoreError};
 
-/// How the name of a tree begins that is written for a trim.
+/// The prefix of a tree that is staged for a trim.
 pub(crate) const TRIM_STAGE: &str = "trim-";
 
-/// Returns where in the trash something lies once it is marked.
+/// Returns the path of a marked entry in the trash.
 pub(crate) fn going(at: &RelPath) -> RelPath {
     RelPath::state(&format!("trash/{}{GOING}", at.name()))
 }

@@ -1,4 +1,4 @@
-//! Why a step that changes what a mirror keeps failed.
+//! Why a step that changes the mirror failed.
 
 use crate::layout::NoPlace;
 use crate::mirror::{ExpectedError, JournalError, StateError};
@@ -6,46 +6,46 @@ use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath, Stamp};
 use crate::progress::Interrupted;
 use crate::store::StoreError;
 
-/// Says why one step of a change failed.
+/// Why a step that changes the mirror failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
     /// The layout has no place for the build.
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
-    /// The build is neither in its place nor in the trash.
-    #[error("there is no build `{0}`, neither in its place nor in the trash")]
+    /// The build is neither at its path nor in the trash.
+    #[error("there is no build `{0}`, neither in the mirror nor in the trash")]
     NoBuild(BuildId),
-    /// Another command lets the build go at this moment.
+    /// Another command is deleting the build right now.
     #[error("`{0}` is being pruned at this moment; nothing was changed")]
     Going(BuildId),
     /// The build is in the trash.
-    #[error("`{id}` is in the trash until {}; `mirrorkeep restore {id}` brings it back", until.iso())]
+    #[error("`{id}` is in the trash until {}; `mirrorkeep restore {id}` restores it", until.iso())]
     InTrash {
         /// Which build.
         id: BuildId,
         /// The last instant at which it can be restored.
         until: Stamp,
     },
-    /// Something lies where a build is to come back.
-    #[error("`{id}` cannot come back: something lies at `{path}`")]
+    /// The path to which a build is to be restored is occupied.
+    #[error("cannot restore `{id}`: something else is at `{path}`")]
     Occupied {
         /// Which build.
         id: BuildId,
-        /// Where it lay.
+        /// Its path.
         path: RelPath,
     },
-    /// Of what was taken out of a build something is gone for good.
-    #[error("the parts of `{id}` cannot come back: `{path}` is gone or was replaced")]
+    /// Part of what was removed from a build was deleted for good.
+    #[error("cannot restore the parts of `{id}`: `{path}` is missing or was replaced")]
     Lost {
         /// Which build.
         id: BuildId,
-        /// What is gone.
+        /// What was deleted.
         path: RelPath,
     },
-    /// Nothing tells what belongs to a build.
-    #[error("`{0}` has no record or manifest, so that nothing tells what belongs to its parts")]
+    /// It is not known what belongs to a build.
+    #[error("`{0}` has no record or manifest, so the content of its parts is not known")]
     NoManifest(BuildId),
-    /// What is kept of a build cannot be read.
+    /// The record or manifest of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
     /// The journal cannot be used.
@@ -54,7 +54,7 @@ pub enum CommitError {
     /// The store failed.
     #[error("cannot reach the mirror")]
     Store(#[from] StoreError),
-    /// Somebody asked to stop.
+    /// The command was cancelled.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }

@@ -1,4 +1,4 @@
-//! How the bytes of a build come in, where they came from, and why they could not.
+//! How the bytes of a build are ingested, where they came from, and why that failed.
 
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::progress::Interrupted;
@@ -9,14 +9,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, PoisonError};
 
-/// How the bytes of a build come in.
+/// How the bytes of a build are ingested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Filling {
-    /// Without a copy from the source, or by one; what is moved leaves the source when the build is published.
+    /// By a copy, or without one; moved files leave the source when the build is published.
     pub take: Option<Take>,
     /// Shared with earlier builds, or not.
     pub dedupe: Option<Share>,
-    /// Whether size, time and inode tell that a file is the one of the last publish.
+    /// Whether size, time and inode are trusted to identify a file of the last publish.
     pub check: Check,
     /// Which time files get.
     pub times: TimeRule,
@@ -25,15 +25,16 @@ pub struct Filling {
 /// Which time the files of a build get.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TimeRule {
-    /// That of the source, or a later one where the stream's earlier builds have other bytes of the same size at the path.
+    /// The time of the source, or a later one if the stream's earlier builds have other bytes of the same size at the
+    /// path.
     Later,
-    /// That of the source, whatever earlier builds have.
+    /// The time of the source, whatever earlier builds have.
     Source,
-    /// Exactly that of the source, as in a copy of a build: bytes are shared only with files of that time.
+    /// Exactly the time of the source, as in a copy of a build: bytes are shared only with files of that time.
     Exact,
 }
 
-/// How it is told that a file is the one of the last publish.
+/// How a file of the last publish is recognized.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Check {
     /// By its bytes.
@@ -49,32 +50,32 @@ pub struct Tally {
     pub copied: AtomicU64,
     /// Files shared with earlier builds.
     pub shared: AtomicU64,
-    /// Bytes in these.
+    /// Their bytes.
     pub shared_bytes: AtomicU64,
     /// Files that share their bytes with another file of the same build.
     pub joined: AtomicU64,
-    /// Bytes in these.
+    /// Their bytes.
     pub joined_bytes: AtomicU64,
-    /// Files that an interrupted try had staged already.
+    /// Files that an interrupted run had already staged.
     pub resumed: AtomicU64,
-    /// Files whose bytes changed and whose size and time at the source do not show it.
+    /// Files whose bytes changed although their size and time in the source did not.
     pub unnoticed: u64,
     /// The first of these by path.
     pub first_unnoticed: Option<RelPath>,
-    /// Files of earlier builds whose bytes are not those that were published.
+    /// Files of earlier builds whose bytes differ from those that were published.
     damaged: Mutex<BTreeSet<RelPath>>,
 }
 
-/// Says why a build could not be laid out.
+/// Why a build could not be staged.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
-    /// Somebody else is publishing the same build.
+    /// Another process is publishing the same build.
     #[error("another process is publishing `{0}` right now")]
     Busy(BuildId),
     /// A source file cannot be used.
-    #[error("cannot take the source in")]
+    #[error("cannot ingest the source")]
     Source(#[from] SourceProblem),
-    /// The source could not be read to its end.
+    /// The source could not be read completely.
     #[error("cannot read `{path}`")]
     Read {
         /// Which file.
@@ -85,26 +86,26 @@ pub enum StageError {
     /// The store failed.
     #[error("cannot stage the build")]
     Store(#[from] StoreError),
-    /// A source file cannot come in without a copy.
+    /// A source file cannot be ingested without a copy.
     #[error(
         "`{0}` cannot be linked into the mirror (another file system, or not permitted); --take copy can"
     )]
     CrossDevice(String),
-    /// Asked to stop.
+    /// The command was cancelled.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }
 
-/// A file that was brought in.
+/// A file that was ingested.
 #[derive(Debug)]
 pub(crate) struct Brought {
     pub(crate) entry: FileEntry,
-    /// When its inode changed last; nothing where its bytes are not known to be those of the entry.
+    /// When its inode last changed; nothing if its bytes are not known to be those of the entry.
     pub(crate) changed: Option<i128>,
 }
 
 impl Tally {
-    /// Notes a file of an earlier build whose bytes are not those that were published.
+    /// Records a file of an earlier build whose bytes differ from those that were published.
     pub(crate) fn found_damaged(&self, at: &RelPath) {
         self.damaged.lock().unwrap_or_else(PoisonError::into_inner).insert(at.clone());
     }

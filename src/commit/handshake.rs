@@ -1,10 +1,11 @@
-//! Letting a build go, and protecting it, when the lock does not keep the two apart.
+//! Deleting a build, and protecting it, when the lock does not exclude the two from each other.
 //!
-//! A lock in an object store lasts as long as its holder gives signs of life, so that one who slept can wake up beside
-//! the next. Both sides therefore write before they look: whoever lets a build go marks it and then looks at every
-//! protection again; whoever protects it writes that down, then looks at the mark and the seal, and takes it back when
-//! it came too late. Of any two at least one sees the other. Not promised to one who sleeps between its last look and
-//! the removal of the seal for longer than the lock's term: object stores have no conditional removal.
+//! A lock in an object store lasts as long as its holder renews it, so a process that was suspended can resume beside
+//! the next holder. Therefore both sides write before they look: the deleting side marks the build and then checks
+//! every protection again; the protecting side writes the protection, then looks at the mark and the seal, and
+//! removes the protection if it came too late. At least one of the two sees the other. Not guaranteed for a process
+//! that is suspended between its last look and the removal of the seal for longer than the lock's term: object stores
+//! have no conditional removal.
 
 use crate::commit::choose::protocol;
 use crate::commit::protocol::Marked;
@@ -12,10 +13,10 @@ use crate::mirror::{Trashed, WriteLock};
 use crate::model::{BuildId, RelPath};
 use crate::store::StoreError;
 
-/// What somebody says when they look again.
+/// The answer of a second look.
 pub(crate) type Protected = Option<String>;
 
-/// Moves a build into the trash, unless `protects` says that something protects it, which is returned.
+/// Moves a build to the trash, unless `protects` returns something that protects it, which is then returned.
 pub(crate) fn part<E: From<StoreError>>(
     lock: &WriteLock<'_>,
     trashed: &Trashed,
@@ -24,10 +25,10 @@ pub(crate) fn part<E: From<StoreError>>(
     while_marked(lock, &trashed.ticket.id, protects, || Ok(protocol(lock.mirror()).trash(lock, trashed)?))
 }
 
-/// Does something to a build that is marked, unless `protects` says that something protects it, which is returned.
+/// Changes a marked build, unless `protects` returns something that protects it, which is then returned.
 ///
-/// `protects` is asked only where another command could have written a protection without seeing the mark.
-/// Where that fails, the mark stays for whoever clears up.
+/// `protects` is called only if another command could have written a protection without seeing the mark. If that
+/// fails, the mark stays for recovery.
 pub(crate) fn while_marked<E: From<StoreError>>(
     lock: &WriteLock<'_>,
     id: &BuildId,
@@ -46,7 +47,7 @@ pub(crate) fn while_marked<E: From<StoreError>>(
     Ok(why)
 }
 
-/// Points a name at a path, and back to where it led when a build there is going; returns whether it stays.
+/// Points an alias to a path, and back to its old target if a build there is being deleted; returns whether it stays.
 pub(crate) fn point(
     lock: &WriteLock<'_>,
     alias: &RelPath,
@@ -65,7 +66,7 @@ pub(crate) fn point(
     Ok(false)
 }
 
-/// Says something of a build, and takes it back when the build is going; returns whether it stands.
+/// Labels a build, and undoes that if the build is being deleted; returns whether the label stays.
 pub(crate) fn say(
     lock: &WriteLock<'_>,
     id: &BuildId,

@@ -6,7 +6,7 @@ use crate::mirror::WriteLock;
 use crate::model::{BuildId, Stamp};
 use crate::record::{EventKind, Hold, Payload};
 
-/// Writes the holds of a build down, with the event.
+/// Writes the holds of a build, with the event.
 pub(crate) fn write(
     lock: &WriteLock<'_>,
     id: &BuildId,
@@ -14,7 +14,7 @@ pub(crate) fn write(
     holds: &[Hold],
     now: Stamp,
 ) -> Result<(), CommitError> {
-    // What is written here becomes what the journal states: a hold whose file was lost must not be lost there, too.
+    // What is written here becomes what the journal states: a hold whose file was lost must not be lost there too.
     lock.mirror().refuse_lost_holds(Some(id), now)?;
     let (before, there) = (lock.mirror().holds_of(id)?, lock.mirror().has_build(id)?);
     let payload = match what {
@@ -23,7 +23,7 @@ pub(crate) fn write(
     };
     let pending = lock.begin(now, id, &payload)?;
     let keep = || lock.keep_holds(id, holds.to_vec());
-    // What is not there, because it waits in the trash, comes back when it is held.
+    // A build in the trash is restored when it is held.
     if !there || what != EventKind::Held {
         keep()?;
     } else if !say(lock, id, keep, || lock.keep_holds(id, before))? {

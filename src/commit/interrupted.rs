@@ -1,4 +1,4 @@
-//! What an interrupted command was doing to one directory of the trash, as far as it can be read.
+//! What an interrupted command did to one directory of the trash, as far as it can be read.
 
 use crate::commit::CommitError;
 use crate::commit::discard::is_listed;
@@ -14,7 +14,7 @@ pub(crate) enum Settling {
     Happened,
     /// It did not happen.
     Undone,
-    /// It cannot be decided, for this reason; everything stays as it is.
+    /// That cannot be decided, for this reason; everything stays as it is.
     Left(String),
 }
 
@@ -35,11 +35,11 @@ pub(crate) struct Interrupted<'a> {
 
 /// The ticket of a directory of the trash.
 enum Found {
-    /// It can be used.
+    /// It is usable.
     Ticket(Trashed),
     /// There is none.
     Missing,
-    /// It is there, and cannot be used for this reason.
+    /// It exists, and is not usable for this reason.
     Unread(String),
 }
 
@@ -62,7 +62,7 @@ impl<'a> Interrupted<'a> {
         self.mirror().store()
     }
 
-    /// Returns what is in the directory under a name; what its listing names is never taken for missing.
+    /// Returns what is in the directory under a name; a name in its listing is never taken for missing.
     pub(crate) fn look(&self, name: &str) -> Result<Option<Entry>, StoreError> {
         let at = self.at.child(name).unwrap_or_default();
         match self.store().look(&at)? {
@@ -71,7 +71,7 @@ impl<'a> Interrupted<'a> {
         }
     }
 
-    /// Returns the build that the ticket names; where it cannot be used, the one that the intent names.
+    /// Returns the build that the ticket names; if it is not usable, the one that the intent names.
     pub(crate) fn id(&self) -> Option<BuildId> {
         match &self.ticket {
             Found::Ticket(trashed) => Some(trashed.ticket.id.clone()),
@@ -79,12 +79,12 @@ impl<'a> Interrupted<'a> {
         }
     }
 
-    /// Returns the device and inode that the intent noted of the build.
+    /// Returns the device and inode of the build in the intent.
     pub(crate) fn noted(&self) -> Option<(u64, u64)> {
         self.intent.stated().inode
     }
 
-    /// Returns the kind of ticket that the intent noted.
+    /// Returns the kind of ticket in the intent.
     pub(crate) fn kind(&self) -> Option<TicketKind> {
         match self.intent.stated().kind.as_deref() {
             Some("build") => Some(TicketKind::Build),
@@ -93,22 +93,22 @@ impl<'a> Interrupted<'a> {
         }
     }
 
-    /// Returns whether the intent noted a kind of ticket, readable or not.
+    /// Returns whether the intent states a kind of ticket, readable or not.
     pub(crate) fn has_kind(&self) -> bool {
         self.intent.stated().kind.is_some()
     }
 
-    /// Returns the names of the parts that the intent speaks of.
+    /// Returns the names of the parts in the intent.
     pub(crate) fn parts(&self) -> Vec<String> {
         self.intent.stated().parts.unwrap_or_default()
     }
 
-    /// Returns whether there is a ticket that cannot be used.
+    /// Returns whether there is an unusable ticket.
     pub(crate) fn is_unread(&self) -> bool {
         matches!(self.ticket, Found::Unread(_))
     }
 
-    /// Returns the ticket, or one made from what the intent says, which is never written.
+    /// Returns the ticket, or one made from the intent, which is never written.
     pub(crate) fn trashed(&self, what: Option<TicketKind>, inode: Option<(u64, u64)>) -> Option<Trashed> {
         if let Found::Ticket(trashed) = &self.ticket {
             return Some(trashed.clone());
@@ -132,14 +132,14 @@ impl<'a> Interrupted<'a> {
         })
     }
 
-    /// Settles a restore whose directory of the trash has nothing that could come back: it happened when the build is there.
+    /// Settles a restore whose directory of the trash has nothing to restore: it happened if the build exists.
     pub(crate) fn is_back(&self) -> Result<Settling, CommitError> {
         let path = self.id().and_then(|id| self.mirror().layout().build_path(&id).ok());
         let there = path.map(|path| self.mirror().look(&path)).transpose()?.flatten().is_some();
         Ok(Settling::of(there))
     }
 
-    /// Warns that what is in the trash stays there with all that is kept of it.
+    /// Warns that an entry of the trash stays there with its record and manifest.
     pub(crate) fn warn_of_stay(&self, trashed: &Trashed) {
         let (id, path) = (&trashed.ticket.id, &trashed.ticket.path);
         self.mirror().warnings().add(match trashed.ticket.what {

@@ -1,6 +1,6 @@
-//! How builds, names and parts become visible and invisible, each in one step.
+//! How builds, aliases and parts become visible and invisible, each in one step.
 //!
-//! Everything here works under a lock that the caller holds, and looks at nothing that an interrupted command left.
+//! Everything here works under the caller's lock, and ignores what interrupted commands left.
 
 pub(crate) mod adopted;
 pub(crate) mod bucket;
@@ -43,5 +43,5 @@ pub use reveal::RevealError;
 pub use stage::{STAGE_TERM, Seal, Sealed, Staged};
 pub use together::PromotionError;
 
-/// More than a list of checksums or a manifest ever has, in bytes.
+/// More bytes than a list of checksums or a manifest ever has.
 pub(crate) const KEPT_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;

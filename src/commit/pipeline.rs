@@ -1,11 +1,11 @@
-//! The pipeline that is in force in a mirror, read when a command needs it, and the names that only promotion moves.
+//! The pipeline of a mirror, read when a command needs it, and the aliases that only promotion moves.
 
 use crate::decide::pipeline::{Pipeline, PipelineError, Stage};
 use crate::layout::Place;
 use crate::mirror::{InForce, Mirror, MirrorError};
 use crate::model::{Class, Classify, ErrorKind, RelPath};
 
-/// Says why there is no pipeline to go by.
+/// Why there is no usable pipeline.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineInForceError {
     /// The mirror has none.
@@ -14,7 +14,7 @@ pub enum PipelineInForceError {
     /// It cannot be used.
     #[error(transparent)]
     Unfit(#[from] PipelineError),
-    /// It cannot be read, or does not ship.
+    /// It cannot be read, or is not a shipped one.
     #[error(transparent)]
     Mirror(#[from] MirrorError),
 }
@@ -31,13 +31,13 @@ impl Classify for PipelineInForceError {
     }
 }
 
-/// Returns the pipeline of a mirror; nothing where `mirror.yaml` names none.
+/// Returns the pipeline of a mirror; nothing if `mirror.yaml` names none.
 pub fn pipeline_of(mirror: &Mirror) -> Result<Option<Pipeline>, PipelineInForceError> {
     let Some((name, text)) = mirror.in_force(InForce::Pipeline, Pipeline::shipped)? else { return Ok(None) };
     Ok(Some(Pipeline::load(&text, &name)?))
 }
 
-/// Returns the pipeline of a mirror; an error where it has none.
+/// Returns the pipeline of a mirror; fails if it has none.
 pub fn required_pipeline(mirror: &Mirror) -> Result<Pipeline, PipelineInForceError> {
     if let Some(pipeline) = pipeline_of(mirror)? {
         return Ok(pipeline);
@@ -46,7 +46,8 @@ pub fn required_pipeline(mirror: &Mirror) -> Result<Pipeline, PipelineInForceErr
     Err(PipelineInForceError::None)
 }
 
-/// Returns the stage whose promotion moves an alias, which is its name, its `previous`, or another one that goes along.
+/// Returns the stage whose promotion moves an alias: the stage's alias, its `previous`, or another one that it
+/// carries.
 pub fn stage_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<String>, PipelineInForceError> {
     let pipeline = pipeline_of(mirror)?;
     Ok(pipeline.and_then(|pipeline| Some(mover(mirror, &pipeline, alias)?.name.clone())))
@@ -87,12 +88,12 @@ mod tests {
         Mirror::init(Arc::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
         let found = pipeline_of(&mirror(&store)).unwrap().unwrap();
         assert_eq!((found.text(), found.stages[0].name.as_str()), (file, "tested"));
-        // A mirror opens though its pipeline is broken; only what needs it fails, with the place.
+        // A mirror opens even if its pipeline is broken; only what needs it fails, with the place.
         store.put(&RelPath::state("pipeline.yaml"), b"pipeline: 1\nstages: 3\n", Put::Replace).unwrap();
         let error = pipeline_of(&mirror(&store)).unwrap_err();
         assert!(error.to_string().contains("pipeline.yaml:2:9"), "{error}");
         assert_eq!(error.kind(), ErrorKind::Usage);
-        // A shipped one, one that does not ship, and none.
+        // A shipped one, one that is not shipped, and none.
         let settings = RelPath::state("mirror.yaml");
         let text = String::from_utf8(store.read(&settings, 1 << 20).unwrap()).unwrap();
         let edit = |line: &str| {
@@ -104,7 +105,7 @@ mod tests {
             required_pipeline(&edit("pipeline: rdo-trunk\n")).unwrap().stage("current-tripleo").is_some()
         );
         let error = pipeline_of(&edit("pipeline: nosuch\n")).unwrap_err();
-        assert!(error.to_string().contains("`mirrorkeep pipeline list` names them"), "{error}");
+        assert!(error.to_string().contains("`pipeline: nosuch` in .mirrorkeep/mirror.yaml"), "{error}");
         let without = edit("");
         assert!(pipeline_of(&without).unwrap().is_none());
         assert!(matches!(required_pipeline(&without), Err(PipelineInForceError::None)));

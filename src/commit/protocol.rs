@@ -1,7 +1,7 @@
 //! The commit protocol: how builds become visible and invisible, each in one step.
 //!
 //! There are two implementations, `directory` by rename and `bucket` by marker object; docs/decisions/0010 compares
-//! them. A method makes the store calls of its step and nothing else: journal, events and names are the caller's, who holds
+//! them. A method makes only the store calls of its step: journal, events and aliases are left to the caller, who has
 //! the lock.
 
 use crate::commit::interrupted::{Interrupted, Settling};
@@ -20,10 +20,10 @@ use crate::store::{Guard, StoreError, Swept};
 
 /// How builds become visible and invisible.
 pub(crate) trait CommitProtocol {
-    /// Returns whether a build can be staged: the trash has nothing that takes its place.
+    /// Returns whether a build can be staged: no entry of the trash occupies its path.
     fn is_place_free(&self, mirror: &Mirror, id: &BuildId) -> Result<bool, CommitError>;
 
-    /// Takes the ticket of a build that is to be published at a path.
+    /// Locks the ticket of a build that is to be published at a path.
     fn stage<'m>(
         &self,
         mirror: &'m Mirror,
@@ -31,21 +31,24 @@ pub(crate) trait CommitProtocol {
         path: &RelPath,
     ) -> Result<Box<dyn StagedBuild + 'm>, StageError>;
 
-    /// Makes a sealed build visible; fails when something is at its place.
+    /// Deletes a sealed build that must not become visible.
+    fn abandon(&self, mirror: &Mirror, sealed: Sealed) -> Result<(), StoreError>;
+
+    /// Makes a sealed build visible; fails if its path is occupied.
     fn commit(&self, lock: &WriteLock<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError>;
 
-    /// Returns how far a commit came that failed.
+    /// Returns how far a failed commit came.
     fn progress(&self, mirror: &Mirror, sealed: &Sealed) -> Progress;
 
-    /// Returns the build of an intent to publish that came past its commit point.
+    /// Returns the build of an intent to publish that passed its commit point.
     fn committed(&self, mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, CommitError>;
 
-    /// Returns what tells the build at a path from others that were there; nothing when none is there.
+    /// Returns what distinguishes the build at a path from earlier ones; nothing if there is none.
     fn identity(&self, mirror: &Mirror, path: &RelPath) -> Result<Option<(u64, u64)>, StoreError>;
 
-    /// Marks a build as being removed, and returns whether its protections must be looked at again.
+    /// Marks a build as being removed, and returns whether its protections must be rechecked.
     ///
-    /// Where the lock alone keeps writers apart there is no mark.
+    /// If the lock alone excludes other writers, there is no mark.
     fn mark(&self, lock: &WriteLock<'_>, id: &BuildId) -> Result<Marked, StoreError>;
 
     /// Removes the mark of a build, which is removed or stays.
@@ -54,19 +57,19 @@ pub(crate) trait CommitProtocol {
     /// Moves a build into its directory of the trash, whose ticket is written.
     fn trash(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError>;
 
-    /// Returns whether a move into the trash that failed happened all the same.
+    /// Returns whether a failed move to the trash happened all the same.
     fn is_trashed(&self, mirror: &Mirror, trashed: &Trashed) -> Result<bool, StoreError>;
 
-    /// Moves what is kept of a build into the trash after it.
+    /// Moves the record and manifest of a build to the trash after it.
     fn follow(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError>;
 
-    /// Fails when what is in a directory of the trash cannot come back whole.
+    /// Fails if an entry of the trash cannot be restored completely.
     fn may_untrash(&self, mirror: &Mirror, trashed: &Trashed) -> Result<(), CommitError>;
 
-    /// Moves a build, or parts of one, back from the trash; doing it again finishes what was interrupted.
+    /// Moves a build, or parts of one, back from the trash; doing it again finishes an interrupted run.
     fn untrash(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError>;
 
-    /// Removes the directory of the trash of what came back, and records that by `tell` before or after.
+    /// Removes the trash directory of what was restored, and records that by `tell` before or after.
     fn end_untrash(
         &self,
         lock: &WriteLock<'_>,
@@ -74,7 +77,7 @@ pub(crate) trait CommitProtocol {
         tell: Box<dyn FnOnce() -> Result<(), JournalError> + '_>,
     ) -> Result<(), CommitError>;
 
-    /// Looks at a build of which everything is to be taken out that `goes`, before the lock is taken.
+    /// Reads a build from which everything that `goes` is to be removed, before the lock is taken.
     fn prepare_trim(
         &self,
         mirror: &Mirror,
@@ -83,10 +86,10 @@ pub(crate) trait CommitProtocol {
         goes: &dyn Fn(&RelPath) -> bool,
     ) -> Result<Prepared, CommitError>;
 
-    /// Returns what is swept of what waits in the trash, the oldest first, where `over` says whose term is over.
+    /// Returns the entries of the trash to sweep, oldest first; `over` returns whose term is over.
     fn due<'t>(&self, waiting: &'t [Trashed], over: &dyn Fn(&Trashed) -> bool) -> Vec<&'t Trashed>;
 
-    /// Marks a directory of the trash as being swept, so that it cannot come back.
+    /// Marks a directory of the trash as being swept, so that it cannot be restored.
     fn mark_swept(&self, lock: &WriteLock<'_>, trashed: &Trashed, going: &RelPath)
     -> Result<(), CommitError>;
 
@@ -98,23 +101,23 @@ pub(crate) trait CommitProtocol {
         stop: Option<&CancelToken>,
     ) -> Result<Vec<(RelPath, Swept)>, CommitError>;
 
-    /// Removes a directory of the trash, so that what is left when that is interrupted cannot be taken for a build.
+    /// Removes a directory of the trash, so that after an interruption the rest cannot be taken for a build.
     fn delete_trash_entry(&self, mirror: &Mirror, at: &RelPath) -> Result<(), StoreError>;
 
-    /// Returns everything at the places of builds that is not one, and does not wait in the trash.
+    /// Returns everything at the paths of builds that is neither a build nor in the trash.
     fn unsealed(&self, mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, StateError>;
 
-    /// Takes the right to record a build that was written by others, so that it is not published or swept at once.
+    /// Takes the right to record a build of another tool, so that it is not published or swept at the same time.
     fn adopting(&self, mirror: &Mirror, id: &BuildId) -> Result<Option<Guard>, StoreError>;
 
-    /// Writes the record of a build that was written by others and has none.
+    /// Writes the record of a build of another tool that has none.
     fn enter(&self, lock: &WriteLock<'_>, record: &BuildRecord) -> Result<(), StoreError>;
 
     /// Finishes or undoes what an interrupted command did to a directory of the trash.
     fn recover(&self, one: &Interrupted<'_>) -> Result<Settling, CommitError>;
 }
 
-/// How far a commit came that failed.
+/// How far a failed commit came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Progress {
     /// The build is not visible.
@@ -125,21 +128,21 @@ pub(crate) enum Progress {
     Unknown,
 }
 
-/// What a mark asks of the command that set it.
+/// What a mark requires of the command that set it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Marked {
-    /// Nothing: the lock keeps other writers out.
+    /// Nothing: the lock excludes other writers.
     Alone,
-    /// To look at every protection again: another command may have written one without seeing the mark.
+    /// To recheck every protection: another command may have written one without seeing the mark.
     LookAgain,
 }
 
-/// A build that is being written where no reader sees it; its publisher holds its ticket.
+/// A build that is being written where no reader sees it; its publisher has locked its ticket.
 pub(crate) trait StagedBuild {
-    /// Gives the stage up, since another command published the build.
+    /// Abandons the stage, since another command published the build.
     fn leave(self: Box<Self>) -> Result<(), StageError>;
 
-    /// Resumes what an interrupted try left, with `note` called when that can be resumed by others, too.
+    /// Resumes an interrupted run, with `note` called when other processes can resume it too.
     fn begin(
         &mut self,
         id: &BuildId,
@@ -156,7 +159,7 @@ pub(crate) trait StagedBuild {
         stop: &CancelToken,
     ) -> Result<Tally, StageError>;
 
-    /// Writes a small file of ours, such as a marker.
+    /// Writes a small generated file, such as a marker.
     fn add(&mut self, to: &RelPath, bytes: &[u8], timing: Timing<'_>) -> Result<(), StageError>;
 
     /// Ends after a failure of the store, of which nothing can be resumed.
@@ -165,7 +168,7 @@ pub(crate) trait StagedBuild {
     /// Returns what is staged.
     fn manifest(&self) -> &Manifest;
 
-    /// Writes the checksums and what signs them; the build is complete then.
+    /// Writes the checksums and their signatures; the build is complete then.
     fn seal(
         self: Box<Self>,
         record: BuildRecord,
@@ -179,13 +182,13 @@ pub(crate) trait StagedBuild {
 pub(crate) enum Begun {
     /// It can.
     Ready,
-    /// The build is in the trash, which takes its place.
+    /// The build is in the trash, at the same path.
     InTrash,
-    /// Others wrote files at its place.
+    /// Other tools wrote files at its path.
     Foreign,
 }
 
-/// Says why a stage could not be resumed.
+/// Why a stage could not be resumed.
 #[derive(Debug)]
 pub(crate) enum BeginError {
     /// The stage cannot be used.
@@ -208,42 +211,43 @@ impl From<CommitError> for BeginError {
     }
 }
 
-/// A build that was looked at before parts are taken out of it.
+/// A build that was read before parts are removed from it.
 pub(crate) enum Prepared {
-    /// The build is not there.
+    /// The build does not exist.
     Missing,
     /// It has none of the parts.
     Nothing,
-    /// Another command changed it, as this says.
+    /// Another command changed it, in this way.
     Changed(&'static str),
-    /// The parts can be taken out.
+    /// The parts can be removed.
     Ready(Box<dyn Trim>),
 }
 
-/// Parts that are about to be taken out of a build.
+/// Parts that are about to be removed from a build.
 pub(crate) trait Trim {
-    /// Returns how many files and bytes stay.
+    /// Returns the number of files and bytes that stay.
     fn rest(&self) -> (u64, u64);
 
-    /// Returns how many bytes go of a build that has `bytes`.
+    /// Returns how many bytes are removed from a build that has `bytes`.
     fn frees(&self, bytes: u64) -> u64;
 
-    /// Returns what tells the whole build from others at its place.
+    /// Returns what distinguishes the whole build from others at its path.
     fn identity(&self) -> (u64, u64);
 
-    /// Returns how the build changed since it was looked at.
+    /// Returns how the build changed since it was read.
     fn outdated(&self, mirror: &Mirror) -> Result<Option<&'static str>, CommitError>;
 
-    /// Returns the identity that the intent notes for recovery; nothing where recovery needs none.
+    /// Returns the identity that the intent states for recovery; nothing if recovery needs none.
     fn noted(&self) -> Option<(u64, u64)>;
 
-    /// Keeps in the trash what the build is now.
+    /// Stores the present state of the build in the trash.
     fn keep(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError>;
 
-    /// Takes the parts out.
+    /// Removes the parts.
     fn carry_out(&self, lock: &WriteLock<'_>, trashed: &Trashed, names: &[String])
     -> Result<(), CommitError>;
 
-    /// Undoes what failed before the build changed, and returns whether that was so; the rest is left to recovery.
+    /// Undoes a failure before the build changed, and returns whether that was the case; the rest is left to
+    /// recovery.
     fn undo(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<bool, CommitError>;
 }

@@ -1,4 +1,4 @@
-//! Reading files of a source on their way into the mirror: watched, stoppable, and sure that they did not change.
+//! Reading source files on their way into the mirror: with progress, cancellable, and checked for changes.
 
 use crate::commit::filling::{StageError, Tally};
 use crate::model::Digest;
@@ -7,7 +7,7 @@ use crate::source::{OpenSource, SourceEntry, SourceProblem, Watched, hash};
 use crate::store::{Filled, StoreError};
 use std::sync::atomic::Ordering;
 
-/// What everybody who reads the source shares.
+/// What all readers of the source share.
 #[derive(Clone, Copy)]
 pub(crate) struct Reading<'a> {
     pub(crate) watch: &'a dyn Watch,
@@ -16,12 +16,12 @@ pub(crate) struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    /// Returns what a store reads from, telling the watcher how far it is.
+    /// Returns what a store reads from, which reports progress.
     pub(crate) fn watched<'o>(&'o self, open: &'o mut OpenSource) -> Watched<'o, &'o mut OpenSource> {
         Watched { from: open, watch: self.watch, stop: self.stop }
     }
 
-    /// Reads the file for its digest alone, and goes back to its start; one that is written down is not read for it.
+    /// Reads the file only for its digest, and returns to its start; a recorded digest is not computed again.
     pub(crate) fn digest(&self, entry: &SourceEntry, open: &mut OpenSource) -> Result<Digest, StageError> {
         if let Some(digest) = entry.digest() {
             return Ok(digest);
@@ -32,7 +32,8 @@ impl Reading<'_> {
         Ok(digest)
     }
 
-    /// Fails unless what arrived in the store is the file as it was found; `known` is its digest, where it was read before.
+    /// Fails unless what arrived in the store is the file as it was found; `known` is its digest, if it was read
+    /// before.
     pub(crate) fn arrived(
         &self,
         entry: &SourceEntry,
@@ -53,7 +54,7 @@ impl Reading<'_> {
         Ok(filled.digest)
     }
 
-    /// Counts a file whose bytes the store had already.
+    /// Counts a file whose bytes the store already had.
     pub(crate) fn shared(&self, size: u64) {
         self.tally.shared.fetch_add(1, Ordering::Relaxed);
         self.tally.shared_bytes.fetch_add(size, Ordering::Relaxed);

@@ -1,7 +1,7 @@
-//! Moving names: the new link first, then over the old one, then a look whether it is right.
+//! Moving aliases: the new link is made first, then moved over the old one, then checked.
 //!
-//! Each move is written down before and after. A name that would leave the mirror, dangle, loop or point at a build
-//! that is no success is refused, the last unless asked for.
+//! Each move is recorded before and after. A move is refused if the alias would leave the mirror, dangle, loop or
+//! point to a build that is not a success, the last unless requested.
 
 use crate::census::BuildCensus;
 use crate::commit::handshake;
@@ -18,21 +18,21 @@ use crate::store::{Kind, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// One name that moved.
+/// One alias that moved.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Moved {
     /// The alias.
     pub alias: RelPath,
-    /// What it pointed at before.
+    /// Its target before.
     pub from: Option<RelPath>,
-    /// What it points at now; `null` if it was removed.
+    /// Its target now; `null` if it was removed.
     pub to: Option<RelPath>,
 }
 
-/// Says why a name was not moved.
+/// Why an alias was not moved.
 #[derive(Debug, thiserror::Error)]
 pub enum RepointError {
-    /// The path is no place for an alias.
+    /// An alias is not possible at this path.
     #[error("`{alias}` cannot be an alias: {why}")]
     NoAlias {
         /// Which path.
@@ -40,51 +40,51 @@ pub enum RepointError {
         /// Why not.
         why: String,
     },
-    /// The target is not there.
+    /// The target does not exist.
     #[error("`{alias}` cannot point at `{target}`: {why}")]
     Target {
         /// Which alias.
         alias: RelPath,
-        /// Where to.
+        /// The target.
         target: RelPath,
         /// Why not.
         why: String,
     },
-    /// The build is no success.
+    /// The build is not a success.
     #[error("`{alias}` would point at `{target}`, whose result is {result}")]
     NoSuccess {
         /// Which alias.
         alias: RelPath,
-        /// Where to.
+        /// The target.
         target: BuildId,
-        /// How that build went.
+        /// The result of that build.
         result: Outcome,
     },
-    /// It would go back to an older build.
+    /// It would move back to an older build.
     #[error("`{alias}` points at `{from}`, which is newer than `{target}`")]
     Backwards {
         /// Which alias.
         alias: RelPath,
-        /// Where it points.
+        /// Its present target.
         from: RelPath,
-        /// Where to.
+        /// The target.
         target: BuildId,
     },
     /// Only promotion moves it.
-    #[error("`{alias}` goes with the stage `{stage}`, which only promotion moves")]
+    #[error("`{alias}` belongs to the stage `{stage}`, which only promotion moves")]
     Stage {
         /// Which alias.
         alias: RelPath,
         /// Which stage.
         stage: String,
     },
-    /// The pipeline cannot be used, so that it is not known whether the alias is a stage.
+    /// The pipeline cannot be used, so it is not known whether the alias is a stage.
     #[error(transparent)]
     Pipeline(#[from] PipelineInForceError),
     /// There is no such alias.
     #[error("there is no alias `{0}`")]
     Missing(RelPath),
-    /// What is kept of a build cannot be read.
+    /// The record of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
     /// The journal cannot be used.
@@ -107,7 +107,7 @@ impl Classify for RepointError {
                 shell_word(alias.as_str().as_ref())
             )),
             Self::Stage { stage, .. } => ErrorKind::Failed.hint(format!(
-                "`mirrorkeep promote {stage} --build ID` promotes a build, and `mirrorkeep demote {stage} --stream STREAM --why TEXT` goes back"
+                "`mirrorkeep promote {stage} --build ID` promotes a build, and `mirrorkeep demote {stage} --stream STREAM --why TEXT` moves it back"
             )),
             Self::Pipeline(error) => error.class(),
             Self::NoAlias { .. } | Self::Target { .. } | Self::Missing(_) => ErrorKind::Failed.into(),
@@ -118,23 +118,23 @@ impl Classify for RepointError {
     }
 }
 
-/// What a person permits that is refused otherwise.
+/// What the user permits that is otherwise refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Permit {
     /// An older build.
     pub backwards: bool,
-    /// A build that is no success.
+    /// A build that is not a success.
     pub no_success: bool,
-    /// A name that only promotion moves.
+    /// An alias that only promotion moves.
     pub stage: bool,
 }
 
 /// What the aliases of a stream should do.
 #[derive(Debug, Default)]
 pub(crate) struct Due {
-    /// Aliases that should move, and to which build.
+    /// Aliases that should move, with their builds.
     pub(crate) moves: Vec<(RelPath, BuildId)>,
-    /// Aliases that should move as well, but a file or directory is in their place.
+    /// Aliases that should move as well, but a file or directory is at their path.
     pub(crate) taken: Vec<(RelPath, BuildId)>,
     /// Aliases that do not move to the changed build although it meets their condition.
     pub(crate) stays: Vec<Stays>,
@@ -149,12 +149,12 @@ pub(crate) struct Stays {
     at: At,
 }
 
-/// Where an alias stays.
+/// The present target of an alias that stays.
 #[derive(Debug)]
 enum At {
-    /// At a build that is not older, and whether it is newer; with the time of that.
+    /// A build that is not older; whether it is newer, and its time.
     Build { name: BuildName, created: Option<Stamp>, newer: bool },
-    /// At a path that is not a build of the stream.
+    /// A path that is not a build of the stream.
     Elsewhere(Option<RelPath>),
 }
 
@@ -190,7 +190,7 @@ impl Stays {
     }
 }
 
-/// Returns the moves that the aliases of a stream should make after something was said of `changed`.
+/// Returns the moves that the aliases of a stream should make after `changed` was labelled.
 pub(crate) fn due(
     mirror: &Mirror,
     stream: &Stream,
@@ -199,7 +199,7 @@ pub(crate) fn due(
 ) -> Result<Due, RepointError> {
     let mut due = Due::default();
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(due) };
-    // A stage that follows a rule of the layout is a mistake, and a pipeline that cannot be read stops no publish.
+    // A stage that follows a rule of the layout is a mistake, and an unreadable pipeline stops no publish.
     let pipeline = pipeline_of(mirror).unwrap_or_else(|error| {
         mirror
             .warnings()
@@ -215,12 +215,12 @@ pub(crate) fn due(
         }
         let named = mirror.named(&alias)?;
         let met = changed.and_then(|name| builds.iter().find(|b| b.build == *name && meets(&rule.when, b)));
-        // Cheap to ask first: most aliases do not care for most builds.
+        // Cheap to check first: most aliases do not depend on most builds.
         if named.is_some() && changed.is_some() && met.is_none() {
             continue;
         }
         let is_taken = named.as_ref().is_some_and(|entry| entry.kind != Kind::Link);
-        // Where no link is, the alias points at nothing yet.
+        // Without a link, the alias points to nothing yet.
         let current =
             if named.is_none() || is_taken { Current::Nowhere } else { current(mirror, stream, &alias)? };
         let age = |build: &BuildCensus| Age::of(mirror.layout(), stream, build);
@@ -250,7 +250,7 @@ pub(crate) fn due(
     Ok(due)
 }
 
-/// Returns where an alias that is a link points now, as far as its stream's builds are concerned.
+/// Returns the present target of an alias that is a link, if it is a build of its stream.
 fn current(mirror: &Mirror, stream: &Stream, alias: &RelPath) -> Result<Current, RepointError> {
     Ok(match mirror.resolve(alias)? {
         Resolved::To(target) => match mirror.layout().place(&target) {
@@ -261,7 +261,7 @@ fn current(mirror: &Mirror, stream: &Stream, alias: &RelPath) -> Result<Current,
     })
 }
 
-/// Moves an alias and writes it down.
+/// Moves an alias and records it.
 pub(crate) fn repoint(
     lock: &WriteLock<'_>,
     alias: &RelPath,
@@ -275,11 +275,11 @@ pub(crate) fn repoint(
         Ok(true) => {}
         Ok(false) => {
             pending.undone(now)?;
-            let why = "another command lets it go at this moment".to_owned();
+            let why = "another command is deleting it".to_owned();
             return Err(RepointError::Target { alias: alias.clone(), target: target.clone(), why });
         }
         Err(error) => {
-            // It can fail after it happened: then the next command finds it so and writes it down.
+            // It can report a failure after it happened: then the next command notices and records it.
             if pointed_at(lock.mirror(), alias).is_ok_and(|at| at.as_ref() != Some(target)) {
                 pending.undone(now)?;
             }
@@ -290,13 +290,13 @@ pub(crate) fn repoint(
     Ok(Moved { alias: alias.clone(), from, to: Some(target.clone()) })
 }
 
-/// Returns what an alias points at, by its text; nothing when it is not there or leaves the mirror.
+/// Returns the target of an alias, by its text; nothing if it does not exist or leaves the mirror.
 pub fn pointed_at(mirror: &Mirror, alias: &RelPath) -> Result<Option<RelPath>, StoreError> {
     let found = mirror.store().look(alias)?;
     Ok(found.and_then(|entry| entry.link).and_then(|text| alias.follow(&text)))
 }
 
-/// Returns the move of a name from where it points now; nothing where a file or directory is in its place.
+/// Returns the move of an alias from its present target; nothing if a file or directory is at its path.
 pub(crate) fn step(
     mirror: &Mirror,
     alias: RelPath,
@@ -309,7 +309,7 @@ pub(crate) fn step(
     Ok(Some(NameMove { alias, from, to }))
 }
 
-/// Makes the legacy names that a stream brings, where nothing else is; returns what was done and what stands in the way.
+/// Makes the legacy aliases of a stream, if their paths are free; returns what was done and what is in the way.
 pub(crate) fn legacy(
     lock: &WriteLock<'_>,
     stream: &Stream,
@@ -337,7 +337,7 @@ pub(crate) fn legacy(
     Ok((moved, warnings))
 }
 
-/// Points an alias somewhere by hand, after looking whether that would be right.
+/// Points an alias somewhere by hand, after checking whether that is valid.
 pub fn set(
     lock: &WriteLock<'_>,
     alias: &RelPath,
@@ -349,7 +349,7 @@ pub fn set(
     repoint(lock, alias, target, now)
 }
 
-/// Looks whether an alias may point somewhere.
+/// Checks whether an alias may point to a target.
 pub fn may_point(
     mirror: &Mirror,
     alias: &RelPath,
@@ -416,7 +416,7 @@ fn is_outside_builds(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointErro
     Ok(())
 }
 
-/// Fails for a name that only promotion moves.
+/// Fails for an alias that only promotion moves.
 fn is_no_stage(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
     match stage_at(mirror, alias)? {
         Some(stage) => Err(RepointError::Stage { alias: alias.clone(), stage }),
@@ -424,7 +424,7 @@ fn is_no_stage(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
     }
 }
 
-/// Fails when an alias may not be removed: it is not there, or it is part of a build.
+/// Fails if an alias may not be removed: it does not exist, or is part of a build.
 pub fn may_remove(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
     is_outside_builds(mirror, alias)?;
     is_no_stage(mirror, alias)?;
@@ -434,13 +434,13 @@ pub fn may_remove(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> 
     }
 }
 
-/// Takes an alias away and writes it down.
+/// Removes an alias and records it.
 pub fn remove(lock: &WriteLock<'_>, alias: &RelPath, now: Stamp) -> Result<Moved, RepointError> {
     may_remove(lock.mirror(), alias)?;
     remove_checked(lock, alias, now)
 }
 
-/// Takes an alias away that may go, and writes it down.
+/// Removes an alias that may be removed, and records it.
 pub(crate) fn remove_checked(
     lock: &WriteLock<'_>,
     alias: &RelPath,

@@ -1,22 +1,22 @@
-//! A little room kept for a full disk: pruning writes a few lines before it frees anything.
+//! A small reserve for a full disk: pruning writes a few lines before it frees anything.
 //!
-//! Blocks and inodes that nobody else can take, given up when the disk is full and taken again when it is not.
+//! Blocks and inodes that no other process can take, released when the disk is full and taken again when it is not.
 
 use crate::mirror::Mirror;
 use crate::model::{Classify, Digest, ErrorKind, RelPath};
 use crate::store::{Put, StoreError};
 
-/// How many bytes are kept.
+/// The number of bytes in reserve.
 const BYTES: usize = 256 * 1024;
 
-/// How many inodes are kept beside them.
+/// The number of inodes in reserve.
 const INODES: usize = 7;
 
 fn dir() -> RelPath {
     RelPath::state("reserve")
 }
 
-/// Takes the room, if it is not there yet.
+/// Takes the reserve, if it does not exist yet.
 pub fn take(mirror: &Mirror) -> Result<(), StoreError> {
     if !mirror.store().abilities().can_fill_up {
         return Ok(());
@@ -30,7 +30,7 @@ pub fn take(mirror: &Mirror) -> Result<(), StoreError> {
         }
     }
     if store.look(&room)?.is_none() {
-        // Bytes that no file system makes smaller.
+        // Bytes that no file system compresses.
         let mut bytes = Vec::with_capacity(BYTES);
         let mut digest = Digest::of(b"reserve");
         while bytes.len() < BYTES {
@@ -42,7 +42,7 @@ pub fn take(mirror: &Mirror) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Runs what frees room, once more with the room given up when there was none, and takes the room again.
+/// Runs what frees space, a second time with the reserve released if there was none, and takes the reserve again.
 pub(crate) fn with_help<T, E: Classify + From<StoreError>>(
     mirror: &Mirror,
     run: impl Fn() -> Result<T, E>,
@@ -51,12 +51,12 @@ pub(crate) fn with_help<T, E: Classify + From<StoreError>>(
         Err(error) if error.kind() == ErrorKind::Full && give(mirror)? => run(),
         done => done,
     };
-    // Room for the next time; a disk that is full still has none to spare.
+    // A reserve for the next time; on a disk that is still full it fails.
     take(mirror).ok();
     done
 }
 
-/// Gives the room up and returns whether there was any.
+/// Releases the reserve and returns whether there was any.
 fn give(mirror: &Mirror) -> Result<bool, StoreError> {
     Ok(mirror.store().discard(&dir())? > 0)
 }

@@ -1,7 +1,7 @@
-//! Making a sealed build visible: the one commit point, and what follows from it.
+//! Making a sealed build visible: the one commit point, and the steps after it.
 //!
-//! Before the rename nothing is visible, after it the build is published, whatever happens next: record, aliases
-//! and event are finished by this call or by the next command that changes anything.
+//! Before the rename nothing is visible; after it the build is published, whatever happens next: this call, or the
+//! next command that changes anything, finishes record, aliases and event.
 
 use crate::commit::choose::protocol;
 use crate::commit::protocol::Progress;
@@ -14,56 +14,56 @@ use crate::store::{StoreError, StoreErrorKind};
 use std::time::Duration;
 use tracing::info;
 
-/// The detail of an intent that says that files leave their source when the build is published.
+/// The detail of an intent that states that files leave their source when the build is published.
 const MOVE: &str = "move";
 
-/// Returns whether a build took its files out of their source when it was last published.
+/// Returns whether a build's files were moved out of their source when it was last published.
 pub(crate) fn was_moved(mirror: &Mirror, id: &BuildId) -> Result<bool, JournalError> {
     let (events, id) = (mirror.history(&[EventKind::Published])?, id.to_string());
     let last = events.into_iter().rfind(|event| event.phase == Phase::Intent && event.to == id);
     Ok(last.is_some_and(|intent| intent.stated().take.as_deref() == Some(MOVE)))
 }
 
-/// When the names that depend on a build move.
+/// When the aliases that depend on a build move.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AliasUpdate {
     /// With the build.
     Now,
-    /// When whoever publishes it and others has come to the end of them.
+    /// When the caller has published this build and others.
     Deferred,
 }
 
-/// What followed from a build becoming visible.
+/// The effects of making a build visible.
 #[derive(Debug, Default)]
 pub(crate) struct Revealed {
-    /// Names that moved.
+    /// Aliases that moved.
     pub(crate) aliases: Vec<Moved>,
-    /// What a person should know.
+    /// Warnings for the user.
     pub(crate) warnings: Vec<String>,
 }
 
-/// Says why a build did not become visible.
+/// Why a build did not become visible.
 #[derive(Debug, thiserror::Error)]
 pub enum RevealError {
-    /// Something is at its place.
+    /// Its path is occupied.
     #[error("`{0}` appeared in the mirror while it was being published")]
     AlreadyPublished(BuildId),
     /// It cannot be moved.
     #[error("cannot move `{0}` into place")]
     Move(BuildId, #[source] StoreError),
-    /// It moved, or nobody can say, and the move may not survive a power cut.
+    /// It was moved, or may have been, and the move may not survive a power cut.
     #[error(
-        "it is not known whether `{0}` came to its place for good; `mirrorkeep recover` looks and finishes it"
+        "it is not known whether `{0}` is at its path for good; `mirrorkeep recover` checks and finishes it"
     )]
     Unsure(BuildId, #[source] StoreError),
-    /// The build is visible; what is kept of it could not be written.
+    /// The build is visible; its record could not be written.
     #[error("`{0}` is published, but its record could not be written; `mirrorkeep recover` finishes that")]
     Record(BuildId, #[source] StoreError),
     /// The build is visible; its stream could not be read.
-    #[error("the build is published, but its aliases could not be looked at")]
+    #[error("the build is published, but its aliases could not be read")]
     Kept(#[from] StateError),
     /// The build is visible; an alias could not be moved.
-    #[error("the build is published, but a name could not be moved; `mirrorkeep recover` tries again")]
+    #[error("the build is published, but an alias could not be moved; `mirrorkeep recover` tries again")]
     Repoint(#[from] RepointError),
     /// The mirror is not where it was opened.
     #[error(transparent)]
@@ -86,7 +86,7 @@ impl Classify for RevealError {
     }
 }
 
-/// Moves a sealed build into place and finishes what follows.
+/// Moves a sealed build to its path and finishes the commit.
 pub(crate) fn reveal(
     lock: &WriteLock<'_>,
     mut sealed: Sealed,
@@ -96,7 +96,7 @@ pub(crate) fn reveal(
     let (result, stage) = (sealed.seal.record.result, sealed.at.clone());
     let payload = Payload::Publish { result, stage, take: sealed.moved.then_some(MOVE) };
     info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
-    // The lock was taken by a handle; what readers open is the path.
+    // The lock was taken by a handle; readers open the path.
     lock.mirror().is_at_its_path()?;
     let pending = lock.begin(lock.now(), &id, &payload)?;
     let protocol = protocol(lock.mirror());
@@ -115,7 +115,7 @@ pub(crate) fn reveal(
     finish(lock, sealed, names, pending)
 }
 
-/// Finishes what follows from a build that is in place: record, aliases, event, and the stage goes.
+/// Finishes the commit of a build that is at its path: record, aliases, event, and the removal of the stage.
 pub(crate) fn finish(
     lock: &WriteLock<'_>,
     sealed: Sealed,
@@ -128,7 +128,7 @@ pub(crate) fn finish(
     info!("committed `{id}` at `{}`", sealed.seal.path);
     let failed = |error| RevealError::Record(id.clone(), error);
     if let Some(known) = lock.mirror().record(&id)? {
-        // An interrupted command came as far as this: its time of publishing stands.
+        // An interrupted command came this far: its time of publishing is kept.
         record = known;
     } else {
         record.published = Some(now);
@@ -148,11 +148,11 @@ pub(crate) fn finish(
             .warnings
             .push(format!("the catalogue of its stream could not be written: {}", chain(&error)));
     }
-    // The build is published and told; a stage that stays behind is cleared by `recover`.
+    // The build is published and recorded; `recover` deletes a stage that is left.
     let (store, ticket) = (lock.mirror().store(), sealed.at.child("ticket").unwrap_or_default());
     let held = sealed.ticket.map_or_else(|| store.lock(&ticket, lock.mirror().who(), Duration::ZERO), Ok);
     let discarded = held.and_then(|_held| store.discard(&sealed.at));
-    // Whoever waited for the ticket may have it by now, or have made a new one: they find the build published.
+    // A process that waited for the ticket may have it by now, or a new one: it finds the build published.
     if let Err(error) = discarded
         && !matches!(error.kind(), StoreErrorKind::NotEmpty | StoreErrorKind::Busy | StoreErrorKind::NotFound)
     {
@@ -161,7 +161,7 @@ pub(crate) fn finish(
     Ok(revealed)
 }
 
-/// Moves the names that depend on a build.
+/// Moves the aliases that depend on a build.
 fn follow(
     lock: &WriteLock<'_>,
     id: &BuildId,

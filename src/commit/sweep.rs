@@ -8,13 +8,13 @@ use crate::mirror::{Mirror, Trash, Trashed, WriteLock};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{EventKind, Payload};
 
-/// Clears what is left behind, since nothing is under way while we hold the lock: tickets without a tree, and directories whose
-/// tree went back to its place. Returns what it cleared.
+/// Deletes leftovers, since nothing is in progress while this process has the lock: tickets without a tree, and
+/// directories whose tree is back at its path. Returns what it deleted.
 pub(crate) fn clear(lock: &WriteLock<'_>, trash: &Trash) -> Result<Vec<RelPath>, CommitError> {
     let (mirror, store) = (lock.mirror(), lock.mirror().store());
     let mut cleared = Vec::new();
     for at in &trash.empty {
-        // One look that found nothing does not decide.
+        // A single look that found nothing does not decide.
         if !is_listed(store, at, mirror.trash_sign())? {
             protocol(mirror).delete_trash_entry(mirror, at)?;
             cleared.push(at.clone());
@@ -32,8 +32,8 @@ pub(crate) fn clear(lock: &WriteLock<'_>, trash: &Trash) -> Result<Vec<RelPath>,
     Ok(cleared)
 }
 
-/// Returns whether the tree of a directory of the trash is back in its place, as the last event of it states and as is seen there:
-/// what lies in the directory came in exchange.
+/// Returns whether the tree of a directory of the trash is back at its path, as its last event states and as is seen
+/// there: the tree in the directory was exchanged for it.
 fn went_back(mirror: &Mirror, filled: &Filled, at: &RelPath) -> Result<bool, CommitError> {
     let last = filled.last(at).filter(|(event, _)| event.what == EventKind::Restored);
     let Some((event, Some(intent))) = last else { return Ok(false) };

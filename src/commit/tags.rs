@@ -1,7 +1,8 @@
-//! Tags of images that move with a stage: put forward and read back, and put back in reverse where the stage does not move.
+//! Tags of images that move with a stage: moved and read back, and moved back in reverse order if the stage does not
+//! move.
 //!
-//! What moves is in the intent, with its digest before and after, so that recovery needs nothing else. A tag that has
-//! neither digest was moved by something else since, and stays. The order is in `docs/decisions/0018-images.md`.
+//! The moves are in the intent, with their digests before and after, so that recovery needs nothing else. A tag that
+//! has neither digest was moved by another program, and stays. The order is in `docs/decisions/0018-images.md`.
 
 use crate::commit::carried::CarryError;
 use crate::mirror::{Commands, Mirror, StateError, WriteLock};
@@ -9,27 +10,27 @@ use crate::model::Digest;
 use crate::model::registry::Image;
 use crate::progress::CancelToken;
 use crate::record::{Promotion, TagMove};
-use crate::registry::Registries;
+use crate::registry::{Registries, RegistryError};
 use crate::store::io_pool;
 use rayon::prelude::*;
 
-/// How many requests are under way at once.
+/// How many requests run at once.
 const AT_ONCE: usize = 8;
 
-/// The tags of a promotion or demotion, at work.
+/// How long to wait for a registry that does not answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Waiting {
+    /// As for every request.
+    Patiently,
+    /// A few seconds, since the command has another purpose, and a later one settles the tags as well.
+    Briefly,
+}
+
+/// The tags of a running promotion or demotion.
 pub(crate) struct Tagging<'a> {
     lock: &'a WriteLock<'a>,
     promotion: &'a Promotion,
     registries: Option<Registries>,
-}
-
-/// What is done about a tag that is neither where it was nor where it is to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Moved {
-    /// Nothing was promoted yet: the promotion fails.
-    Fails,
-    /// It stays, with a warning.
-    Stays,
 }
 
 impl<'a> Tagging<'a> {
@@ -37,27 +38,33 @@ impl<'a> Tagging<'a> {
         lock: &'a WriteLock<'a>,
         promotion: &'a Promotion,
         stop: &CancelToken,
+        waiting: Waiting,
     ) -> Result<Self, CarryError> {
-        let any = promotion.parts().iter().any(|part| !part.tags.is_empty());
-        let registries = any.then(|| Registries::new(stop.clone())).transpose()?;
+        let any = promotion.parts().iter().any(|part| part.tags.iter().any(TagMove::is_move));
+        let client = match waiting {
+            Waiting::Patiently => Registries::new,
+            Waiting::Briefly => Registries::brief,
+        };
+        let registries = any.then(|| client(stop.clone())).transpose()?;
         Ok(Self { lock, promotion, registries })
     }
 
-    /// Moves every tag to its new digest; one that something else moved meanwhile is a failure.
+    /// Moves every tag to its new digest. The old digests are in the intent, which was written under the same lock;
+    /// registries have no conditional move, so a second look would leave the same race.
     pub(crate) fn promote(&self) -> Result<(), CarryError> {
         let all = vec![true; self.promotion.parts().len()];
         self.all(&all, |registries, one| {
             let Some(to) = one.to else { return Ok(()) };
-            put(registries, &one.image, (one.from, to), Moved::Fails).map(drop)
+            put(registries, &one.image, to)
         })
     }
 
-    /// Moves the tags of these parts back to where they were.
+    /// Moves the tags of these parts back to their old digests.
     pub(crate) fn undo(&self, own: &[bool]) -> Result<(), CarryError> {
         self.all(own, |registries, one| self.settle(registries, &one.image, (one.to, one.from)))
     }
 
-    /// Moves the tags of these parts to where a demotion takes them.
+    /// Moves the tags of these parts to their digests after a demotion.
     pub(crate) fn demote(&self, own: &[bool]) -> Result<(), CarryError> {
         self.all(own, |registries, one| self.settle(registries, &one.image, (one.from, one.to)))
     }
@@ -70,19 +77,32 @@ impl<'a> Tagging<'a> {
     ) -> Result<(), CarryError> {
         let warnings = self.lock.mirror().warnings();
         let Some(to) = to else {
-            // Registries differ in whether the deletion of a tag deletes its digest and all other tags of that.
+            // Registries differ in whether deleting a tag also deletes its digest and all other tags of it.
             if from.is_some() && registries.look(image)?.is_some_and(|now| Some(now.digest) == from) {
                 warnings.add(format!("the tag `{image}` was new, and stays"));
             }
             return Ok(());
         };
-        if !put(registries, image, (from, to), Moved::Stays)? {
-            warnings.add(format!("the tag `{image}` was moved by something else, and stays"));
+        match digest_of(registries, image)? {
+            Some(now) if now == to => Ok(()),
+            now if now == from => match put(registries, image, to) {
+                Err(CarryError::Registry(RegistryError::Missing(_)))
+                    if digest_of(registries, &image.repository.at(to))?.is_none() =>
+                {
+                    let why = "which the registry does not have any more";
+                    warnings.add(format!("the tag `{image}` stays: it was to have sha256:{to}, {why}"));
+                    Ok(())
+                }
+                put => put,
+            },
+            _ => {
+                warnings.add(format!("the tag `{image}` was moved by something else, and stays"));
+                Ok(())
+            }
         }
-        Ok(())
     }
 
-    /// Does something with every tag of these parts, several at once.
+    /// Calls a function for every tag of these parts, several at once.
     fn all(
         &self,
         own: &[bool],
@@ -99,43 +119,29 @@ impl<'a> Tagging<'a> {
             }
         }
         let parts = self.promotion.parts().iter().zip(own).filter(|(_, own)| **own);
-        let tags: Vec<&TagMove> = parts.flat_map(|(part, _)| &part.tags).collect();
+        let tags: Vec<&TagMove> =
+            parts.flat_map(|(part, _)| &part.tags).filter(|one| one.is_move()).collect();
         at_once(mirror, &tags, |one| act(registries, one)).map(drop)
     }
 }
 
-/// Gives a tag to a digest that its repository has, and reads it back; returns whether it is there, and not moved by
-/// something else.
-fn put(
-    registries: &Registries,
-    image: &Image,
-    (from, to): (Option<Digest>, Digest),
-    moved: Moved,
-) -> Result<bool, CarryError> {
-    let now = digest_of(registries, image)?;
-    if now == Some(to) {
-        return Ok(true);
-    }
-    if now != from {
-        return match moved {
-            Moved::Fails => Err(CarryError::TagMoved { image: Box::new(image.clone()), is: now }),
-            Moved::Stays => Ok(false),
-        };
-    }
+/// Points a tag to a digest that is in its repository, and reads it back.
+fn put(registries: &Registries, image: &Image, to: Digest) -> Result<(), CarryError> {
     let manifest = registries.manifest(&image.repository.at(to))?;
     registries.put_manifest(image, &manifest)?;
-    if digest_of(registries, image)? != Some(to) {
-        return Err(CarryError::TagNotThere { image: Box::new(image.clone()), to });
+    if digest_of(registries, image)? == Some(to) {
+        return Ok(());
     }
-    Ok(true)
+    Err(CarryError::TagNotThere { image: Box::new(image.clone()), to })
 }
 
-/// Returns the digest that an image has; nothing if it is not there.
+/// Returns the digest of an image; nothing if it does not exist.
 pub(crate) fn digest_of(registries: &Registries, image: &Image) -> Result<Option<Digest>, CarryError> {
     Ok(registries.look(image)?.map(|is| is.digest))
 }
 
-/// Does something with each, several at once, and returns the results in their order. After a failure nothing more is begun.
+/// Calls a function for each, several at once, and returns the results in their order. After a failure no further
+/// call is started.
 pub(crate) fn at_once<T: Sync, R: Send>(
     mirror: &Mirror,
     items: &[T],

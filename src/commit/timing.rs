@@ -1,6 +1,6 @@
-//! Which time a file of a build gets when it is written, and whether bytes that are there already have a fit one.
+//! Which time a file of a build gets when it is written, and whether existing bytes have a suitable one.
 //!
-//! The rule itself is in `decide/times.rs`; this is how the two kinds of stages ask for it.
+//! The rule itself is in `decide/times.rs`; the two kinds of stages use it through this module.
 
 use crate::commit::filling::TimeRule;
 use crate::decide::Reuse;
@@ -23,7 +23,7 @@ impl Timing<'_> {
             && entry.mtime.is_some_and(|mtime| self.reuse.times().depends(&entry.to, entry.size, mtime))
     }
 
-    /// Returns how a file with these bytes is written; where its source has no time, with that of writing.
+    /// Returns how a file with these bytes is written; if its source has no time, with the current one.
     pub(crate) fn fill(self, entry: &SourceEntry, digest: Digest) -> Fill {
         let mtime = match (self.rule, entry.mtime) {
             (TimeRule::Later, Some(mtime)) => {
@@ -34,7 +34,8 @@ impl Timing<'_> {
         Fill { mtime, ..entry.fill() }
     }
 
-    /// Returns whether a file with these bytes and that time, in nanoseconds since 1970, can stand for one of the source.
+    /// Returns whether a file with these bytes and that time, in nanoseconds since 1970, can be used for one of the
+    /// source.
     pub(crate) fn allows(self, entry: &SourceEntry, digest: Digest, mtime: i128) -> bool {
         match (self.rule, entry.mtime) {
             (TimeRule::Source, _) => true,
@@ -45,7 +46,8 @@ impl Timing<'_> {
         }
     }
 
-    /// Returns the first second, since 1970, of a file that has the time of writing; nothing when any will do.
+    /// Returns the earliest second, since 1970, for a file that is written with the current time; nothing if any will
+    /// do.
     pub(crate) fn least(self, to: &RelPath, size: u64, digest: Digest) -> Option<i128> {
         match self.rule {
             TimeRule::Source => None,
@@ -53,8 +55,8 @@ impl Timing<'_> {
         }
     }
 
-    /// Returns the files of a build whose bytes changed and whose size and time at the source do not show it, with the first
-    /// by path: those that got a later time, or with `TimeRule::Source` those by which readers are misled.
+    /// Returns the files of a build whose bytes changed although their size and time in the source did not, with the
+    /// first by path: those that got a later time, or with `TimeRule::Source` those that mislead readers.
     pub(crate) fn unnoticed<'f>(
         self,
         files: impl IntoIterator<Item = &'f FileEntry>,

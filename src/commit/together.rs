@@ -1,49 +1,49 @@
-//! Several names that move as one: a stage, and everything that goes along with it. Where a bundle is made of the builds
-//! that have the stage, the names of its members and its own link move as one, the link last.
+//! Several aliases that move as one: a stage, and everything that it carries. If a bundle is made of the builds at
+//! the stage, the aliases of its members and its own link move as one, the link last.
 //!
-//! What moves is written down before. The name of the stage moves last, and with it the promotion happened: a promotion
-//! that was cut off before is undone, and one that came so far is written down. A demotion is always carried to its
-//! end, since somebody asked that the build must not have the stage. A name that is neither where it was nor where it
-//! was to go was moved by somebody since, and is left.
+//! The moves are recorded before. The alias of the stage moves last, and with it the promotion has happened: a
+//! promotion that was interrupted before is undone, and one that was interrupted later is recorded. A demotion is
+//! always completed, since the user requested that the build lose the stage. An alias that is neither at its old nor
+//! at its new target was moved by another command, and is left.
 
 use crate::commit::carried::{CarryError, Carrying};
 use crate::commit::relabel::relabel;
 use crate::commit::repoint::{RepointError, pointed_at, remove_checked, repoint};
-use crate::commit::tags::Tagging;
+use crate::commit::tags::{Tagging, Waiting};
 use crate::mirror::{JournalError, Resolved, StateError, WriteLock, chain};
 use crate::model::{Class, Classify, ErrorKind, Label, RelPath, Stamp};
 use crate::progress::CancelToken;
-use crate::record::{LabelValue, NameMove, Payload, Promotion};
+use crate::record::{LabelValue, NameMove, Payload, Promotion, TagMove};
 use crate::store::StoreError;
 use serde_json::{Map, Value};
 
-/// Says why a stage did not move.
+/// Why a stage did not move.
 #[derive(Debug, thiserror::Error)]
 pub enum PromotionError {
-    /// A name could not be moved.
+    /// An alias could not be moved.
     #[error(transparent)]
     Repoint(#[from] RepointError),
-    /// What is kept of the build cannot be read.
+    /// The record of the build cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// A command that goes along failed.
+    /// A carried command failed.
     #[error(transparent)]
     Carry(#[from] CarryError),
     /// The store failed.
     #[error("cannot move the stage")]
     Store(#[from] StoreError),
-    /// Something else moved a name meanwhile.
+    /// Another program moved an alias during that time.
     #[error("`{0}` was moved by something else while the stage was promoted")]
     Changed(RelPath),
-    /// After the move the name does not lead to the build.
-    #[error("`{alias}` was moved, and does not lead to `{to}`")]
+    /// After the move the alias does not resolve to the build.
+    #[error("`{alias}` was moved, and does not resolve to `{to}`")]
     NotThere {
-        /// The name.
+        /// The alias.
         alias: RelPath,
-        /// Where it was to lead.
+        /// Its expected target.
         to: RelPath,
     },
 }
@@ -61,7 +61,7 @@ impl Classify for PromotionError {
     }
 }
 
-/// Hands a stage on: every command does its part and every name moves, or none does.
+/// Moves a stage: every carried command succeeds and every alias moves, or nothing changes.
 pub(crate) fn promote(
     lock: &WriteLock<'_>,
     promotion: &Promotion,
@@ -77,7 +77,8 @@ pub(crate) fn promote(
     let pending = lock.begin(now, &stage.alias, &Payload::Promoted { promotion: promotion.clone() })?;
     let (begun, moved) = match carrying.apply() {
         Ok(begun) => {
-            let tagged = Tagging::of(lock, promotion, stop).and_then(|tagging| tagging.promote());
+            let tagged =
+                Tagging::of(lock, promotion, stop, Waiting::Patiently).and_then(|tagging| tagging.promote());
             let names = || promotion.steps().into_iter().try_for_each(|step| go_now(lock, step, now));
             let moved = tagged.map_err(PromotionError::from).and_then(|()| names());
             (begun, moved.and_then(|()| read_back(lock, promotion)))
@@ -90,20 +91,20 @@ pub(crate) fn promote(
     };
     let done = match moved {
         Ok(()) => {
-            // It happened, whatever the journal can take now.
+            // It has happened, even if the journal cannot be written now.
             if let Err(error) = pending.done(now) {
                 warn("the journal does not state yet that a build was promoted to", &error);
             }
             Ok(())
         }
         Err(error) => {
-            match settle(lock, promotion, (&mut carrying, begun), now) {
+            match settle(lock, promotion, (&mut carrying, begun), (Waiting::Patiently, now)) {
                 Ok(true) => {
                     warn("not all is done of the promotion to", &error);
                     carrying.keep();
                     return Ok(());
                 }
-                // The next command records it, too.
+                // The next command records it too.
                 Ok(false) => drop(pending.undone(now)),
                 Err(undo) => warn("nothing could be undone of the promotion to", &undo),
             }
@@ -114,7 +115,27 @@ pub(crate) fn promote(
     done
 }
 
-/// Hands a stage back, and rejects the build that had it; returns which commands failed.
+/// Moves image tags back to those of the build at a stage, if the stage stays. No alias moves with which this could
+/// be undone: the next promotion of the stage compares the tags again.
+pub(crate) fn retag(
+    lock: &WriteLock<'_>,
+    promotion: &Promotion,
+    stop: &CancelToken,
+    now: Stamp,
+) -> Result<(), PromotionError> {
+    let Some(stage) = promotion.moves.last() else { return Ok(()) };
+    let pending = lock.begin(now, &stage.alias, &Payload::Promoted { promotion: promotion.clone() })?;
+    match Tagging::of(lock, promotion, stop, Waiting::Patiently).and_then(|tagging| tagging.promote()) {
+        Ok(()) => Ok(pending.done(now)?),
+        Err(error) => {
+            // The next command records it too.
+            drop(pending.undone(now));
+            Err(error.into())
+        }
+    }
+}
+
+/// Moves a stage back, and rejects the build that had it; returns which commands failed.
 pub(crate) fn demote(
     lock: &WriteLock<'_>,
     promotion: &Promotion,
@@ -125,7 +146,7 @@ pub(crate) fn demote(
     let payload = Payload::Demoted { promotion: promotion.clone() };
     let mut carrying = Carrying::of(lock, promotion, stop)?;
     let pending = lock.begin(now, &stage.alias, &payload)?;
-    let failures = finish_demotion(lock, promotion, &mut carrying, now)?;
+    let failures = finish_demotion(lock, promotion, &mut carrying, (Waiting::Patiently, now))?;
     read_back(lock, promotion)?;
     carrying.keep();
     if failures.is_empty() {
@@ -135,17 +156,21 @@ pub(crate) fn demote(
     Ok(failures)
 }
 
-/// Finishes a promotion whose name moved, and takes back what moved of one whose name did not; returns whether it happened.
+/// Finishes a promotion whose alias moved, and undoes one whose alias did not; returns whether it happened.
 pub(crate) fn settle_promotion(
     lock: &WriteLock<'_>,
     promotion: &Promotion,
+    waiting: Waiting,
     now: Stamp,
 ) -> Result<bool, PromotionError> {
+    if promotion.stays() {
+        return Ok(false);
+    }
     let stop = CancelToken::new();
     let mut carrying = Carrying::of(lock, promotion, &stop)?;
-    // Nobody knows which of them had begun.
+    // It is not known which of them had been started.
     let all = carrying.count();
-    let happened = settle(lock, promotion, (&mut carrying, all), now);
+    let happened = settle(lock, promotion, (&mut carrying, all), (waiting, now));
     carrying.keep();
     happened
 }
@@ -154,7 +179,7 @@ fn settle(
     lock: &WriteLock<'_>,
     promotion: &Promotion,
     (carrying, begun): (&mut Carrying<'_>, usize),
-    now: Stamp,
+    (waiting, now): (Waiting, Stamp),
 ) -> Result<bool, PromotionError> {
     let steps = promotion.steps();
     let Some((stage, others)) = steps.split_last() else { return Ok(false) };
@@ -166,26 +191,26 @@ fn settle(
         }
         return Ok(true);
     }
-    // The stage, too, if its build is gone by now.
+    // Including the stage, if its build was deleted in the meantime.
     for step in steps.iter().rev() {
         back(lock, step, now)?;
     }
     let own = still_its_own(lock, promotion)?;
-    // What was begun is undone, whoever asks to stop.
-    Tagging::of(lock, promotion, &CancelToken::new())?.undo(&own)?;
+    // What was begun is undone, even if the command is cancelled.
+    Tagging::of(lock, promotion, &CancelToken::new(), waiting)?.undo(&own)?;
     carrying.undo(begun, &own)?;
     Ok(false)
 }
 
-/// Returns for each part whether its stage is where this promotion found it or put it. Otherwise another command moved it
-/// since, and what goes along with it, too.
+/// Returns for each part whether its stage is where this promotion found it or put it. Otherwise another command
+/// moved it in the meantime, and what it carries too.
 fn still_its_own(lock: &WriteLock<'_>, promotion: &Promotion) -> Result<Vec<bool>, PromotionError> {
     let mut own = Vec::new();
     for part in promotion.parts() {
         let Some(stage) = part.moves.last() else { continue };
         let at = pointed_at(lock.mirror(), &stage.alias)?;
         let is_own = at == stage.from || at == stage.to;
-        if !is_own && (!part.commands.is_empty() || !part.tags.is_empty()) {
+        if !is_own && (!part.commands.is_empty() || part.tags.iter().any(TagMove::is_move)) {
             let alias = &stage.alias;
             lock.mirror().warnings().add(format!(
                 "`{alias}` was moved after an interrupted command, so that the commands and tags of that are left"
@@ -196,11 +221,12 @@ fn still_its_own(lock: &WriteLock<'_>, promotion: &Promotion) -> Result<Vec<bool
     Ok(own)
 }
 
-/// Finishes a demotion; returns whether the name moved. A name does not move to a build that is gone by now, but the
-/// build that has the stage is rejected for it all the same.
+/// Finishes a demotion; returns whether the alias moved. An alias does not move to a build that was deleted in the
+/// meantime, but the build at the stage is rejected for it all the same.
 pub(crate) fn settle_demotion(
     lock: &WriteLock<'_>,
     promotion: &Promotion,
+    waiting: Waiting,
     now: Stamp,
 ) -> Result<bool, PromotionError> {
     let mirror = lock.mirror();
@@ -210,9 +236,9 @@ pub(crate) fn settle_demotion(
             && !matches!(mirror.resolve(to)?, Resolved::To(_))
         {
             let alias = &stage.alias;
-            mirror
-                .warnings()
-                .add(format!("`{alias}` was to be demoted to `{to}`, which is gone; it stays where it is"));
+            mirror.warnings().add(format!(
+                "`{alias}` was to be demoted to `{to}`, which was deleted; it stays where it is"
+            ));
             for step in promotion.steps().into_iter().rev() {
                 back(lock, step, now)?;
             }
@@ -222,7 +248,7 @@ pub(crate) fn settle_demotion(
     }
     let stop = CancelToken::new();
     let mut carrying = Carrying::of(lock, promotion, &stop)?;
-    let failures = finish_demotion(lock, promotion, &mut carrying, now)?;
+    let failures = finish_demotion(lock, promotion, &mut carrying, (waiting, now))?;
     carrying.keep();
     match failures.into_iter().next() {
         Some(error) => Err(error.into()),
@@ -230,25 +256,25 @@ pub(crate) fn settle_demotion(
     }
 }
 
-/// Moves one name back to where it was, unless it is somebody else's by now.
+/// Moves one alias back to its old target, unless another command moved it in the meantime.
 fn back(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), PromotionError> {
     let NameMove { alias, from, to } = step.clone();
     go(lock, &NameMove { alias, from: to, to: from }, now)
 }
 
-/// Does what is left to do of a demotion; returns which commands failed. A bad build loses the stage although one fails.
+/// Does the remaining steps of a demotion; returns which commands failed. A bad build loses the stage even if one
+/// fails.
 fn finish_demotion(
     lock: &WriteLock<'_>,
     promotion: &Promotion,
     carrying: &mut Carrying<'_>,
-    now: Stamp,
+    (waiting, now): (Waiting, Stamp),
 ) -> Result<Vec<CarryError>, PromotionError> {
     reject(lock, promotion, now)?;
     let own = still_its_own(lock, promotion)?;
     let mut failures = carrying.demote(&own);
-    failures.extend(
-        Tagging::of(lock, promotion, &CancelToken::new()).and_then(|tagging| tagging.demote(&own)).err(),
-    );
+    let tagging = Tagging::of(lock, promotion, &CancelToken::new(), waiting);
+    failures.extend(tagging.and_then(|tagging| tagging.demote(&own)).err());
     if let Some(at) = failures.iter().position(|error| matches!(error, CarryError::Refused(_))) {
         return Err(failures.swap_remove(at).into());
     }
@@ -256,7 +282,7 @@ fn finish_demotion(
     Ok(failures)
 }
 
-/// Moves one name that is where it was; fails for one that something else moved since that was read.
+/// Moves one alias that is at its old target; fails for one that another program moved since it was read.
 fn go_now(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), PromotionError> {
     let at = pointed_at(lock.mirror(), &step.alias)?;
     if at != step.from && at != step.to {
@@ -265,7 +291,7 @@ fn go_now(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), Promo
     go(lock, step, now)
 }
 
-/// Moves one name that is where it was; any other is there already, or somebody else's.
+/// Moves one alias that is at its old target; any other is already moved, or was moved by another command.
 fn go(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), PromotionError> {
     if step.from == step.to || pointed_at(lock.mirror(), &step.alias)? != step.from {
         return Ok(());
@@ -277,12 +303,12 @@ fn go(lock: &WriteLock<'_>, step: &NameMove, now: Stamp) -> Result<(), Promotion
     Ok(())
 }
 
-/// Returns the names of the stages of a promotion, and the link of a bundle.
+/// Returns the aliases of the stages of a promotion, and the link of a bundle.
 fn stages(promotion: &Promotion) -> impl Iterator<Item = &NameMove> {
     promotion.members.iter().chain([promotion]).filter_map(|one| one.moves.last())
 }
 
-/// Looks whether the names of the stages lead where they were to go.
+/// Checks whether the aliases of the stages resolve to their new targets.
 fn read_back(lock: &WriteLock<'_>, promotion: &Promotion) -> Result<(), PromotionError> {
     for stage in stages(promotion) {
         let there = match &stage.to {
@@ -302,7 +328,7 @@ fn reject(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(),
     promotion.parts().iter().try_for_each(|one| reject_one(lock, one, now))
 }
 
-/// Rejects the build that had the stage for it, unless it is rejected already or is gone.
+/// Rejects the build that had the stage for it, unless it is rejected already or deleted.
 fn reject_one(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result<(), PromotionError> {
     let (Some(id), Some(why)) = (&promotion.before, &promotion.why) else { return Ok(()) };
     let key = Label::rejected_key(Some(&promotion.name));
@@ -312,7 +338,7 @@ fn reject_one(lock: &WriteLock<'_>, promotion: &Promotion, now: Stamp) -> Result
     let mut new = old.clone();
     let who = Some(lock.mirror().who().to_owned());
     new.labels.insert(key.clone(), LabelValue { value: why.clone(), since: Some(now), who, url: None });
-    // A build that is let go at this moment cannot be promoted again.
+    // A build that is being deleted right now cannot be promoted again.
     relabel(lock, &old, &new, Map::from_iter([(key, Value::from(&**why))]), now)?;
     Ok(())
 }

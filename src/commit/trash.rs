@@ -1,4 +1,4 @@
-//! Settling what an interrupted prune, trim, restore or sweep left: the tree says how far it came.
+//! Settling an interrupted prune, trim, restore or sweep: the tree shows how far it came.
 
 use crate::commit::CommitError;
 use crate::commit::choose::protocol;
@@ -12,14 +12,14 @@ use crate::model::{BuildId, RelPath, Stamp};
 use crate::record::{Event, EventKind, Phase};
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Finishes what came past its commit point and clears what did not.
+/// Finishes commands that passed their commit point and deletes what the others left.
 ///
-/// A ticket that cannot be read never makes a build disappear: a tree in the trash is removed only where the tree of the
-/// build itself is known to be in its place.
+/// An unreadable ticket never makes a build disappear: a tree in the trash is removed only if the tree of the build
+/// itself is known to be at its path.
 pub(crate) fn recover_trash(lock: &WriteLock<'_>, intent: &Event) -> Result<Settling, CommitError> {
     let named = intent.stated().trash;
     let Some(at) = named.filter(|at| at.parent() == Some(RelPath::state("trash"))) else {
-        // Somebody wrote it by hand: what lies elsewhere is none of the trash's business.
+        // Written by hand: a path outside the trash is not touched.
         return Ok(Settling::Undone);
     };
     protocol(lock.mirror()).recover(&Interrupted::read(lock, intent, at)?)
@@ -31,7 +31,7 @@ pub(crate) fn is_denied(error: &CommitError) -> bool {
     matches!(error, CommitError::Store(error) | CommitError::Kept(StateError::Store(error)) if denied(error))
 }
 
-/// Returns what was denied, and whose the directory of the trash and the mirror are.
+/// Returns what was denied, and who owns the directory of the trash and the mirror.
 pub(crate) fn denied(lock: &WriteLock<'_>, intent: &Event, error: &CommitError) -> String {
     let store = lock.mirror().store();
     let named = intent.stated().trash;
@@ -49,7 +49,7 @@ pub(crate) fn denied(lock: &WriteLock<'_>, intent: &Event, error: &CommitError) 
     format!("{}{whose}", chain(error))
 }
 
-/// What the journal states of the directories of the trash: what went into them, and what went back.
+/// The journal's statements about directories of the trash: what was moved into them, and what was restored.
 pub(crate) struct Filled(Vec<Event>);
 
 impl Filled {
@@ -57,7 +57,7 @@ impl Filled {
         Ok(Self(mirror.history(&[EventKind::Pruned, EventKind::Trimmed, EventKind::Restored])?))
     }
 
-    /// Returns the last thing that was done with a directory, and the intent before it, where that is there.
+    /// Returns the last event about a directory, and the intent before it, if there is one.
     pub(crate) fn last(&self, at: &RelPath) -> Option<(&Event, Option<&Event>)> {
         let of_this =
             |event: &&Event| event.phase == Phase::Done && event.stated().trash.as_ref() == Some(at);
@@ -66,8 +66,8 @@ impl Filled {
     }
 }
 
-/// Writes the ticket of a directory of the trash again, where it is damaged or gone, from the event that filled the
-/// directory; nothing where that cannot be done.
+/// Writes a damaged or missing ticket of a directory of the trash again, from the event that filled the directory;
+/// nothing if that is not possible.
 ///
 /// Its term begins again, since the policy of that time is not known.
 pub(crate) fn renew_ticket(
@@ -76,7 +76,7 @@ pub(crate) fn renew_ticket(
     until: Stamp,
 ) -> Result<Option<Trashed>, CommitError> {
     let (mirror, store) = (lock.mirror(), lock.mirror().store());
-    // What could not be read a moment ago and can be now is right as it is.
+    // A ticket that was unreadable a moment ago and is readable now is right as it is.
     if let Ok(ticket) = mirror.ticket(at) {
         return Ok(Some(Trashed { at: at.clone(), ticket }));
     }
@@ -94,7 +94,7 @@ pub(crate) fn renew_ticket(
     };
     let filled = Filled::of(mirror)?;
     let last = filled.last(at);
-    // What is there came in exchange for what went back to its place.
+    // The present tree was exchanged for the one that was restored.
     if last.is_some_and(|(event, _)| event.what == EventKind::Restored) {
         return Ok(None);
     }
@@ -106,7 +106,7 @@ pub(crate) fn renew_ticket(
     let what = if event.what == EventKind::Pruned { TicketKind::Build } else { TicketKind::Untrimmed };
     let path = mirror.layout().build_path(&id)?;
     let inode = there.inode;
-    // The event that names the directory, where it is there.
+    // The event that names the directory, if there is one.
     let since = intent.map_or(event.at, |intent| intent.at);
     let until = term_of(event).map_or(until, |stated| stated.max(until));
     let ticket = Ticket { ticket: 1, id, path, what, since, until, bytes: 0, inode };
@@ -118,7 +118,7 @@ pub(crate) fn renew_ticket(
     Ok(Some(trashed))
 }
 
-/// Returns what is in the trash of a build whose ticket is damaged or gone, with the ticket written again.
+/// Returns the trash entries of a build whose ticket is damaged or missing, with the ticket written again.
 pub(crate) fn find_unread(
     lock: &WriteLock<'_>,
     id: &BuildId,
@@ -126,7 +126,7 @@ pub(crate) fn find_unread(
 ) -> Result<Option<Trashed>, CommitError> {
     let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
     for (at, _) in lock.mirror().trash()?.strange {
-        // Of a ticket that cannot be read for another reason the answer tells.
+        // A ticket that is unreadable for another reason is reported by the answer.
         if let Ok(Some(trashed)) = renew_ticket(lock, &at, until)
             && trashed.ticket.id == *id
         {
@@ -136,7 +136,7 @@ pub(crate) fn find_unread(
     Ok(None)
 }
 
-/// Writes the ticket of a directory of the trash from the record beside it, where the journal lost the event.
+/// Writes the ticket of a directory of the trash from the record beside it, if the journal lost the event.
 fn from_record(
     lock: &WriteLock<'_>,
     at: &RelPath,
@@ -147,7 +147,7 @@ fn from_record(
     let Some(id) = mirror.named_in(at)? else { return Ok(None) };
     let Ok(path) = mirror.layout().build_path(&id) else { return Ok(None) };
     let what = if mirror.has_build(&id)? { TicketKind::Untrimmed } else { TicketKind::Build };
-    // The term that is given begins now.
+    // The term begins now.
     let since = until.checked_add(-RESTORE_TERM).unwrap_or(until);
     let ticket = Ticket { ticket: 1, id, path, what, since, until, bytes: 0, inode };
     let mut trashed = Trashed { at: at.clone(), ticket };

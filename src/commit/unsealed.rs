@@ -1,4 +1,4 @@
-//! What lies where builds have their place in an object store, and is none, since it has no seal.
+//! Files at the paths of builds in an object store that are not builds, since they have no seal.
 
 use crate::commit::STAGE_TERM;
 use crate::commit::stage::Underway;
@@ -6,7 +6,7 @@ use crate::mirror::{Mirror, StateError, laid};
 use crate::model::{BuildId, RelPath, Stamp};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Files at the place of a build that has no seal.
+/// Files at the path of a build that has no seal.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unsealed {
     pub(crate) id: BuildId,
@@ -14,24 +14,24 @@ pub(crate) struct Unsealed {
     pub(crate) whose: Whose,
 }
 
-/// Whose files without a seal are.
+/// Who wrote files without a seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Whose {
-    /// A publisher is sending them.
+    /// A publisher is uploading them.
     Publisher,
-    /// A publisher was sending them, a day ago or longer.
+    /// A publisher uploaded them a day ago or earlier.
     GivenUp,
-    /// Nobody here knows of them.
+    /// Nothing in the mirror states it.
     Others,
-    /// A directory of the trash cannot be read: they may be what is left of a build that was pruned.
+    /// A directory of the trash cannot be read: they may be the rest of a pruned build.
     Unsure,
 }
 
-/// Returns everything that lies at the place of a build without being one, where trees are not moved.
+/// Returns all files at the path of a build that are not one, in stores that do not move trees.
 ///
-/// What waits in the trash or is being swept lies there as well, and is left out.
+/// Entries of the trash and those being swept are there as well, and are left out.
 pub(crate) fn unsealed(mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, StateError> {
-    // The trash first: what comes back from it meanwhile has a seal then.
+    // The trash first: what is restored from it in the meantime has a seal then.
     let (trashed, sure) = trashed(mirror)?;
     let sending = sending(mirror, now)?;
     let lying = laid(mirror)?;
@@ -39,7 +39,7 @@ pub(crate) fn unsealed(mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, Sta
     let mut found = Vec::new();
     for id in lying.into_iter().filter(|id| !sealed.contains(id) && !trashed.contains(id)) {
         let Ok(path) = mirror.layout().build_path(&id) else { continue };
-        // Some stores show a directory long after its last object went.
+        // Some stores list a directory long after its last object was deleted.
         if mirror.store().below(&path)?.is_empty() {
             continue;
         }
@@ -53,7 +53,7 @@ pub(crate) fn unsealed(mirror: &Mirror, now: Stamp) -> Result<Vec<Unsealed>, Sta
     Ok(found)
 }
 
-/// Returns the builds that wait in the trash or are being swept, and whether all of it could be read.
+/// Returns the builds that are in the trash or being swept, and whether all of it could be read.
 pub(crate) fn trashed(mirror: &Mirror) -> Result<(BTreeSet<BuildId>, bool), StateError> {
     let trash = mirror.trash()?;
     let (mut trashed, mut sure) = (BTreeSet::new(), trash.strange.is_empty() && trash.empty.is_empty());
@@ -67,7 +67,7 @@ pub(crate) fn trashed(mirror: &Mirror) -> Result<(BTreeSet<BuildId>, bool), Stat
     Ok((trashed, sure))
 }
 
-/// Returns the builds of which a publisher noted that it sends them.
+/// Returns the builds of which a publisher noted that it uploads them.
 fn sending(mirror: &Mirror, now: Stamp) -> Result<BTreeMap<BuildId, Whose>, StateError> {
     let mut sending = BTreeMap::new();
     for stage in mirror.list_state(&RelPath::state("stage"))? {

@@ -1,4 +1,4 @@
-//! Bringing a build, or parts of one, back from the trash: the same tree is moved to its place again.
+//! Restoring a build, or parts of one, from the trash: the same tree is moved back to its path.
 
 use crate::commit::CommitError;
 use crate::commit::choose::protocol;
@@ -10,12 +10,12 @@ use crate::store::Entry;
 /// How long a restored build is held, in seconds.
 pub(crate) const RESTORE_TERM: i64 = 14 * 86_400;
 
-/// Returns what lies in the trash of a build: the whole of it before parts of it, the newest before older ones.
+/// Returns the trash entries of a build: the whole build before parts of it, the newest before older ones.
 pub(crate) fn find(mirror: &Mirror, id: &BuildId) -> Result<Option<Trashed>, CommitError> {
     Ok(mirror.in_trash(id)?)
 }
 
-/// Moves a tree back to its place; the intent comes first, so that an interrupted move is finished.
+/// Moves a tree back to its path; the intent comes first, so that an interrupted move is finished.
 pub(crate) fn bring_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let protocol = protocol(lock.mirror());
     protocol.may_untrash(lock.mirror(), trashed)?;
@@ -29,7 +29,7 @@ pub(crate) fn bring_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), 
     protocol.end_untrash(lock, trashed, Box::new(|| pending.done_as(lock.now(), &done)))
 }
 
-/// Writes down anew what tells the tree from others, should the mirror have been moved to another disk since.
+/// Records again what distinguishes the tree from others, in case the mirror was moved to another disk.
 fn known_again(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<Trashed, CommitError> {
     let store = lock.mirror().store();
     let mut trashed = trashed.clone();

@@ -1,14 +1,14 @@
 //! Where an alias should point.
 //!
-//! An alias only moves forward, to the build that was just published or labelled, and only when that is newer than
-//! where it points; what a person set back by hand so stays until something newer comes. A missing or broken alias
-//! goes to the newest build that meets its condition.
+//! An alias only moves forward, to the build that was just published or labelled, and only if that is newer than its
+//! target, so an alias that a person set back stays until a newer build comes. A missing or broken alias moves to the
+//! newest build that meets its condition.
 
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout};
 use crate::model::{BuildId, BuildName, Stamp, Stream, Version};
 
-/// What orders the builds of a stream: the versions in their names where the layout has such fields, and then time.
+/// The order of the builds of a stream: by the versions in their names if the layout has such fields, then by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Age {
     versions: Vec<Version>,
@@ -17,32 +17,32 @@ pub struct Age {
 }
 
 impl Age {
-    /// Returns the age of a build of a stream.
+    /// Returns the place of a build in the order of its stream.
     pub fn of(layout: &Layout, stream: &Stream, build: &BuildCensus) -> Self {
         let versions = layout.versions(&BuildId::new(stream.clone(), build.build.clone()));
         Self { versions, created: build.created, seq: build.seq }
     }
 }
 
-/// Where an alias points now.
+/// The present target of an alias.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Current {
-    /// It is not there, or leads nowhere.
+    /// The alias is missing, or resolves to nothing.
     Nowhere,
-    /// To a build of its stream.
+    /// A build of its stream.
     Build(BuildName),
-    /// To something else, by somebody's will.
+    /// Something else, which a person chose.
     Elsewhere,
 }
 
-/// Returns whether a build meets an alias' condition; one that cannot be judged meets none.
+/// Returns whether a build meets the condition of an alias; one that cannot be judged meets none.
 pub fn meets(condition: &Condition, build: &BuildCensus) -> bool {
     build.problem.is_none()
         && build.created.is_some()
         && condition.is_met(build.result, |key| build.labels.get(key).map(|label| &*label.value))
 }
 
-/// Returns the build that the alias should move to; nothing when it stays.
+/// Returns the build to which the alias should move; nothing if it stays.
 pub fn follow<'a>(
     rule: &AliasRule,
     builds: &'a [BuildCensus],

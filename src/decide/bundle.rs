@@ -1,11 +1,11 @@
-//! What a bundle consists of: the files of its members joined, and the MD5 that names it.
+//! The contents of a bundle: the joined files of its members, and the MD5 that is its name.
 
 use crate::layout::{Bundled, Made};
 use crate::model::BuildId;
 use md5::{Digest as _, Md5};
 use std::collections::BTreeMap;
 
-/// A member with those of its files of which a bundle is made.
+/// A member with those of its files that become part of a bundle.
 #[derive(Debug, Clone)]
 pub struct Member {
     /// The build.
@@ -23,7 +23,7 @@ pub struct Content {
     pub files: BTreeMap<String, Vec<u8>>,
 }
 
-/// Says why files cannot be joined.
+/// Why files cannot be joined.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ContentError {
     /// A member lacks a file.
@@ -34,7 +34,7 @@ pub enum ContentError {
         /// The file.
         file: String,
     },
-    /// The columns of a table are not those of the others.
+    /// The columns of a table differ from those of the others.
     #[error(
         "the first line of `{file}` in `{id}` does not fit the other members: it is `{found}`, expected `{expected}` or its first columns"
     )]
@@ -45,7 +45,7 @@ pub enum ContentError {
         file: String,
         /// Its first line.
         found: String,
-        /// That of the member with the most columns.
+        /// The first line of the member with the most columns.
         expected: String,
     },
 }
@@ -85,8 +85,8 @@ fn joined(name: &str, after: &str, members: &[Member]) -> Result<Vec<u8>, Conten
     Ok(bytes)
 }
 
-/// Returns tables joined below the longest first line. Columns were added over time, at the end: the rows of a member that
-/// lacks some get empty ones.
+/// Returns tables joined below the longest first line. Columns were added at the end over time: the rows of a member
+/// that lacks some get empty ones.
 fn table(name: &str, members: &[Member]) -> Result<Vec<u8>, ContentError> {
     let mut tables = Vec::new();
     for member in members {
@@ -101,7 +101,7 @@ fn table(name: &str, members: &[Member]) -> Result<Vec<u8>, ContentError> {
     for (member, first, rows) in tables {
         let missing = columns(header).saturating_sub(columns(first));
         let begins = header.strip_prefix(first).is_some_and(|rest| rest.is_empty() || rest.starts_with(b","));
-        // Within quotes a line can end and a comma separates nothing.
+        // Within quotes, line ends and commas are plain text.
         let plain = missing == 0 || rows.iter().all(|row| !row.contains(&b'"'));
         if !begins || first.is_empty() || !plain {
             let text = |line: &[u8]| String::from_utf8_lossy(line).into_owned();
@@ -151,7 +151,7 @@ mod tests {
         let content = content(&rules(), &members).unwrap();
         assert_eq!(text(&content, "repo"), "[a]\n\n[b]\n\n");
         assert_eq!(text(&content, "csv"), "Name,Sha\na,1\nb,2\n");
-        // As `md5sum` has it.
+        // As printed by `md5sum`.
         assert_eq!(content.name, "195ee6982ab26ad17e723e5d21d2fc60");
         assert_eq!(text(&content, "sum"), content.name);
     }
@@ -192,7 +192,7 @@ mod tests {
             }
             prop_assert!(rest.is_empty());
             prop_assert!(made.name.len() == 32 && made.name.chars().all(|c| c.is_ascii_hexdigit()));
-            // The same members are the same build, and fewer are another one.
+            // The same members make the same build, and fewer make another one.
             prop_assert_eq!(&content(&rules(), &members).unwrap(), &made);
             let fewer = content(&rules(), &members[1..]).unwrap();
             prop_assert_ne!(&fewer.name, &made.name);

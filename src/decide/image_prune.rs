@@ -1,7 +1,7 @@
-//! Which tags of a repository go: those of builds that were deleted, with digests that nothing else needs.
+//! Which tags of a repository are deleted: those of deleted builds, with digests that nothing else needs.
 //!
-//! Only whole digests can be deleted, and with one every tag that leads to it. So a digest goes only if all its tags do, no
-//! index that stays has it, and no promotion states it. What is not known stays.
+//! Only whole digests can be deleted, and with one every tag that points to it. So a digest is deleted only if all
+//! its tags may be, no remaining index has it, and no promotion states it. Whatever is not known stays.
 
 use crate::model::Digest;
 use schemars::JsonSchema;
@@ -13,9 +13,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct SeenTag {
     /// The tag.
     pub tag: String,
-    /// The digest to which it leads.
+    /// The digest to which it points.
     pub digest: Digest,
-    /// Whether its builds were deleted, all of them; otherwise why it stays.
+    /// Whether all of its builds were deleted; otherwise why it stays.
     pub swept: Result<(), TagKept>,
 }
 
@@ -23,15 +23,15 @@ pub struct SeenTag {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TagKept {
-    /// It is of a build that is in the mirror or in the trash.
+    /// It belongs to a build that is in the mirror or in the trash.
     Build,
-    /// A list of a build that is in the mirror or in the trash has it.
+    /// A list of a build that is in the mirror or in the trash names it.
     Listed,
     /// It is pinned.
     Pinned,
-    /// It is of no build that is known.
+    /// It belongs to no known build.
     Unknown,
-    /// Another tag that stays leads to the same digest.
+    /// Another tag that stays points to the same digest.
     OtherTag,
     /// An index that stays has its digest.
     Index,
@@ -39,16 +39,16 @@ pub enum TagKept {
     Stated,
 }
 
-/// Returns for each tag why it stays; nothing for one that goes.
+/// Returns for each tag why it stays; nothing for one that is deleted.
 ///
-/// `indexes` has the manifests of every index to which a tag leads, and of every index in one. `stated` are the digests that
-/// promotions and lists state.
+/// `indexes` has the contents of every index to which a tag points, and of every index in one. `stated` are the
+/// digests that promotions and lists state.
 pub fn kept_tags(
     tags: &[SeenTag],
     indexes: &BTreeMap<Digest, BTreeSet<Digest>>,
     stated: &BTreeSet<Digest>,
 ) -> Vec<Option<TagKept>> {
-    // An index that stays for what it is in keeps what it has, in turn.
+    // An index that stays because of another keeps its own contents in turn.
     let mut open: Vec<Digest> = tags.iter().filter(|tag| tag.swept.is_err()).map(|tag| tag.digest).collect();
     let by_tag: BTreeSet<Digest> = open.iter().copied().collect();
     open.extend(stated);
@@ -84,7 +84,7 @@ mod tests {
         SeenTag { tag: format!("t{number}"), digest: digest(digest_number), swept }
     }
 
-    /// Says whether something that stays leads to a digest, by following every way.
+    /// Returns whether something that stays needs a digest, directly or through indexes.
     fn is_needed(
         wanted: Digest,
         tags: &[SeenTag],

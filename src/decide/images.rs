@@ -1,4 +1,4 @@
-//! What a list of images says of its build: the fields of each reference, and what is wrong with it.
+//! Checking a list of images against its build: the fields of each reference, and its problems.
 
 use crate::layout::{ImageTie, Images};
 use crate::model::{BuildId, ImageRef};
@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// A line of a list with what it says.
+/// A line of a list with its content.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ListedImage {
     /// The number of the line, from 1.
@@ -16,22 +16,22 @@ pub struct ListedImage {
     pub text: String,
     /// The reference with every part; `null` if the line is not a reference.
     pub reference: Option<ImageRef>,
-    /// The template of the layout that it fits; `null` if it fits none.
+    /// The template of the layout that it matches; `null` if it matches none.
     pub template: Option<String>,
     /// The values of the fields of the template.
     pub fields: BTreeMap<String, String>,
-    /// What is wrong with it; `null` if nothing is.
+    /// Its problem; `null` if there is none.
     pub problem: Option<ImageProblem>,
 }
 
-/// What is wrong with a reference in a list.
+/// The problem of a reference in a list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ImageProblem {
     /// The kind of the problem.
     pub kind: ImageProblemKind,
     /// The field whose value is wrong; `null` if other text is.
     pub field: Option<String>,
-    /// The value in the reference, or the text that does not fit.
+    /// The value in the reference, or the text that does not match.
     pub found: String,
     /// What is accepted, or the value in the path of the build.
     pub expected: String,
@@ -45,13 +45,13 @@ pub struct ImageProblem {
 pub enum ImageProblemKind {
     /// The line is not a reference.
     NotReference,
-    /// It fits no template of the layout.
+    /// It matches no template of the layout.
     Misfit,
-    /// It is of another build.
+    /// It belongs to another build.
     OtherBuild,
 }
 
-/// Returns what each line of a list of a build says.
+/// Returns the check of each line of a list of a build.
 pub fn judge(images: Images<'_>, build: &BuildId, list: ImageList) -> Vec<ListedImage> {
     list.lines.into_iter().map(|line| judged(images, build, line)).collect()
 }

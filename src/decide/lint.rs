@@ -1,4 +1,4 @@
-//! What is odd about a policy that can be used: rules that never matter, numbers that keep nothing, labels nobody has.
+//! Problems of a policy that can be used: rules without effect, numbers that keep nothing, labels that no build has.
 
 use super::policy::{Basis, Family, Keep, Policy, Range, Rule, Span};
 use crate::census::Census;
@@ -6,24 +6,24 @@ use crate::model::{Document, Mark, Stream};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Something odd about a policy or pipeline.
+/// A problem of a policy or pipeline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
-    /// Which kind, a stable word.
+    /// The kind, a stable word.
     pub code: &'static str,
-    /// Whether it should be mended (`warning`) or only known (`note`).
+    /// Whether it should be fixed (`warning`) or only known (`note`).
     pub severity: &'static str,
-    /// Which entry.
+    /// The entry.
     pub place: String,
     /// The line, from 1.
     pub line: Option<usize>,
     /// The column, from 1.
     pub column: Option<usize>,
-    /// What is odd, and what would be better.
+    /// The problem, and what would be better.
     pub message: String,
 }
 
-/// Returns everything odd about a policy; with a census also what fits nothing in it.
+/// Returns every problem of a policy; with a census also patterns that match nothing in it.
 pub fn lint(policy: &Policy, census: Option<&Census>) -> Vec<Finding> {
     let mut findings = Vec::new();
     if policy.trash.is_zero() {
@@ -37,7 +37,7 @@ pub fn lint(policy: &Policy, census: Option<&Census>) -> Vec<Finding> {
             unused(policy, index, family, census, &mut findings);
         }
     }
-    for stream in census.into_iter().flat_map(|census| &census.streams) {
+    for stream in census.into_iter().flat_map(Census::lines) {
         if policy.family(&stream.stream).is_none() {
             let message = format!("no family fits the stream `{}`; all its builds are kept", stream.stream);
             findings.push(finding("uncovered-stream", "families", message));
@@ -57,7 +57,7 @@ pub(super) fn located(findings: &mut [Finding], text: &str) {
     }
 }
 
-/// Returns a finding without its place: a note where something fits nothing that is there, a warning otherwise.
+/// Returns a finding without its place: a note if something matches nothing in the census, a warning otherwise.
 pub(super) fn finding(code: &'static str, place: impl Into<String>, message: impl Into<String>) -> Finding {
     let severity = if code.starts_with("unused") { "note" } else { "warning" };
     Finding { code, severity, place: place.into(), line: None, column: None, message: message.into() }
@@ -98,7 +98,7 @@ fn lint_family(policy: &Policy, index: usize, family: &Family, findings: &mut Ve
     for rules in [&family.keep, &family.failed, &family.partial, &family.empty].into_iter().chain(parts) {
         for (at, rule) in rules.iter().enumerate() {
             let others = rules.iter().enumerate().filter(|(other, _)| *other != at);
-            // Of two equal rules only the later one is one too many.
+            // Of two equal rules only the later one is reported.
             let wider =
                 others.filter(|(other, wide)| subsumes(wide, rule) && (!subsumes(rule, wide) || *other < at));
             if let Some((_, wide)) = wider.into_iter().next() {
@@ -152,7 +152,7 @@ fn subsumes(wide: &Rule, narrow: &Rule) -> bool {
     if !wide.only.iter().all(|(key, value)| narrow.only.get(key) == Some(value)) {
         return false;
     }
-    // Counting under a narrower label takes other builds than counting all of them.
+    // A count with a narrower label selects other builds than a count of all.
     let same_view = wide.only == narrow.only;
     let more = |wide: &Range<u32>, narrow: &Range<u32>| wide.max >= narrow.max && wide.min >= narrow.min;
     let longer = |wide: &Range<Span>, narrow: &Range<Span>| {
@@ -176,7 +176,7 @@ fn subsumes(wide: &Rule, narrow: &Rule) -> bool {
     }
 }
 
-/// Finds what fits nothing that is there.
+/// Finds patterns that match nothing in the census.
 fn unused(policy: &Policy, index: usize, family: &Family, census: &Census, findings: &mut Vec<Finding>) {
     let own = |stream: &Stream| policy.family(stream).is_some_and(|found| std::ptr::eq(found, family));
     let mut streams = census.streams.iter().filter(|stream| own(&stream.stream)).peekable();
@@ -192,7 +192,7 @@ fn unused(policy: &Policy, index: usize, family: &Family, census: &Census, findi
     let fits = |rule: &Rule| rule.only.iter().all(has);
     if !builds.is_empty() && !family.keep.is_empty() && !family.keep.iter().any(fits) {
         let message = format!(
-            "every rule of `{}` wants a label that no build has: only the floor of {} stays",
+            "every rule of `{}` requires a label that no build has: only the floor of {} stays",
             family.name, family.floor
         );
         findings.push(finding("only-floor", format!("families[{index}].keep"), message));

@@ -2,11 +2,15 @@
 
 mod alias;
 pub mod bundle;
+pub mod changes;
 pub mod check;
 pub mod deliver;
+pub mod diff;
+pub mod due;
 pub mod events;
 pub mod image_prune;
 pub mod images;
+mod inputs;
 mod lint;
 pub mod pipeline;
 pub mod policy;
@@ -15,9 +19,11 @@ pub mod readers;
 mod retention;
 mod reuse;
 mod simulate;
+pub mod targets;
 mod times;
 
 pub use alias::{Age, Current, follow, meets};
+pub use inputs::{InputPatterns, Inputs};
 pub use lint::{Finding, lint};
 pub use portion::{Portion, file_cost};
 pub use retention::{
@@ -25,6 +31,6 @@ pub use retention::{
     Totals, Verdict, retain,
 };
 pub use reuse::{Held, Reuse, Whose};
-pub use simulate::{Forward, MOST as SIMULATED, Tick, coming, simulate};
+pub use simulate::{Forward, MOST as SIMULATED, Tick, coming, simulate, simulate_to_end};
 pub(crate) use times::SECOND;
 pub use times::Times;

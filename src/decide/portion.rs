@@ -1,33 +1,33 @@
-//! How much of a mirror one run looks at, so that runs that go on where the last one ended cover all of it.
+//! The share of a mirror that one run processes, so that runs that continue where the last one ended cover all of it.
 
-/// What opening a file costs, in bytes that could be read meanwhile.
+/// The cost of opening a file, in bytes that could be read in the same time.
 const OPENING: u64 = 4096;
 
-/// Returns what reading a file of that size costs.
+/// Returns the cost of reading a file of that size.
 pub fn file_cost(size: u64) -> u64 {
     size.saturating_add(OPENING)
 }
 
-/// What is left of a run's share.
+/// The rest of a run's share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Portion {
     left: Option<u64>,
 }
 
 impl Portion {
-    /// Returns a share without an end.
+    /// Returns an unlimited share.
     pub fn whole() -> Self {
         Self { left: None }
     }
 
-    /// Returns so many hundredths of a percent of `total`, and never nothing.
+    /// Returns this many hundredths of a percent of `total`, and at least something.
     pub fn of(total: u64, hundredths: u32) -> Self {
         let share = u128::from(total) * u128::from(hundredths);
         let share = u64::try_from(share.div_ceil(10_000)).unwrap_or(u64::MAX);
         Self { left: Some(share.max(1)) }
     }
 
-    /// Returns whether one more file is part of the share, and takes its cost off.
+    /// Returns whether one more file is part of the share, and subtracts its cost.
     pub fn take(&mut self, size: u64) -> bool {
         match &mut self.left {
             None => true,
@@ -54,7 +54,7 @@ mod tests {
         };
         // A tenth of a hundred empty files are ten of them.
         assert_eq!(taken(&[0; 100], 1000), 10);
-        // One large file is more than half of all, whatever many small ones come after it.
+        // One large file is more than half of all, however many small ones follow.
         let mut sizes = [10; 100];
         sizes[0] = 1 << 30;
         assert_eq!(taken(&sizes, 5000), 1);

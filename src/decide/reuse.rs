@@ -1,22 +1,23 @@
-//! Which bytes of a new build are there already.
+//! Bytes of a new build that exist already.
 //!
-//! Earlier builds of the stream, and of others, hold most of what a new one brings. A file is the same when its digest is, whatever
-//! its name; with the quick check also when size, time and inode of its source are those of the last publish.
+//! Earlier builds of the stream, and of others, have most of the files of a new one. A file is the same if its digest
+//! is, whatever its name; with the quick check also if size, time and inode of its source are those of the last
+//! publish.
 
 use crate::decide::times::Times;
 use crate::model::{Digest, RelPath};
 use crate::record::{Manifest, Seen};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// A file that an earlier build holds.
+/// A file of an earlier build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Held {
-    /// The build, and the place in it: many files share the one, and the manifest the other.
+    /// The build, and the path in it: many files share the one, and the manifest the other.
     root: RelPath,
     place: RelPath,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
-    /// Their digest.
+    /// Its digest.
     pub digest: Digest,
     /// Its permission bits as published.
     pub mode: u32,
@@ -24,21 +25,21 @@ pub struct Held {
     pub mtime: i128,
     /// Its inode as published.
     pub inode: u64,
-    /// When that inode changed last with these bytes, in nanoseconds since 1970; nothing where that is not known.
+    /// When that inode last changed with these bytes, in nanoseconds since 1970; nothing if not known.
     pub changed: Option<i128>,
     seen: Option<Seen>,
 }
 
-/// Which stream an earlier build belongs to.
+/// The stream of an earlier build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// The new build's.
+    /// That of the new build.
     Own,
     /// Another one.
     Other,
 }
 
-/// What earlier builds hold, found by digest or by place.
+/// The files of earlier builds, found by digest or by path.
 #[derive(Debug, Default)]
 pub struct Reuse {
     held: Vec<Held>,
@@ -50,15 +51,16 @@ pub struct Reuse {
 }
 
 impl Held {
-    /// Returns where it lies in the mirror.
+    /// Returns its path in the mirror.
     pub fn at(&self) -> RelPath {
         self.root.join(&self.place)
     }
 }
 
 impl Reuse {
-    /// Returns what these builds hold, the newest first; `new` are the files of the new build with their sizes, and files of
-    /// other sizes do not matter. `changed` has the change times of inodes whose bytes are known to be right.
+    /// Returns the files of these builds, the newest first; `new` are the files of the new build with their sizes,
+    /// and files of other sizes are ignored. `changed` has the change times of inodes whose bytes are known to be
+    /// right.
     pub fn of<'a>(
         earlier: impl IntoIterator<Item = (Whose, RelPath, Manifest)>,
         new: impl IntoIterator<Item = (&'a RelPath, u64)>,
@@ -107,28 +109,28 @@ impl Reuse {
         reuse
     }
 
-    /// Returns the same without any bytes to share: only what earlier builds say of times.
+    /// Returns the same without any bytes to share: only the times of earlier builds.
     #[must_use]
     pub fn times_alone(self) -> Self {
         Self { times: self.times, last: self.last, ..Self::default() }
     }
 
-    /// Returns what the stream's earlier builds say of times.
+    /// Returns the times in the stream's earlier builds.
     pub fn times(&self) -> &Times {
         &self.times
     }
 
-    /// Returns where the stream's last build is.
+    /// Returns the path of the stream's last build.
     pub fn last(&self) -> Option<&RelPath> {
         self.last.as_ref()
     }
 
-    /// Returns whether any held file has that size, so that hashing the new one first may pay.
+    /// Returns whether any file of an earlier build has that size, so that hashing the new one first may pay.
     pub fn has_size(&self, size: u64) -> bool {
         self.sizes.contains(&size)
     }
 
-    /// Returns the held files with these bytes and this mode: that of the last build at `place` first.
+    /// Returns the files of earlier builds with these bytes and this mode: that of the last build at `place` first.
     pub fn with_digest(
         &self,
         place: &RelPath,
@@ -141,7 +143,7 @@ impl Reuse {
         here.into_iter().chain(any.filter(|any| here != Some(*any)))
     }
 
-    /// Returns what the last build holds at `place`, if its source had that size, mode and look.
+    /// Returns the file of the last build at `place`, if its source had that size, mode and state.
     pub fn unseen_change(&self, place: &RelPath, size: u64, mode: u32, seen: Seen) -> Option<&Held> {
         let held = self.held.get(*self.by_place.get(place)?)?;
         (held.size == size && held.mode == mode && held.seen == Some(seen)).then_some(held)
@@ -171,7 +173,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Returns what builds hold that matters for a new one with a file of each size at a place that no build has.
+    /// Returns the files of builds that matter for a new build with a file of each size at a path that no build has.
     fn held_by<const N: usize>(builds: [(Whose, RelPath, Manifest); N], sizes: &[u64]) -> Reuse {
         let new: Vec<(RelPath, u64)> =
             sizes.iter().map(|size| (path(&format!("new/{size}")), *size)).collect();
@@ -226,7 +228,7 @@ mod tests {
         assert!(reuse.unseen_change(&path("x"), 4, 0o444, Seen { mtime: 3, inode: 5 }).is_none());
         assert!(reuse.unseen_change(&path("x"), 4, 0o444, Seen { mtime: 2, inode: 4 }).is_none());
         assert!(reuse.unseen_change(&path("y"), 5, 0o444, seen).is_none());
-        // Nor is the last build of another stream asked.
+        // The last build of another stream is not used either.
         let build = (Whose::Other, path("m/d/2"), manifest(&[("x", "same", 0o444)]));
         let reuse = held_by([build], &[4]);
         assert!(reuse.unseen_change(&path("x"), 4, 0o444, seen).is_none());
@@ -234,10 +236,10 @@ mod tests {
         assert_eq!(reuse.last(), None);
     }
 
-    /// What a build server hands over: the bytes of each of three files, and the second of their times.
+    /// The source on a build server: the bytes of each of three files, and the second of their times.
     type Given = [(u8, i64); 3];
 
-    /// Returns the build that publishing makes: shared bytes where they are allowed, later times, equal files of one time.
+    /// Returns the build that publishing makes: shared bytes if allowed, later times, equal files with one time.
     fn published(given: &Given, earlier: &[Manifest], dedupe: bool) -> Manifest {
         let places: Vec<RelPath> = ["x", "y", "z"].map(path).to_vec();
         let builds = earlier.iter().rev().map(|build| (Whose::Own, path("m/c/1"), build.clone()));
@@ -259,7 +261,7 @@ mod tests {
     }
 
     proptest! {
-        /// Same path, same size, other bytes than the last build: a later second; same bytes: no earlier one.
+        /// Same path, same size, other bytes than the last build: a later second; same bytes: not an earlier one.
         #[test]
         fn changed_bytes_have_a_later_second(
             builds in prop::collection::vec((any::<[(u8, u8); 3]>(), any::<bool>(), any::<bool>()), 2..12),

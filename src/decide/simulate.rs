@@ -53,6 +53,11 @@ pub fn coming(census: &Census, how: Forward) -> u64 {
 
 /// Returns what is there after each run; brakes hold as they would.
 pub fn simulate(census: &Census, policy: &Policy, how: Forward) -> Vec<Tick> {
+    simulate_to_end(census, policy, how).0
+}
+
+/// Returns the same, with what is there after the last run.
+pub fn simulate_to_end(census: &Census, policy: &Policy, how: Forward) -> (Vec<Tick>, Census) {
     let mut census = census.clone();
     let mut sources: Vec<Source> =
         census.streams.iter().enumerate().filter_map(|(index, stream)| source(index, stream, how)).collect();
@@ -86,7 +91,8 @@ pub fn simulate(census: &Census, policy: &Policy, how: Forward) -> Vec<Tick> {
             None => break,
         }
     }
-    ticks
+    census.at = ticks.last().map_or(census.at, |last| last.at);
+    (ticks, census)
 }
 
 /// Returns how many bytes the builds of a stream have together: what each has alone, and once what they share, which is

@@ -1,21 +1,21 @@
 //! Which time a file of a new build needs, so that readers notice that its bytes changed.
 //!
-//! rsync, `wget -N`, rclone, `If-Modified-Since` and the tags of web servers (`ETag`) tell by size and second whether a file is
-//! still the same. Reproducible builds clamp times, so that other bytes of the same size have the same time. The law:
-//! same path, same size and other bytes than in the last build imply a later second. Earlier builds are compared as far as
-//! they are known here; a reader that last looked at one that was pruned may still be misled.
+//! rsync, `wget -N`, rclone, `If-Modified-Since` and the tags of web servers (`ETag`) compare size and second to see
+//! whether a file is still the same. Reproducible builds clamp times, so that other bytes of the same size have the
+//! same time. The law: same path, same size and other bytes than in the last build imply a later second. Only builds
+//! that are still in the mirror are compared; a reader that last fetched from a pruned one may still be misled.
 
 use crate::model::{Digest, RelPath};
 use std::collections::HashMap;
 
-/// Nanoseconds in a second, as coarse as readers compare times.
+/// Nanoseconds in a second, the precision with which readers compare times.
 pub(crate) const SECOND: i128 = 1_000_000_000;
 
-/// When the files of earlier builds were changed, by their paths.
+/// The times of files in earlier builds, by their paths.
 #[derive(Debug, Default)]
 pub struct Times(HashMap<RelPath, Earlier>);
 
-/// What earlier builds have at one path, of one size.
+/// The files of earlier builds at one path, of one size.
 #[derive(Debug, Clone, Copy)]
 struct Earlier {
     size: u64,
@@ -28,7 +28,7 @@ struct Earlier {
 }
 
 impl Times {
-    /// Notes a file of an earlier build, which is the `last` one or not; every file of one path has the same size.
+    /// Adds a file of an earlier build, which is the `last` one or not; every file of one path has the same size.
     pub fn note(&mut self, path: &RelPath, size: u64, (digest, mtime): (Digest, i128), last: bool) {
         let second = second(mtime);
         let first = Earlier { size, last: None, latest: (second, digest), other: None };
@@ -51,8 +51,8 @@ impl Times {
         self.at(path, size).is_some_and(|earlier| earlier.latest.0 >= second(mtime))
     }
 
-    /// Returns whether readers who compare size and second would take a file with that time for one of an earlier build that has
-    /// other bytes; never for the bytes of the last build.
+    /// Returns whether readers who compare size and second would take a file with that time for one of an earlier
+    /// build with other bytes; never for the bytes of the last build.
     pub fn misleads(&self, path: &RelPath, size: u64, digest: Digest, mtime: i128) -> bool {
         self.at(path, size).is_some_and(|earlier| {
             earlier.same(digest).is_none()
@@ -60,7 +60,7 @@ impl Times {
         })
     }
 
-    /// Returns the first second that a file with these bytes may have, since 1970; nothing when any will do.
+    /// Returns the first second that a file with these bytes may have, since 1970; nothing if any will do.
     pub fn least(&self, path: &RelPath, size: u64, digest: Digest) -> Option<i128> {
         self.earliest(path, size, digest).map(second)
     }
@@ -145,7 +145,7 @@ mod tests {
         case(&[("a", 10 * S + 999)], "b", 11 * S + 5, 11 * S + 5);
         case(&[("a", 10 * S), ("c", 20 * S)], "b", 10 * S, 21 * S);
         case(&[("a", -S)], "b", -1, 0);
-        // Those with its own bytes do not count.
+        // A file with the same bytes does not count.
         case(&[("a", 10 * S), ("b", 20 * S)], "b", 10 * S, 11 * S);
         case(&[("a", 10 * S), ("b", 20 * S), ("c", 15 * S)], "b", 10 * S, 16 * S);
     }
@@ -155,7 +155,7 @@ mod tests {
         case(&[("a", 10 * S + 5)], "a", 9 * S, 10 * S + 5);
         case(&[("a", 10 * S + 5)], "a", 10 * S, 10 * S);
         case(&[("a", 10 * S + 5)], "a", 12 * S, 12 * S);
-        // Also where an earlier build has others that are not older.
+        // Even if an earlier build has others that are not older.
         case(&[("a", 10 * S), ("b", 10 * S)], "a", 10 * S, 10 * S);
         assert!(!times(&[("a", 10 * S), ("b", 10 * S)]).misleads(&x(), 4, digest("a"), 10 * S));
         assert!(times(&[("b", 10 * S), ("a", 10 * S)]).misleads(&x(), 4, digest("a"), 10 * S));

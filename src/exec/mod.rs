@@ -1,8 +1,8 @@
-//! Commands of the site: run without a shell, for a limited time, with the end of their output kept.
+//! Commands of the site: run without a shell, with a time limit, and with the end of their output kept.
 //!
-//! A command gets a process group of its own, which ends with it: at the time limit, when the user stops mirrorkeep, and
-//! when the command itself ended and left something running. Its output is read all the time, so that it never waits
-//! for mirrorkeep. Not promised: a process that leaves its group outlives it.
+//! A command gets a process group of its own, which ends with it: at the time limit, when the user stops mirrorkeep,
+//! and when the command itself ended and left something running. Its output is read continuously, so that it never
+//! waits for mirrorkeep. Not guaranteed: a process that leaves the group is not ended.
 
 mod tail;
 
@@ -13,47 +13,62 @@ use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, wa
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Seek, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 use tail::Tail;
 
-/// How often the end of a command is looked for.
+/// The environment variable with the password of a minisign key, which is for no other command.
+pub const MINISIGN_PASSWORD: &str = "MIRRORKEEP_MINISIGN_PASSWORD";
+
+/// How often to check whether a command has ended.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How long a command may take to end after it was asked to, and its output to end after it.
+/// How long a command may take to end after SIGTERM, and its output to end after it.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long after a failed command a signal may arrive that was sent to both.
+const SIGNALLED: Duration = Duration::from_millis(100);
 
 /// How many bytes at the end of the output are kept.
 pub const KEPT: usize = 64 << 10;
+
+/// How many bytes of an answer are kept if errors are separate.
+pub const ANSWER: usize = 1 << 20;
+
+/// The least file descriptors of the lock that a command inherits, the first that the limit of open files allows: shells and
+/// their scripts use small ones for files of their own, and would close the lock.
+const HIGH: [i32; 4] = [1000, 500, 300, 100];
 
 /// A command to run.
 #[derive(Debug)]
 pub struct Job<'a> {
     /// The program and its arguments.
     pub words: &'a [String],
-    /// What is added to the environment.
+    /// Variables to add to the environment.
     pub env: &'a [(&'static str, String)],
-    /// What is taken out of the environment.
+    /// Variables to remove from the environment.
     pub without: &'a [&'a str],
-    /// What the command reads from its standard input.
+    /// The standard input of the command.
     pub input: &'a [u8],
-    /// For how long it may run.
+    /// The time limit.
     pub limit: Duration,
-    /// A lock that stays held as long as the command lives, also when mirrorkeep is killed.
+    /// A lock that is held as long as the command lives, even if mirrorkeep is killed.
     pub lock: Option<OwnedFd>,
 }
 
-/// How a command ran.
+/// The result of running a command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
     /// How it ended.
     pub end: End,
-    /// The end of its output, standard output and standard error in the order of their writing.
+    /// The end of its output: standard output and standard error in the order of writing, or standard output alone.
     pub output: String,
-    /// How many seconds it took.
+    /// The end of its standard error, if that is kept separately.
+    pub errors: String,
+    /// How long it took, in seconds.
     pub seconds: u64,
 }
 
@@ -70,7 +85,7 @@ pub enum End {
     Stopped,
 }
 
-/// Says why a command was not run.
+/// Why a command was not run.
 #[derive(Debug, thiserror::Error)]
 pub enum ExecError {
     /// There is no such program.
@@ -121,36 +136,51 @@ impl fmt::Display for End {
     }
 }
 
-/// Returns a command as people type it.
+/// Returns a command as a user would type it.
 pub fn shown(words: &[String]) -> String {
     words.iter().map(|word| shell_word(word.as_ref())).collect::<Vec<_>>().join(" ")
 }
 
-/// What becomes of what a command writes to its standard error.
+/// What happens to the output of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Errors {
-    Kept,
-    Dropped,
+enum Written {
+    /// Both outputs are kept, as one.
+    Together,
+    /// Both are kept, separately.
+    Apart,
+    /// Standard output is kept, and standard error is dropped.
+    Output,
+    /// Both are written to the standard error of mirrorkeep.
+    Passed,
 }
 
-/// Runs a command to its end, or to that of its time.
+/// Runs a command to its end, or to its time limit.
 pub fn run(job: &Job<'_>, stop: &CancelToken) -> Result<Ran, ExecError> {
-    run_with(job, Errors::Kept, stop)
+    run_with(job, Written::Together, stop)
 }
 
-/// Runs a command whose standard output is an answer, and drops what it writes to its standard error.
+/// Runs a command whose standard output is an answer, and drops its standard error.
 pub fn ask(job: &Job<'_>, stop: &CancelToken) -> Result<Ran, ExecError> {
-    run_with(job, Errors::Dropped, stop)
+    run_with(job, Written::Output, stop)
 }
 
-fn run_with(job: &Job<'_>, errors: Errors, stop: &CancelToken) -> Result<Ran, ExecError> {
+/// Runs a command whose standard output is an answer, and keeps its standard error separately.
+pub fn ask_apart(job: &Job<'_>, stop: &CancelToken) -> Result<Ran, ExecError> {
+    run_with(job, Written::Apart, stop)
+}
+
+/// Runs a command whose output people read while it runs: it goes to standard error.
+pub fn pass(job: &Job<'_>, stop: &CancelToken) -> Result<Ran, ExecError> {
+    run_with(job, Written::Passed, stop)
+}
+
+fn run_with(job: &Job<'_>, written: Written, stop: &CancelToken) -> Result<Ran, ExecError> {
     let program = job.words.first().cloned().unwrap_or_default();
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => ExecError::NoProgram { program: program.clone() },
         _ => ExecError::Start { program: program.clone(), source },
     };
     let input = input(job.input).map_err(failed)?;
-    let (reader, writer) = io::pipe().map_err(failed)?;
     let mut command = Command::new(&program);
     command
         .args(job.words.get(1..).unwrap_or_default())
@@ -158,23 +188,58 @@ fn run_with(job: &Job<'_>, errors: Errors, stop: &CancelToken) -> Result<Ran, Ex
     for key in job.without {
         command.env_remove(key);
     }
-    let errors = match errors {
-        Errors::Kept => writer.try_clone().map_err(failed)?.into(),
-        Errors::Dropped => Stdio::null(),
+    let mut kept = Vec::new();
+    let mut pipe = || -> io::Result<io::PipeWriter> {
+        let (reader, writer) = io::pipe()?;
+        kept.push(reader);
+        Ok(writer)
     };
-    command.stdin(input).stdout(writer).stderr(errors).process_group(0);
-    // Without the flag that closes it in the command.
-    let lock = job.lock.as_ref().map(rustix::io::dup).transpose().map_err(|errno| failed(errno.into()))?;
+    let (out, errors): (Stdio, Stdio) = match written {
+        Written::Together => {
+            let writer = pipe().map_err(failed)?;
+            (writer.try_clone().map_err(failed)?.into(), writer.into())
+        }
+        Written::Output => (pipe().map_err(failed)?.into(), Stdio::null()),
+        Written::Apart => (pipe().map_err(failed)?.into(), pipe().map_err(failed)?.into()),
+        Written::Passed => {
+            let own = || io::stderr().as_fd().try_clone_to_owned().map(Stdio::from);
+            (own().map_err(failed)?, own().map_err(failed)?)
+        }
+    };
+    command.stdin(input).stdout(out).stderr(errors).process_group(0);
+    let lock = job.lock.as_ref().map(inherited).transpose().map_err(failed)?;
     let started = Instant::now();
     let child = command.spawn().map_err(failed)?;
-    // The ends of the pipe that were for the command: else its output would have no end.
+    // The command's ends of the pipe: otherwise its output would have no end.
     drop((command, lock));
-    let output = Tail::read(reader, KEPT);
+    let most = if written == Written::Apart { ANSWER } else { KEPT };
+    let tails: Vec<Tail> = kept.into_iter().map(|reader| Tail::read(reader, most)).collect();
     let end = wait(child, started, job.limit, stop).map_err(|source| ExecError::Wait { program, source })?;
-    Ok(Ran { end, output: output.after(GRACE), seconds: started.elapsed().as_secs() })
+    let seconds = started.elapsed().as_secs();
+    let mut texts = tails.into_iter().map(|tail| tail.after(GRACE));
+    let (output, errors) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
+    Ok(Ran { end, output, errors, seconds })
 }
 
-/// Returns the standard input of a command: a file, so that mirrorkeep waits for no one who does not read it.
+/// Returns a lock without the flag that closes it in the command, as a file descriptor that a script does not use for a file of
+/// its own.
+fn inherited(lock: &OwnedFd) -> io::Result<OwnedFd> {
+    for least in HIGH {
+        match rustix::io::fcntl_dupfd_cloexec(lock, least) {
+            // No number is left from there to the limit.
+            Err(Errno::INVAL | Errno::MFILE) => {}
+            high => {
+                let high = high?;
+                rustix::io::fcntl_setfd(&high, rustix::io::FdFlags::empty())?;
+                return Ok(high);
+            }
+        }
+    }
+    Ok(rustix::io::dup(lock)?)
+}
+
+/// Returns the standard input of a command: a file, so that mirrorkeep does not wait for a command that does not read
+/// it.
 fn input(bytes: &[u8]) -> io::Result<Stdio> {
     if bytes.is_empty() {
         return Ok(Stdio::null());
@@ -187,10 +252,10 @@ fn input(bytes: &[u8]) -> io::Result<Stdio> {
 
 fn wait(mut child: Child, started: Instant, limit: Duration, stop: &CancelToken) -> io::Result<End> {
     let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw).ok_or(io::ErrorKind::InvalidData)?;
-    // A group of which nothing is left has ended just now.
+    // If nothing is left of a group, it has just ended.
     let kill = |signal| kill_process_group(group, signal).ok();
     let mut early: Option<(End, Instant)> = None;
-    // The command is not taken note of until its group was ended: its number would be free for others.
+    // The command is not reaped until its group was ended: its process ID could be used again.
     while !has_ended(group)? {
         match early {
             None if stop.check().is_err() => early = Some((End::Stopped, Instant::now())),
@@ -205,10 +270,18 @@ fn wait(mut child: Child, started: Instant, limit: Duration, stop: &CancelToken)
     }
     kill(Signal::KILL);
     let status = child.wait()?;
+    // A service manager signals the whole group of a service at once, and the command may be faster.
+    let began = Instant::now();
+    while early.is_none() && !status.success() && stop.check().is_ok() && began.elapsed() < SIGNALLED {
+        sleep(PAUSE);
+    }
+    if early.is_none() && stop.check().is_err() {
+        return Ok(End::Stopped);
+    }
     Ok(early.map_or_else(|| end_of(status), |(end, _)| end))
 }
 
-/// Returns whether a process has ended, and leaves it for others to take note of.
+/// Returns whether a process has ended, without reaping it.
 fn has_ended(process: Pid) -> io::Result<bool> {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     match waitid(WaitId::Pid(process), options) {
@@ -255,6 +328,10 @@ mod tests {
         let words = ["sh", "-c", "echo warning >&2; echo answer"].map(str::to_owned);
         let job = Job { words: &words, env: &[], without: &[], input: b"", limit: LONG, lock: None };
         assert_eq!(ask(&job, &CancelToken::new()).unwrap().output, "answer\n");
+        let ran = ask_apart(&job, &CancelToken::new()).unwrap();
+        assert_eq!((&*ran.output, &*ran.errors), ("answer\n", "warning\n"));
+        let ran = pass(&job, &CancelToken::new()).unwrap();
+        assert_eq!((ran.end, &*ran.output, &*ran.errors), (End::Code(0), "", ""));
     }
 
     #[test]
@@ -306,13 +383,26 @@ mod tests {
     }
 
     #[test]
+    fn a_lock_has_a_file_descriptor_that_scripts_do_not_use() {
+        use std::os::fd::AsRawFd;
+        let file: OwnedFd = tempfile::tempfile().unwrap().into();
+        let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+        let least = if limit.is_none_or(|limit| limit > 1000) { 1000 } else { 100 };
+        let (one, other) = (inherited(&file).unwrap(), inherited(&file).unwrap());
+        assert!(one.as_raw_fd() >= least && other.as_raw_fd() > one.as_raw_fd());
+        assert!(rustix::io::fcntl_getfd(&one).unwrap().is_empty());
+    }
+
+    #[test]
     fn a_lock_is_held_as_long_as_the_command_lives() {
         use rustix::fs::{FlockOperation, flock};
         let file = tempfile::NamedTempFile::new().unwrap();
         let held = file.reopen().unwrap();
         flock(&held, FlockOperation::NonBlockingLockExclusive).unwrap();
         let again = || flock(file.reopen().unwrap(), FlockOperation::NonBlockingLockExclusive);
-        let words = ["sh", "-c", "exec >&- 2>&-; setsid sleep 1 & sleep 0.1"].map(str::to_owned);
+        let words =
+            ["sh", "-c", "exec >&- 2>&- 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-; setsid sleep 1 & sleep 0.1"]
+                .map(str::to_owned);
         let job =
             Job { words: &words, env: &[], without: &[], input: b"", limit: LONG, lock: Some(held.into()) };
         run(&job, &CancelToken::new()).unwrap();

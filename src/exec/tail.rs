@@ -1,4 +1,4 @@
-//! The end of what a command writes, read while it writes.
+//! The end of a command's output, read while it is written.
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, Read};
@@ -14,7 +14,7 @@ pub(super) struct Tail {
 
 struct Kept {
     bytes: VecDeque<u8>,
-    /// The most bytes that are kept.
+    /// The maximum number of bytes that are kept.
     most: usize,
     /// How many bytes came before those.
     omitted: u64,
@@ -31,7 +31,7 @@ impl Tail {
         Self { kept, reading }
     }
 
-    /// Returns the end of the output once it ended; of one that goes on longer than `wait`, what is there then.
+    /// Returns the end of the output once it ended; if that takes longer than `wait`, the present end.
     pub(super) fn after(self, wait: Duration) -> String {
         let began = Instant::now();
         while !self.reading.is_finished() && began.elapsed() < wait {
@@ -49,7 +49,7 @@ impl Kept {
         self.omitted += over as u64;
     }
 
-    /// Returns the text, from the first whole line where its beginning is left out.
+    /// Returns the text, from the first whole line if its beginning is left out.
     fn text(&self) -> String {
         let bytes: Vec<u8> = self.bytes.iter().copied().collect();
         if self.omitted == 0 {

@@ -1,4 +1,4 @@
-//! The names that are kept beside the builds of a stream, and what a build must be for one to point at it.
+//! The aliases beside the builds of a stream, and the conditions on a build to which one points.
 
 use super::field::{Field, likeness};
 use super::grammar::Class;
@@ -15,13 +15,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct AliasRule {
     /// Its name in the stream's directory.
     pub name: String,
-    /// What the build must be.
+    /// The condition on the build.
     pub when: Condition,
-    /// Whether nothing of the stream may go while the alias is missing, dangles or loops.
+    /// Whether nothing of the stream may be deleted while the alias is missing, dangles or loops.
     pub required: bool,
 }
 
-/// What a build must be for an alias to point at it.
+/// The condition on a build to which an alias points.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Condition {
     /// One of these results.
@@ -30,12 +30,12 @@ pub struct Condition {
     pub labels: BTreeMap<String, OneOrMany>,
 }
 
-/// Who moves a name beside the builds of a stream.
+/// Who moves an alias beside the builds of a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MovedBy {
     /// A rule of the layout, after each build.
     Rule,
-    /// A person, or promotion.
+    /// A person, or a promotion.
     Hand,
 }
 
@@ -48,9 +48,9 @@ impl Condition {
 }
 
 impl Layout {
-    /// Returns the aliases that follow the builds of a stream, of which the labels in `said` are told.
+    /// Returns the aliases that follow the builds of a stream and depend on the labels in `said`.
     ///
-    /// Not among them are those set by hand, and those whose path would not say which stream they belong to.
+    /// Without those that are set by hand, and those whose path would not identify their stream.
     pub fn aliases_of(&self, stream: &Stream, said: &BTreeSet<Label>) -> Result<Vec<AliasRule>, NoPlace> {
         let (class, values) = self.stream_class(stream)?;
         let mut rules = Vec::new();
@@ -62,7 +62,7 @@ impl Layout {
         Ok(rules)
     }
 
-    /// Returns who moves a name beside the builds of a stream; nothing where the layout does not know the name there.
+    /// Returns who moves an alias beside the builds of a stream; nothing if the layout does not know the name there.
     pub fn moved_by(&self, stream: &Stream, name: &str) -> Result<Option<MovedBy>, NoPlace> {
         let (class, values) = self.stream_class(stream)?;
         let fits = |pattern: &&AliasPattern| {
@@ -76,8 +76,8 @@ impl Layout {
         Ok(known.min().or(by_hand.then_some(MovedBy::Hand)))
     }
 
-    /// Returns the name beside the builds of a stream that is most like one that the layout does not know there; `own` are
-    /// names of the mirror itself.
+    /// Returns the name beside the builds of a stream that is most similar to one that the layout does not know
+    /// there; `own` are names of the mirror itself.
     pub fn nearest_alias(&self, stream: &Stream, name: &str, own: Vec<String>) -> Option<String> {
         let (class, values) = self.stream_class(stream).ok()?;
         let fits = |pattern: &&AliasPattern| pattern.is_for(class, Some(stream));
@@ -88,7 +88,7 @@ impl Layout {
         all.filter(|known| likeness(known, name) > 0).max_by_key(like)
     }
 
-    /// Returns whether a name may stand beside the builds of a class' streams.
+    /// Returns whether a name may exist beside the builds of the streams of a class.
     pub(super) fn is_alias(&self, class: &Class, name: &str, values: &Values) -> Option<Values> {
         if self.is_bundle_link(class, name) {
             return Some(values.clone());
@@ -111,20 +111,20 @@ impl Layout {
 }
 
 impl AliasPattern {
-    /// Returns whether it is known in a stream; where that is not told, in streams of the class.
+    /// Returns whether it is known in a stream; without one, in streams of the class.
     fn is_for(&self, class: &Class, stream: Option<&Stream>) -> bool {
         let text = stream.map_or(class.shown.as_str(), Stream::as_str);
         self.streams.is_empty() || self.streams.iter().any(|pattern| pattern.matches(text))
     }
 
-    /// Returns whether its path tells the streams of the class apart, so that no two would move it.
+    /// Returns whether its path distinguishes the streams of the class, so that no two of them move it.
     fn says_its_stream(&self, class: &Class) -> bool {
         let said: BTreeSet<&str> =
             class.home.field_names().chain(self.name.field_names()).map(Field::name).collect();
         class.stream.field_names().all(|field| said.contains(field.name()))
     }
 
-    /// Adds the rule, or one for each value of the labels that it makes an alias for.
+    /// Adds the rule, or one for each value of the labels for which it makes an alias.
     fn rules(&self, values: &Values, said: &BTreeSet<Label>, rules: &mut Vec<AliasRule>) {
         let mut found = vec![(values.clone(), BTreeMap::new())];
         for (key, wanted) in &self.labels {
@@ -150,7 +150,7 @@ impl AliasPattern {
             found = next;
         }
         for (values, labels) in found {
-            // A value may hold what no name can, such as a slash.
+            // A value may have characters that a name cannot, such as a slash.
             let name =
                 self.name.write(&values).ok().filter(|name| name.parse::<crate::model::BuildName>().is_ok());
             let when = Condition { results: self.results.clone(), labels };
@@ -160,7 +160,7 @@ impl AliasPattern {
 }
 
 impl Loading<'_> {
-    /// Makes sure that each alias which is kept can have its name in some stream.
+    /// Checks that each alias can have its name in some stream.
     pub(super) fn named(&mut self, aliases: &[AliasPattern], classes: &[Class]) {
         for (index, alias) in aliases.iter().enumerate().filter(|(_, alias)| !alias.by_hand) {
             let each = |field: &Field| {
@@ -176,16 +176,13 @@ impl Loading<'_> {
                 !each(field) && !classes.is_empty() && !classes.iter().any(|class| said(class, field))
             });
             if let Some(field) = unsaid {
-                let why = format!(
-                    "nothing says `{{{}}}`: no stream has it, and no label stands for it",
-                    field.name
-                );
+                let why = format!("`{{{}}}` has no value: neither a stream nor a label has it", field.name);
                 self.problem(&format!("aliases[{index}].name"), why);
             }
         }
     }
 
-    /// Reads what the layout says of an alias.
+    /// Parses an alias of the layout.
     pub(super) fn alias(&mut self, index: usize, raw: &AliasFile) -> AliasPattern {
         let at = format!("aliases[{index}]");
         let name = self.template(&format!("{at}.name"), &raw.name);

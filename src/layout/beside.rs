@@ -1,4 +1,4 @@
-//! What lies beside the builds: aliases and what lies below them, files of the stream, trees that are left alone.
+//! Paths beside the builds: aliases and what is below them, files of the stream, trees that are left alone.
 
 use super::declared::{Declared, NameByHand};
 use super::grammar::{Class, Layout};
@@ -9,7 +9,7 @@ use crate::model::{RETENTION_NAME, RelPath, Stream, is_sums};
 use std::sync::Arc;
 
 impl Layout {
-    /// Returns the place of an alias or of something that may lie beside builds.
+    /// Returns the place of an alias, or of a path that is allowed beside builds.
     pub(super) fn beside(&self, names: &[&str]) -> Option<Place> {
         for class in &self.0.classes {
             let mut values = Values::new();
@@ -27,7 +27,7 @@ impl Layout {
             let stream: Option<Stream> = class.stream.write(&values).ok().and_then(|text| text.parse().ok());
             if names.get(depth..) == Some(&[RETENTION_NAME]) {
                 let rule = RETENTION_NAME.to_owned();
-                let why = "what mirrorkeep tells consumers of how long builds are kept".to_owned();
+                let why = "the deadlines of builds, which mirrorkeep writes for consumers".to_owned();
                 return Some(stream.map_or(Place::Declared { why }, |stream| Place::Beside { stream, rule }));
             }
             let Some(stream) = stream else { continue };
@@ -40,7 +40,7 @@ impl Layout {
         None
     }
 
-    /// Returns whether something may lie below an alias: it stands for a build, or for a directory that leads to some.
+    /// Returns whether a path may be below an alias: it resolves to a build, or to a directory above some.
     fn may_be_below_alias(&self, class: &Class, inside: &[&str]) -> bool {
         let in_build = |names: &[&str]| {
             matches!(names, [name] if is_sums(name))
@@ -55,7 +55,8 @@ impl Layout {
         fitted == inside.len() || fitted == way.len() && in_build(inside.get(fitted..).unwrap_or_default())
     }
 
-    /// Returns the place of a declared tree or of a legacy name, of what leads there and of what lies below.
+    /// Returns the place of a declared tree or of a legacy alias, of the directories above it and of what is below
+    /// it.
     pub(super) fn apart(&self, names: &[&str]) -> Option<Place> {
         for (template, why) in &self.0.declared {
             let fitted = template.matches(names.iter().copied(), &mut Values::new());
@@ -80,7 +81,7 @@ impl Layout {
             }
             let Ok(target) = rule.target.write(&values) else { continue };
             let real: Vec<&str> = target.split('/').chain(names.iter().skip(parts).copied()).collect();
-            // Below a legacy name lies what lies below the directory that it names.
+            // Below a legacy alias, the same is allowed as below its directory.
             let fits = match self.among_streams(&real) {
                 Ok(place) => !matches!(place, Place::Stray(_)),
                 Err(_) => names.len() == parts || self.beside(&real).is_some(),
@@ -92,19 +93,22 @@ impl Layout {
         None
     }
 
-    /// Returns the layout of a mirror that keeps this, too, beside its streams.
+    /// Returns the layout of a mirror that also keeps this beside its streams.
     #[must_use]
     pub fn leaving_alone(self, declared: Vec<Declared>) -> Self {
         Self(self.0, Arc::from(declared), self.2, self.3)
     }
 
-    /// Returns the layout of a mirror in which a directory is for public files: no stream can be there.
+    /// Returns the layout of a mirror with a directory for public files under a key of its settings: no stream can be
+    /// there.
     #[must_use]
-    pub fn reserving(self, dir: RelPath) -> Self {
-        Self(self.0, self.1, Some(dir), self.3)
+    pub fn reserving(self, dir: RelPath, key: &'static str) -> Self {
+        let reserved = self.2.iter().cloned().chain([(dir, key)]).collect();
+        Self(self.0, self.1, reserved, self.3)
     }
 
-    /// Returns the layout of a mirror that knows these names beside its builds, too, which a person or promotion sets.
+    /// Returns the layout of a mirror that also knows these names beside its builds, which a person or a promotion
+    /// sets.
     #[must_use]
     pub fn knowing(self, names: Vec<NameByHand>) -> Self {
         Self(self.0, self.1, self.2, Arc::from(names))
@@ -115,18 +119,18 @@ impl Layout {
         self.1.iter().map(|declared| declared.shown().to_owned()).collect()
     }
 
-    /// Returns whether a path is in the directory for public files.
-    pub(super) fn is_reserved(&self, path: &RelPath) -> bool {
-        self.2.as_ref().is_some_and(|dir| path.is_within(dir))
+    /// Returns the key of the settings in whose directory for public files a path is.
+    pub(super) fn reserved(&self, path: &RelPath) -> Option<&'static str> {
+        self.2.iter().find(|(dir, _)| path.is_within(dir)).map(|(_, key)| *key)
     }
 
     /// Returns whether the mirror's settings declare a path, or a directory above it.
     pub fn is_declared(&self, path: &RelPath) -> bool {
         let names: Vec<&str> = path.names().collect();
-        self.is_reserved(path) || self.1.iter().any(|declared| declared.fits(&names))
+        self.reserved(path).is_some() || self.1.iter().any(|declared| declared.fits(&names))
     }
 
-    /// Returns the place of what the mirror's settings declare, and of what leads there.
+    /// Returns the place of a path that the mirror's settings declare, and of the directories above it.
     pub(super) fn kept_apart(&self, names: &[&str]) -> Option<Place> {
         if names.first() == Some(&"lost+found") {
             return Some(Place::Declared { why: "what a repair of the file system keeps".to_owned() });
@@ -135,7 +139,7 @@ impl Layout {
             let why = format!("declared as `{}` in mirror.yaml", declared.shown());
             return Some(Place::Declared { why });
         }
-        let leads = self.2.as_ref().is_some_and(|dir| dir.names().zip(names).all(|(a, b)| a == *b));
+        let leads = self.2.iter().any(|(dir, _)| dir.names().zip(names).all(|(a, b)| a == *b));
         (leads || self.1.iter().any(|declared| declared.is_below(names))).then_some(Place::Above)
     }
 }

@@ -1,4 +1,4 @@
-//! Which stream a git branch or tag is built into.
+//! The mapping of git branches to streams.
 
 use super::field::FieldKind;
 use super::template::{Template, Values};
@@ -6,17 +6,17 @@ use super::{Layout, NoPlace};
 use crate::model::{BuildName, Stream};
 use std::collections::BTreeMap;
 
-/// Which stream a branch goes to.
+/// The stream of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BranchPlace {
     /// The stream.
     pub stream: Stream,
-    /// The build's name, where the layout does not name it by its time.
+    /// The build's name, if the layout does not name it by its time.
     pub build: Option<BuildName>,
 }
 
 impl Layout {
-    /// Returns the stream into which a git branch or tag is built; `given` says the fields that it does not.
+    /// Returns the stream of a git branch or tag; `given` has the fields that the branch does not.
     ///
     /// The branch may be named as git and build servers name it, such as `refs/heads/main` or `origin/main`.
     pub fn branch(&self, branch: &str, given: &BTreeMap<String, String>) -> Result<BranchPlace, NoPlace> {
@@ -26,6 +26,12 @@ impl Layout {
             thing: format!("the branch `{}`", branch.escape_debug()),
             why,
         };
+        // What git says of a checkout without a branch, as build servers make them.
+        if branch == "HEAD" {
+            return Err(refuse(
+                "it is no branch, and the checkout has none; give the name of the branch".to_owned(),
+            ));
+        }
         for rule in &self.0.branches {
             let Some(mut values) = rule.branch.matches_all(branch) else { continue };
             for (name, value) in given {
@@ -35,7 +41,7 @@ impl Layout {
                 |stream: &&Template, name: &str| stream.field_names().any(|field| field.name() == name);
             let unused = |stream: &&Template| given.keys().any(|name| !takes(stream, name));
             let mut refused = "its stream takes fewer fields than are given".to_owned();
-            // The most that can be said is meant: an optional part is there when all its fields are given.
+            // The longest form applies: an optional part is present if all its fields are given.
             let found = rule.streams.iter().rev().filter(|stream| !unused(stream)).find_map(|stream| {
                 let found = self.stream_of(stream, &values);
                 found.map_err(|why| refused = why).ok()
@@ -47,16 +53,16 @@ impl Layout {
             return Ok(BranchPlace { stream, build });
         }
         if self.0.branches.is_empty() {
-            return Err(refuse("it maps no branches; say the stream with --stream".to_owned()));
+            return Err(refuse("it maps no branches; give the stream with --stream".to_owned()));
         }
         let shapes: Vec<String> = self.0.branches.iter().map(|rule| format!("`{}`", rule.shown)).collect();
         Err(refuse(format!("branches and tags of the forms {} are mapped", shapes.join(", "))))
     }
 
-    /// Returns the stream that a template gives with these values.
+    /// Returns the stream of a template with these values.
     fn stream_of(&self, stream: &Template, values: &Values) -> Result<Stream, String> {
         let mut values = values.clone();
-        // A field with one word only needs no telling.
+        // A field that accepts one word only need not be given.
         for field in stream.field_names() {
             if let FieldKind::OneOf(words) = &field.kind
                 && let [only] = words.as_slice()
@@ -72,7 +78,8 @@ impl Layout {
 
 /// Returns the name of a branch or tag without the namespace of its reference and without its remote.
 ///
-/// The forms are those of `git help revisions`; of bare remotes only `origin`, which `git clone` makes, is known.
+/// The forms are those of `git help revisions`; of remotes without a namespace only `origin`, the default of `git
+/// clone`, is known.
 fn short_name(reference: &str) -> &str {
     let local = ["refs/heads/", "heads/", "refs/tags/", "tags/"];
     if let Some(name) = local.iter().find_map(|space| reference.strip_prefix(space)) {

@@ -10,7 +10,7 @@ use super::template::{Part, Template, Values};
 use super::tree::{Found, Tree};
 use crate::model::{BuildName, Stream, is_sums};
 
-/// An MD5, to see whether one can be the name of a build.
+/// An MD5, to check whether one can be the name of a build.
 const AN_MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
 
 /// How the builds of one stream are made of those of other streams.
@@ -25,13 +25,14 @@ pub struct Bundle {
     /// How each file is made, in the order of the layout.
     pub files: Vec<Bundled>,
     layout: Layout,
-    /// Which of the layout's bundles it is.
+    /// The index of the bundle in the layout.
     rule: usize,
     values: Values,
 }
 
 impl Bundle {
-    /// Returns the values by which a stream differs from the other members, which order them; nothing where it is not a member.
+    /// Returns the values by which a stream differs from the other members, which determine their order; nothing if
+    /// it is not a member.
     pub fn member(&self, stream: &Stream) -> Option<Vec<String>> {
         let rule = self.layout.0.bundles.get(self.rule)?;
         let (class, values) = self.layout.stream_class(stream).ok()?;
@@ -54,7 +55,7 @@ impl Bundle {
 }
 
 impl Layout {
-    /// Returns how the builds of a stream are made of others; nothing where they are not.
+    /// Returns how the builds of a stream are made of others; nothing if they are not.
     pub fn bundle(&self, stream: &Stream) -> Option<Bundle> {
         let (class, values) = self.stream_class(stream).ok()?;
         let rule = self.0.bundles.iter().position(|rule| self.is_class(rule.stream, class))?;
@@ -70,7 +71,7 @@ impl Layout {
         })
     }
 
-    /// Returns the bundle that has the build to which an alias of a stream points as a member.
+    /// Returns the bundle of which the target of an alias in a stream is a member.
     pub fn bundle_of(&self, member: &Stream, alias: &str) -> Option<Bundle> {
         let (class, values) = self.stream_class(member).ok()?;
         let is_of = |rule: &&BundleRule| self.is_class(rule.members, class);
@@ -84,12 +85,12 @@ impl Layout {
         })
     }
 
-    /// Returns the shapes of the streams that have bundles, as the layout file writes them.
+    /// Returns the patterns of the streams that have bundles, as the layout file writes them.
     pub fn bundle_shapes(&self) -> impl Iterator<Item = &str> {
         self.0.bundles.iter().filter_map(|rule| Some(&*self.0.classes.get(rule.stream)?.shown))
     }
 
-    /// Returns whether an alias of a class' streams is the link of a bundle.
+    /// Returns whether an alias in streams of a class is the link of a bundle.
     pub(super) fn is_bundle_link(&self, class: &Class, name: &str) -> bool {
         self.0.bundles.iter().any(|rule| rule.link == name && self.is_class(rule.stream, class))
     }
@@ -100,7 +101,7 @@ impl Layout {
 }
 
 impl Loading<'_> {
-    /// Reads what the layout says of bundles.
+    /// Parses the bundles of the layout.
     pub(super) fn bundles(
         &mut self,
         raw: &[BundleFile],
@@ -140,7 +141,7 @@ impl Loading<'_> {
         rules
     }
 
-    /// Returns the class of that shape.
+    /// Returns the class with that pattern.
     fn shape(&mut self, at: &str, text: &str, classes: &[Class]) -> Option<usize> {
         let found = classes.iter().position(|class| class.shown == text);
         if found.is_none() {
@@ -151,7 +152,8 @@ impl Loading<'_> {
         found
     }
 
-    /// Makes sure that a bundle's stream and alias name its members, and the members with the alias name the bundle.
+    /// Checks that a bundle's stream and alias determine its members, and that the members with the alias determine
+    /// the bundle.
     fn bound(&mut self, at: &str, stream: &Class, members: &Class, alias: &Template) {
         let has = |of: &Template, name: &str| of.field_names().any(|field| field.name() == name);
         let unsaid = alias.field_names().find(|field| !has(&stream.stream, field.name()));

@@ -5,23 +5,23 @@
 pub struct Bundled {
     /// Its name.
     pub file: String,
-    /// Of what.
+    /// Its source.
     pub made: Made,
 }
 
-/// Of what a file of a bundle is made.
+/// The source of a file of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Made {
-    /// The members' files of that name, with this text after each.
+    /// The files of that name in the members, with this text after each.
     Joined {
         /// The text.
         after: String,
     },
-    /// The members' files of that name, of which only the first keeps its first line.
+    /// The files of that name in the members; only the first keeps its first line.
     Table,
     /// The MD5 of another file of the bundle, in hexadecimal digits; it is the name of the build.
     Md5 {
-        /// That file.
+        /// The other file.
         of: String,
     },
 }

@@ -1,8 +1,8 @@
-//! What one mirror keeps beside its streams and builds, although its layout has no place for it.
+//! Paths that one mirror keeps beside its streams and builds, although its layout has no place for them.
 
 use crate::model::RelPath;
 
-/// A pattern of `declared` in mirror.yaml: a path of names in which `*` and `?` stand for text within one name.
+/// A pattern of `declared` in mirror.yaml: a path in which `*` and `?` match text within one name.
 #[derive(Debug, Clone)]
 pub struct Declared {
     shown: String,
@@ -10,7 +10,7 @@ pub struct Declared {
 }
 
 impl Declared {
-    /// Returns the pattern, or why the text is not one.
+    /// Returns the pattern, or why the text is not valid.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wanted = "a path below the root such as `README.txt` or `tools/*` is accepted";
         let path = text.trim_end_matches('/');
@@ -34,17 +34,17 @@ impl Declared {
         &self.shown
     }
 
-    /// Returns whether this is a path of the pattern, or lies below one.
+    /// Returns whether the path matches the pattern, or is below one that does.
     pub(super) fn fits(&self, names: &[&str]) -> bool {
         self.fitted(names) == self.names.len()
     }
 
-    /// Returns whether paths of the pattern lie below this.
+    /// Returns whether paths of the pattern are below this one.
     pub(super) fn is_below(&self, names: &[&str]) -> bool {
         self.fitted(names) == names.len()
     }
 
-    /// Returns how many names of the pattern fit, from the first.
+    /// Returns how many names of the pattern match, from the first.
     fn fitted(&self, names: &[&str]) -> usize {
         self.names.iter().zip(names).take_while(|(pattern, name)| pattern.matches(name)).count()
     }
@@ -55,7 +55,7 @@ impl Declared {
 pub struct NameByHand {
     /// The name.
     pub name: String,
-    /// In which streams; all without it.
+    /// The streams; all without it.
     pub streams: Option<glob::Pattern>,
 }
 

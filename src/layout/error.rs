@@ -1,8 +1,8 @@
-//! What can be wrong with a layout, and with what is asked of one.
+//! Errors of a layout, and of requests to it.
 
 use crate::model::{Class, Classify, ErrorKind, Problem};
 
-/// Says everything that is wrong with a layout file.
+/// Everything that is wrong with a layout file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
 pub struct LayoutError(pub Vec<Problem>);
@@ -13,13 +13,13 @@ impl Classify for LayoutError {
     }
 }
 
-/// Says that a layout has no place for something, why, and what it would accept.
+/// Why a layout has no place for something, and what it would accept.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the layout `{layout}` has no place for {thing}: {why}")]
 pub struct NoPlace {
     /// Which layout.
     pub layout: String,
-    /// What was asked for.
+    /// The request.
     pub thing: String,
     /// Why there is no place, and what would be accepted.
     pub why: String,

@@ -1,14 +1,14 @@
-//! What may stand for a name in braces.
+//! The values of a field in braces.
 
 use crate::model::{Stamp, StampError};
 use regex::Regex;
 
-/// What may stand for a name in braces.
+/// The values of a field in braces.
 #[derive(Debug, Clone)]
 pub(super) struct Field {
     pub(super) name: String,
     pub(super) kind: FieldKind,
-    /// Words that do not count, though the kind takes them.
+    /// Words that are excluded, although the kind accepts them.
     pub(super) except: Vec<String>,
     pub(super) examples: Vec<String>,
 }
@@ -18,11 +18,11 @@ pub(super) struct Field {
 pub(super) enum FieldKind {
     /// One of these words.
     OneOf(Vec<String>),
-    /// What a regular expression fits as a whole; kept with its text.
+    /// A text that a regular expression matches completely; stored with its source.
     Matches(Regex, String),
-    /// A version that a regular expression fits as a whole; builds are ordered by it.
+    /// A version that a regular expression matches completely; it orders builds.
     Version(Regex, String),
-    /// A UTC time in a form; told by its shape, so that an impossible date is still seen as one.
+    /// A UTC time in a form; recognized by its shape, so that an impossible date is still recognized as a time.
     Time(String, Regex),
 }
 
@@ -32,7 +32,7 @@ impl Field {
         &self.name
     }
 
-    /// Returns whether the whole value may stand for the field.
+    /// Returns whether the whole value is valid for the field.
     pub(super) fn fits(&self, value: &str) -> bool {
         let fits = match &self.kind {
             FieldKind::OneOf(words) => words.iter().any(|word| word == value),
@@ -57,7 +57,7 @@ impl Field {
         }
     }
 
-    /// Returns what a person is told would be accepted.
+    /// Returns the description of accepted values for messages.
     pub(super) fn expected(&self) -> String {
         match &self.kind {
             FieldKind::OneOf(words) => {
@@ -78,7 +78,7 @@ impl Field {
         format!("{article} {}", self.name)
     }
 
-    /// Returns the value that is most like `value`, or a stand-in in angle brackets.
+    /// Returns the value that is most similar to `value`, or a placeholder in angle brackets.
     pub(super) fn nearest(&self, value: &str) -> String {
         match &self.kind {
             FieldKind::OneOf(words) => {
@@ -90,7 +90,7 @@ impl Field {
         }
     }
 
-    /// Reads a value of a field of time.
+    /// Parses a value of a time field.
     pub(super) fn time(&self, value: &str) -> Option<Result<Stamp, StampError>> {
         match &self.kind {
             FieldKind::Time(form, _) => Some(Stamp::read(value, form)),
@@ -99,13 +99,13 @@ impl Field {
     }
 }
 
-/// Returns the word most like `value`, if it is like any.
+/// Returns the word that is most similar to `value`, if any is.
 pub(super) fn nearest<'a>(words: impl Iterator<Item = &'a str>, value: &str) -> Option<String> {
     let best = words.map(|word| (likeness(word, value), word)).max_by_key(|(likeness, _)| *likeness);
     best.filter(|(likeness, _)| *likeness > 0).map(|(_, word)| word.to_owned())
 }
 
-/// Returns how like each other two words are, in hundredths; 0 for words that have little in common.
+/// Returns how similar two words are, in percent; 0 for words that have little in common.
 pub fn likeness(a: &str, b: &str) -> u32 {
     let (a, b) = (a.to_lowercase(), b.to_lowercase());
     let longest = a.chars().count().max(b.chars().count()).max(1);

@@ -1,4 +1,5 @@
-//! A layout that was read and found sound: its streams, its tree, its names, and the way from a build to its path.
+//! A layout that was parsed and checked: its streams, its tree, its aliases, and the mapping from a build to its
+//! path.
 
 use super::NoPlace;
 use super::declared::{Declared, NameByHand};
@@ -15,13 +16,13 @@ use std::sync::Arc;
 pub struct Layout(
     pub(super) Arc<Grammar>,
     pub(super) Arc<[Declared]>,
-    /// The directory that no stream can have.
-    pub(super) Option<RelPath>,
+    /// The directories that no stream can have, each with the key of the mirror's settings that names it.
+    pub(super) Arc<[(RelPath, &'static str)]>,
     /// Names beside builds that the mirror's settings know.
     pub(super) Arc<[NameByHand]>,
 );
 
-/// What a layout file says, with every pattern ready to use.
+/// The contents of a layout file, with every pattern compiled.
 #[derive(Debug)]
 pub(super) struct Grammar {
     pub(super) name: String,
@@ -40,7 +41,7 @@ pub(super) struct Grammar {
     pub(super) images: Option<ImagesRule>,
 }
 
-/// One line of the grammar: streams of one shape and their builds.
+/// One class of the grammar: streams of one pattern and their builds.
 #[derive(Debug)]
 pub(super) struct Class {
     pub(super) shown: String,
@@ -52,7 +53,7 @@ pub(super) struct Class {
 }
 
 impl Class {
-    /// Returns the fields of versions that tell the builds of one stream apart.
+    /// Returns the version fields that distinguish the builds of one stream.
     pub(super) fn versions(&self) -> impl Iterator<Item = &str> {
         let is_version = |field: &&Field| {
             let known = self.stream.field_names().any(|of_stream| of_stream.name == field.name);
@@ -62,30 +63,30 @@ impl Class {
     }
 }
 
-/// A legacy name: where the link lies and the directory that it leads to.
+/// A legacy alias: the path of the link and the directory to which it points.
 #[derive(Debug)]
 pub(super) struct LegacyRule {
     pub(super) alias: Template,
     pub(super) target: Template,
 }
 
-/// A legacy name of a directory.
+/// The legacy alias of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LegacyAlias {
-    /// Where the link lies.
+    /// The path of the link.
     pub path: RelPath,
-    /// What it leads to.
+    /// Its target.
     pub target: RelPath,
 }
 
-/// When a build was made, as far as its name says.
+/// When a build was made, as far as its name states it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// At that instant, with that respin.
     At(Stamp, u64),
-    /// Its name carries no time.
+    /// Its name has no time.
     Unnamed,
-    /// Its name carries a time that cannot be.
+    /// Its name has an impossible time.
     Impossible(String),
 }
 
@@ -95,12 +96,12 @@ impl Layout {
         &self.0.name
     }
 
-    /// Returns what it describes, in a sentence.
+    /// Returns its description, one sentence.
     pub fn title(&self) -> &str {
         &self.0.title
     }
 
-    /// Returns the YAML that it was read from.
+    /// Returns the YAML from which it was parsed.
     pub fn text(&self) -> &str {
         &self.0.text
     }
@@ -110,18 +111,18 @@ impl Layout {
         self.0.policy.as_deref()
     }
 
-    /// Returns the files that say something of a build.
+    /// Returns the files of a build that have a meaning.
     pub fn markers(&self) -> &Markers {
         &self.0.markers
     }
 
-    /// Returns whether a file in a build labels or holds it, so that it may change after the build was published.
+    /// Returns whether a file in a build is a label or hold, so that it may change after the build was published.
     pub fn is_said(&self, path: &RelPath) -> bool {
         let markers = &self.0.markers;
         markers.labels.iter().any(|(at, ..)| at == path) || markers.hold.as_ref() == Some(path)
     }
 
-    /// Returns the shapes of its streams, as the layout file writes them.
+    /// Returns the patterns of its streams, as the layout file writes them.
     pub fn stream_shapes(&self) -> impl Iterator<Item = &str> {
         let mut last = "";
         let shapes = self.0.classes.iter().map(|class| &*class.shown);
@@ -133,21 +134,21 @@ impl Layout {
         let (class, values) = self.class_of(id)?;
         let path = class.path.write(&values).map_err(|why| self.no_build_name(id, &why))?;
         let path = path.parse().map_err(|error| self.no_build_name(id, &format!("{error}")))?;
-        if self.is_reserved(&path) {
-            let why = format!("`{path}` is below `readers.path` of mirror.yaml, where public files are");
+        if let Some(key) = self.reserved(&path) {
+            let why = format!("`{path}` is below `{key}.path` of mirror.yaml, where public files are");
             return Err(NoPlace { layout: self.0.name.clone(), thing: format!("a build `{id}`"), why });
         }
         Ok(path)
     }
 
-    /// Returns the directory in which the aliases of a stream lie, and its builds where the layout says no other.
+    /// Returns the directory of the aliases of a stream, and of its builds unless the layout has another for them.
     pub fn stream_path(&self, stream: &Stream) -> Result<RelPath, NoPlace> {
         let (class, values) = self.stream_class(stream)?;
         let path = class.home.write(&values).map_err(|why| self.no_stream(stream, why))?;
         path.parse().map_err(|error| self.no_stream(stream, format!("{error}")))
     }
 
-    /// Returns the name that a build of that instant gets in a stream.
+    /// Returns the name of a build of that instant in a stream.
     pub fn build_name(&self, stream: &Stream, stamp: Stamp) -> Result<BuildName, NoPlace> {
         let (class, mut values) = self.stream_class(stream)?;
         let thing = || format!("a build of `{stream}` by its time alone");
@@ -159,11 +160,12 @@ impl Layout {
                 values.insert(field.name.clone(), "0".to_owned());
             }
         }
-        let name = class.build.write(&values).map_err(|why| wanted(format!("{why}; say it with --build")))?;
+        let name =
+            class.build.write(&values).map_err(|why| wanted(format!("{why}; give it with --build")))?;
         name.parse().map_err(|error| wanted(format!("{error}")))
     }
 
-    /// Returns when a build was made, as far as its name says.
+    /// Returns when a build was made, as far as its name states it.
     pub fn created(&self, id: &BuildId) -> Created {
         let Ok((class, values)) = self.class_of(id) else { return Created::Unnamed };
         let respin = class.respin.as_ref().and_then(|field| values.get(field));
@@ -179,7 +181,7 @@ impl Layout {
         }
     }
 
-    /// Returns the versions in the name of a build, by which its stream is ordered; none where time orders it.
+    /// Returns the versions in the name of a build, which order its stream; none if time orders it.
     pub fn versions(&self, id: &BuildId) -> Vec<Version> {
         // Most layouts have none, and a mirror has many builds.
         if self.0.classes.iter().all(|class| class.versions().next().is_none()) {
@@ -189,7 +191,7 @@ impl Layout {
         class.versions().filter_map(|field| values.get(field)).map(|text| Version::new(text)).collect()
     }
 
-    /// Returns the legacy names of the directories in which a stream lies.
+    /// Returns the legacy aliases of the directories of a stream.
     pub fn legacy(&self, stream: &Stream) -> Vec<LegacyAlias> {
         let Ok(home) = self.stream_path(stream) else { return Vec::new() };
         let dirs: Vec<RelPath> = std::iter::once(home.clone()).chain(home.ancestors()).collect();
@@ -201,7 +203,7 @@ impl Layout {
         named.collect()
     }
 
-    /// Says that a build's name does not do.
+    /// Returns the error that the name of a build is invalid.
     pub fn no_build_name(&self, id: &BuildId, why: &str) -> NoPlace {
         NoPlace { layout: self.0.name.clone(), thing: format!("the build `{id}`"), why: why.to_owned() }
     }
@@ -223,7 +225,7 @@ impl Layout {
         })
     }
 
-    /// Returns the class of a build's stream that also fits its name.
+    /// Returns the class of a build's stream that also matches its name.
     pub(super) fn class_of(&self, id: &BuildId) -> Result<(&Class, Values), NoPlace> {
         let mut wanted: Option<String> = None;
         for class in &self.0.classes {
@@ -243,22 +245,26 @@ impl Layout {
         }
     }
 
-    /// Returns the first name of a stream that fits no class which fitted so far.
+    /// Returns the first name of a stream that does not match any class that matched so far.
     fn what_differs(&self, stream: &Stream) -> String {
         let names: Vec<&str> = stream.as_path().names().collect();
-        let longest = self.0.classes.iter().map(|class| {
-            let count = class.stream.matches(names.iter().copied(), &mut Values::new());
-            (count, class)
-        });
-        let Some((count, class)) = longest.max_by(|a, b| a.0.cmp(&b.0).then(std::cmp::Ordering::Greater))
-        else {
+        let fitted = |class: &Class| class.stream.matches(names.iter().copied(), &mut Values::new());
+        let Some(count) = self.0.classes.iter().map(fitted).max() else {
             return "the layout has no streams".to_owned();
         };
-        match (names.get(count), class.stream.parts.get(count)) {
-            (Some(name), Some(part)) => format!("`{name}` does not fit; expected {}", part.expected()),
-            (None, Some(part)) => format!("it is too short; expected next: {}", part.expected()),
-            (Some(name), None) => format!("`{name}` is one name too many"),
-            (None, None) => "no class fits".to_owned(),
+        let mut expected: Vec<String> = Vec::new();
+        for class in self.0.classes.iter().filter(|class| fitted(class) == count) {
+            let part = class.stream.parts.get(count).map(super::template::Part::expected);
+            if let Some(part) = part.filter(|part| !expected.contains(part)) {
+                expected.push(part);
+            }
+        }
+        let expected = expected.join(", or ");
+        match names.get(count) {
+            Some(name) if expected.is_empty() => format!("`{name}` is one name too many"),
+            Some(name) => format!("`{name}` does not fit; expected {expected}"),
+            None if expected.is_empty() => "no class fits".to_owned(),
+            None => format!("it is too short; expected next: {expected}"),
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Container images that come with builds: which files of a build list them, and what a reference says of its build.
+//! Container images that come with builds: which files of a build list them, and how a reference is tied to its
+//! build.
 //!
-//! The registry is not part of the grammar, so that a copy in another registry has the same fields. A field that both
-//! the reference and the path of the build have ties one to the other; a layout without such a field ties nothing.
+//! The registry is not part of the grammar, so a copy in another registry has the same fields. A field that both the
+//! reference and the path of the build have ties one to the other; a layout without such a field ties nothing.
 
 use super::Layout;
 use super::field::Field;
@@ -25,7 +26,7 @@ pub struct Images<'a> {
     rule: &'a ImagesRule,
 }
 
-/// What a reference says, by the first template that it fits.
+/// The fields of a reference, by the first template that it matches.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PlacedImage {
     /// The template, as the layout writes it.
@@ -34,20 +35,20 @@ pub struct PlacedImage {
     pub fields: BTreeMap<String, String>,
 }
 
-/// Why a reference fits no template, by the template that is nearest.
+/// Why a reference matches no template, by the nearest template.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ImageMisfit {
     /// The nearest template, as the layout writes it.
     pub template: String,
-    /// The field whose value does not fit; `null` if other text of the reference does not.
+    /// The field whose value is invalid; `null` if other text of the reference is.
     pub field: Option<String>,
-    /// The text that does not fit.
+    /// The invalid text.
     pub found: String,
     /// What is accepted there.
     pub expected: String,
 }
 
-/// What a reference and a build say of each other.
+/// The relation of a reference to a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageTie {
     /// Fields of the build's name are in the reference, and all fields that both have are equal.
@@ -87,7 +88,7 @@ impl fmt::Display for ForeignField {
 }
 
 impl Layout {
-    /// Returns the grammar of the images that come with the builds; nothing where the layout has none.
+    /// Returns the grammar of the images that come with the builds; nothing if the layout has none.
     pub fn images(&self) -> Option<Images<'_>> {
         Some(Images { layout: self, rule: self.0.images.as_ref()? })
     }
@@ -99,7 +100,7 @@ impl Images<'_> {
         !self.rule.lists.is_empty()
     }
 
-    /// Returns whether a reference can be tied to a build: whether a template has a field of the name of one.
+    /// Returns whether a reference can be tied to a build: whether a template has a field of the build's name.
     pub fn ties(&self) -> bool {
         let own = |field: &Field| {
             let mut names = self.layout.0.classes.iter().flat_map(|class| class.build.field_names());
@@ -126,14 +127,14 @@ impl Images<'_> {
         self.rule.lists.iter().any(leads)
     }
 
-    /// Returns the values of the fields of a path in a build if a list of images is there.
+    /// Returns the values of the fields of a path in a build if it is the path of a list of images.
     pub fn list(&self, build: &BuildId, rest: &RelPath) -> Option<BTreeMap<String, String>> {
         let names: Vec<&str> = rest.names().collect();
         let shaped = |list: &&Template| {
             list.parts.len() == names.len()
                 && list.matches(names.iter().copied(), &mut Values::new()) == names.len()
         };
-        // Most files of a build are no lists, whatever the build.
+        // Most files of a build are not lists, in any build.
         self.rule.lists.iter().find(shaped)?;
         let (_, known) = self.layout.class_of(build).ok()?;
         self.rule.lists.iter().filter(shaped).find_map(|list| {
@@ -144,12 +145,29 @@ impl Images<'_> {
         })
     }
 
-    /// Returns what a reference says by the first template that it fits, or why it fits none.
+    /// Returns why no reference can have a value in a field.
+    pub fn refuses(&self, field: &str, value: &str) -> Option<String> {
+        let title = self.layout.name();
+        let all = || self.rule.references.iter().flat_map(Reference::field_names);
+        let mut own = all().filter(|one| one.name() == field).peekable();
+        let Some(expected) = own.peek().map(|one| one.expected()) else {
+            let known: BTreeSet<String> = all().map(|one| format!("`{}`", one.name())).collect();
+            let known: Vec<String> = known.into_iter().filter(|name| !name.contains(' ')).collect();
+            return Some(format!(
+                "no reference of the layout `{title}` has a field `{field}`; it has {}",
+                known.join(", ")
+            ));
+        };
+        let fits = own.any(|one| one.fits(value));
+        (!fits).then(|| format!("`{field}` is never `{value}` in the layout `{title}`; expected {expected}"))
+    }
+
+    /// Returns the fields of a reference by the first template that it matches, or why it matches none.
     pub fn place(&self, image: &ImageRef) -> Result<PlacedImage, ImageMisfit> {
         let text = image.without_registry();
         let placed = self.rule.references.iter().find_map(|reference| {
             let mut fields = reference.values(&text)?;
-            // The characters of a range have a name that no field can have.
+            // A range of characters is stored under a name that no field can have.
             fields.retain(|name, _| !name.contains(' '));
             Some(PlacedImage { template: reference.shown.clone(), fields })
         });
@@ -172,7 +190,16 @@ impl Images<'_> {
         ImageMisfit { template, field, found, expected }
     }
 
-    /// Returns what a reference and a build say of each other: every field that both have must be equal.
+    /// Returns which field of a reference has the form of a time and is not valid, such as 31 February, and why.
+    pub fn impossible(&self, placed: &PlacedImage) -> Option<(String, String)> {
+        let fields = self.rule.references.iter().filter(|one| one.shown == placed.template);
+        fields.flat_map(Reference::field_names).find_map(|field| {
+            let error = field.time(placed.fields.get(field.name())?)?.err()?;
+            Some((field.name().to_owned(), error.to_string()))
+        })
+    }
+
+    /// Returns the relation of a reference to a build: every field that both have must be equal.
     pub fn tie(&self, placed: &PlacedImage, build: &BuildId) -> ImageTie {
         let Ok((class, values)) = self.layout.class_of(build) else { return ImageTie::Free };
         let is_own = |name: &String| class.build.field_names().any(|field| field.name() == name);
@@ -180,7 +207,7 @@ impl Images<'_> {
             let fields = placed.fields.iter().filter(move |(name, _)| is_own(name) == own);
             fields.filter_map(|(name, value)| Some((name, value, values.get(name)?)))
         };
-        // What the name of the build says tells most.
+        // The name of the build tells most builds apart.
         let mut all = common(true).chain(common(false));
         if let Some((field, found, expected)) = all.find(|(_, found, expected)| found != expected) {
             let (field, found, expected) = (field.clone(), found.clone(), expected.clone());
@@ -190,7 +217,8 @@ impl Images<'_> {
     }
 }
 
-/// Many builds, by the values of the fields of their names, so that those to which a reference is tied are found at once.
+/// Many builds, indexed by the values of the fields of their names, so that those to which a reference is tied are
+/// found at once.
 #[derive(Debug)]
 pub struct Ties<'a> {
     images: Images<'a>,
@@ -198,7 +226,7 @@ pub struct Ties<'a> {
 }
 
 impl<'a> Ties<'a> {
-    /// Notes what the names of builds say.
+    /// Indexes the names of builds.
     pub fn of(images: Images<'a>, builds: impl IntoIterator<Item = BuildId>) -> Self {
         let mut ties = Self { images, builds: HashMap::new() };
         for id in builds {
@@ -221,7 +249,7 @@ impl<'a> Ties<'a> {
 }
 
 impl Loading<'_> {
-    /// Reads what the layout says of images; each list must have a place in the tree.
+    /// Parses the images of the layout; each list must have a place in the tree.
     pub(super) fn images(&mut self, raw: &ImagesFile, tree: &Tree) -> ImagesRule {
         let (mut lists, mut references) = (Vec::new(), Vec::new());
         for (index, list) in raw.lists.iter().enumerate() {
@@ -237,11 +265,11 @@ impl Loading<'_> {
             }
         }
         if raw.references.is_empty() {
-            self.problem("images.references", "no reference; at least one is wanted");
+            self.problem("images.references", "no reference; expected at least one");
         }
         for (index, shown) in raw.references.iter().enumerate() {
             let at = format!("images.references[{index}]");
-            // The most that can be said is meant.
+            // The longest form applies.
             for text in expand(shown).iter().rev() {
                 let read = Reference::parse(shown, text, &self.fields);
                 match read.and_then(|reference| sound(&reference).map(|()| reference)) {
@@ -254,7 +282,7 @@ impl Loading<'_> {
     }
 }
 
-/// Returns a path that certainly fits, with its values; nothing where a field has no example.
+/// Returns a path that certainly matches, with its values; nothing if a field has no example.
 fn sample_path(template: &Template) -> Option<(String, Values)> {
     let values = sample_values(template.field_names());
     let sample = |part: &Part| match part {
@@ -272,7 +300,7 @@ fn outside((path, values): &(String, Values), tree: &Tree) -> Option<String> {
     (!is_in).then(|| format!("`{path}` is not in `tree`; add it there"))
 }
 
-/// Returns why a template of references can fit none.
+/// Returns why a template of references can never match.
 fn sound(reference: &Reference) -> Result<(), String> {
     let outline = reference.outline();
     let shown = &reference.shown;

@@ -1,4 +1,4 @@
-//! From the YAML of a layout to its meaning, every problem reported at once with its place.
+//! From the YAML of a layout to the grammar, with every problem reported at once with its place.
 
 use super::LayoutError;
 use super::field::{Field, FieldKind, time_shape};
@@ -7,7 +7,7 @@ use super::loading::Loading;
 use super::overlap::overlaps;
 use super::rules::BranchRule;
 use super::schema::{FieldFile, LayoutFile, StreamFile};
-use super::template::{Template, expand};
+use super::template::{Template, expand, unfit};
 use super::tree::Tree;
 use crate::model::{Document, Stamp, check_line};
 use regex::Regex;
@@ -15,20 +15,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 impl Layout {
-    /// Reads a layout; `file` is its name in messages.
+    /// Parses a layout; `file` is its name in messages.
     pub fn load(text: &str, file: &str) -> Result<Self, LayoutError> {
         let document = Document::parse(text, file).map_err(LayoutError)?;
         let raw: LayoutFile = document.read().map_err(LayoutError)?;
         let mut loading = Loading { document: &document, problems: Vec::new(), fields: BTreeMap::new() };
         let grammar = loading.grammar(raw, text);
         if loading.problems.is_empty() {
-            Ok(Self(Arc::new(grammar), Arc::default(), None, Arc::default()))
+            Ok(Self(Arc::new(grammar), Arc::default(), Arc::default(), Arc::default()))
         } else {
             Err(LayoutError(loading.problems))
         }
     }
 
-    /// Returns the JSON schema of a layout file, by which editors complete and check it.
+    /// Returns the JSON schema of a layout file, for completion and checks in editors.
     pub fn schema() -> serde_json::Value {
         schemars::schema_for!(LayoutFile).to_value()
     }
@@ -129,7 +129,7 @@ impl Loading<'_> {
             (Some(words), None, None, None) => FieldKind::OneOf(words.clone()),
             (None, Some(source), None, None) => match pattern(source) {
                 Ok(regex) => FieldKind::Matches(regex, source.clone()),
-                Err(error) => return self.problem(&format!("{at}.matches"), error.to_string()),
+                Err(error) => return self.problem(&format!("{at}.matches"), unfit(&error)),
             },
             (None, None, None, Some(form)) if !Stamp::can_read(form) => {
                 let wanted = "expected a form that has the day, such as `%Y%m%dT%H%M%SZ`";
@@ -138,7 +138,7 @@ impl Loading<'_> {
             }
             (None, None, Some(source), None) => match pattern(source) {
                 Ok(regex) => FieldKind::Version(regex, source.clone()),
-                Err(error) => return self.problem(&format!("{at}.version"), error.to_string()),
+                Err(error) => return self.problem(&format!("{at}.version"), unfit(&error)),
             },
             (None, None, None, Some(form)) => match Regex::new(&format!("^{}$", time_shape(form))) {
                 Ok(regex) => FieldKind::Time(form.clone(), regex),
@@ -162,7 +162,7 @@ impl Loading<'_> {
         self.fields.insert(name.to_owned(), field);
     }
 
-    /// Returns the classes of an entry: one for each way in which its optional parts can be there or not.
+    /// Returns the classes of an entry: one for each combination of its optional parts.
     fn classes(&mut self, at: &str, raw: &StreamFile) -> Vec<Class> {
         let mut classes = Vec::new();
         let mut named = raw.respin.is_none();
@@ -174,7 +174,7 @@ impl Loading<'_> {
                 let below = if home == "." { build.clone() } else { format!("{home}/{build}") };
                 for path in raw.path.as_ref().map_or_else(|| vec![below], |path| expand(path)) {
                     let class = self.class(at, raw, [stream, build, home, &path]);
-                    // An optional part is there in the path when it is there in stream and build.
+                    // An optional part is present in the path if it is present in stream and build.
                     match both_ways(&class) {
                         None => classes.push(class),
                         Some(why) => wrong = wrong.or(Some(why)),
@@ -207,7 +207,7 @@ impl Loading<'_> {
             },
             path: match raw.path {
                 Some(_) => self.template(&format!("{at}.path"), path),
-                // What is wrong in it is reported of what it is made of.
+                // A problem in it is reported for the entries that it is made of.
                 None => Template::parse(path, &self.fields).unwrap_or_default(),
             },
             respin: raw.respin.clone(),
@@ -232,12 +232,12 @@ impl Loading<'_> {
     }
 }
 
-/// Returns each of the first with each of the second.
+/// Returns all pairs of the two.
 fn pairs<'a>(first: &'a [String], second: &'a [String]) -> Vec<(&'a String, &'a String)> {
     first.iter().flat_map(|a| second.iter().map(move |b| (a, b))).collect()
 }
 
-/// Returns why a path does not say all of stream and build, or more than that.
+/// Returns why a path does not determine stream and build, or has other fields.
 fn both_ways(class: &Class) -> Option<String> {
     let names = |templates: &[&Template]| -> BTreeSet<String> {
         let fields = templates.iter().flat_map(|template| template.field_names());

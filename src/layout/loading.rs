@@ -1,4 +1,4 @@
-//! A layout file while it is read: its problems and the fields that are known so far.
+//! A layout file that is being parsed: its problems and the fields that are known so far.
 
 use super::field::Field;
 use super::template::Template;
@@ -12,16 +12,16 @@ pub(super) struct Loading<'a> {
 }
 
 impl Loading<'_> {
-    /// Notes what is wrong with an entry.
+    /// Records what is wrong with an entry.
     pub(super) fn problem(&mut self, path: &str, message: impl Into<String>) {
         let problem = self.document.problem(path, message);
-        // Each way in which the optional parts of an entry can be there shows the same mistake again.
+        // Each combination of the optional parts of an entry has the same mistake again.
         if !self.problems.contains(&problem) {
             self.problems.push(problem);
         }
     }
 
-    /// Returns the field of that name.
+    /// Returns the field with that name.
     pub(super) fn known(&mut self, at: &str, name: &str) -> Option<Field> {
         let field = self.fields.get(name).cloned();
         if field.is_none() {
@@ -30,7 +30,7 @@ impl Loading<'_> {
         field
     }
 
-    /// Reads a template.
+    /// Parses a template.
     pub(super) fn template(&mut self, at: &str, text: &str) -> Template {
         match Template::parse(text, &self.fields) {
             Ok(template) => template,

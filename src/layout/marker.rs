@@ -1,7 +1,7 @@
-//! The files that say something of a build: how it went, what was said of it, whether it is held, when it was made.
+//! The files of a build with a meaning: its result, its labels, its hold, its time.
 //!
-//! Nothing is read here: whoever asks brings the files, from a mirror or from a build server. What a file says
-//! that makes no sense is told as a problem, never guessed.
+//! Nothing is read here: the caller provides the files, from a mirror or from a build server. Invalid contents are
+//! reported as a problem, never guessed.
 
 use super::Layout;
 use super::loading::Loading;
@@ -14,31 +14,31 @@ use std::collections::BTreeMap;
 
 /// The files of one build, wherever they are.
 pub trait Files {
-    /// What can go wrong with looking.
+    /// The error of reading them.
     type Error;
     /// Returns whether there is something at a path of the build.
     fn has(&self, at: &RelPath) -> Result<bool, Self::Error>;
-    /// Returns the text of a small file; nothing when it is not there.
+    /// Returns the text of a small file; nothing if it does not exist.
     fn text(&self, at: &RelPath) -> Result<Option<String>, Self::Error>;
-    /// Returns what is at a path of the build if that is no regular file, such as `a symlink`.
+    /// Returns what is at a path of the build if it is not a regular file, such as `a symlink`.
     fn unfit(&self, _at: &RelPath) -> Result<Option<&'static str>, Self::Error> {
         Ok(None)
     }
 }
 
-/// How a build went, as its files tell.
+/// The result of a build, as its files state it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MarkerResult {
     /// The result.
     pub outcome: Outcome,
-    /// The file that told it; nothing when no marker is there.
+    /// The file that states it; nothing if there is no marker.
     pub marker: Option<RelPath>,
-    /// Why nothing can be said, or not all of it.
+    /// Why the result is unknown or incomplete.
     pub problem: Option<String>,
 }
 
 impl Layout {
-    /// Returns how a build went, as its markers tell.
+    /// Returns the result of a build, as its markers state it.
     pub fn result_of<F: Files>(&self, files: &F) -> Result<MarkerResult, F::Error> {
         let mut said: Vec<(Outcome, RelPath)> = Vec::new();
         let mut strange = None;
@@ -60,7 +60,7 @@ impl Layout {
                         }
                         Some(Ok(word)) if marker.words.contains(&word) => true,
                         Some(Ok(word)) => {
-                            let why = format!("`{at}` says `{}`, which is not a result", word.escape_debug());
+                            let why = format!("`{at}` has `{}`, which is not a result", word.escape_debug());
                             strange.get_or_insert((at.clone(), why));
                             false
                         }
@@ -72,7 +72,7 @@ impl Layout {
                 }
             }
         }
-        // A word that one rule does not know may be another's.
+        // A word that one rule does not know may be known to another.
         strange.take_if(|(at, _)| said.iter().any(|(_, told)| told == at));
         let result = |outcome, marker, problem| MarkerResult { outcome, marker, problem };
         Ok(match (said.as_slice(), strange) {
@@ -88,7 +88,7 @@ impl Layout {
         })
     }
 
-    /// Returns when a build was made, as the file says that the layout names; a problem when that makes no sense.
+    /// Returns when a build was made, by the file that the layout names; a problem if that is invalid.
     pub fn told_time<F: Files>(&self, files: &F) -> Result<Option<Result<Stamp, String>>, F::Error> {
         let Some(TimeFile { file, key, form }) = &self.markers().created else { return Ok(None) };
         if let Some(what) = files.unfit(file)? {
@@ -108,7 +108,7 @@ impl Layout {
         }))
     }
 
-    /// Returns the labels that a build's files stand for.
+    /// Returns the labels that a build's files represent.
     pub fn told_labels<F: Files>(&self, files: &F) -> Result<BTreeMap<String, String>, F::Error> {
         let mut labels = BTreeMap::new();
         for (at, key, value) in &self.markers().labels {
@@ -120,7 +120,7 @@ impl Layout {
     }
 }
 
-/// Returns the word that a file holds, or the one at a key of it.
+/// Returns the word in a file, or the one at a key of it.
 fn word_of(text: &str, key: Option<&str>, file: &RelPath) -> Result<String, String> {
     let Some(key) = key else { return Ok(text.trim().to_owned()) };
     let told =
@@ -134,7 +134,7 @@ fn word_of(text: &str, key: Option<&str>, file: &RelPath) -> Result<String, Stri
     }
 }
 
-/// Reads seconds since 1970; a fraction is cut off.
+/// Parses seconds since 1970; a fraction is cut off.
 fn seconds(word: &str) -> Option<Stamp> {
     let (whole, fraction) = word.split_once('.').unwrap_or((word, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -142,7 +142,7 @@ fn seconds(word: &str) -> Option<Stamp> {
 }
 
 impl Loading<'_> {
-    /// Reads what the layout says of markers; each must have a place in the tree.
+    /// Parses the markers of the layout; each must have a place in the tree.
     pub(super) fn markers(
         &mut self,
         raw: &MarkersFile,
@@ -205,7 +205,7 @@ impl Loading<'_> {
             self.problem(at, "`paths` is empty; expected at least one");
         }
         if raw.key.is_some() && raw.words.is_empty() {
-            self.problem(at, "`key` says where a word stands; `words` says which mean this result");
+            self.problem(at, "`key` names the key of the word; `words` lists the words for this result");
         }
         let given = raw.given || raw.key.is_some() || *outcome == Outcome::Partial;
         if given && raw.content.is_some() {
@@ -222,7 +222,7 @@ impl Loading<'_> {
         Some(ResultMarker { outcome: *outcome, paths, content, words, key })
     }
 
-    /// Reads the path of a marker, which the tree must have a place for.
+    /// Parses the path of a marker, which must have a place in the tree.
     fn marker(&mut self, at: &str, text: &str, tree: &Tree) -> Option<RelPath> {
         let path: RelPath = match text.parse() {
             Ok(path) => path,

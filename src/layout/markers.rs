@@ -1,28 +1,28 @@
-//! Which files of a build say something of it.
+//! The files of a build that have a meaning.
 
 use crate::model::{Outcome, RelPath};
 
-/// The files that say something of a build.
+/// The files of a build that have a meaning.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Markers {
-    /// Where CONTEXT lies in a build.
+    /// The path of CONTEXT in a build.
     pub context: Option<RelPath>,
-    /// Whether a successful build may be without it.
+    /// Whether a successful build may lack it.
     pub context_optional: bool,
     /// The markers of the results.
     pub results: Vec<ResultMarker>,
-    /// What a build without any marker is.
+    /// The result of a build without any marker.
     pub without: Outcome,
-    /// Files that stand for a label: where they lie, key and value; of one key, the first that is there counts.
+    /// Files that represent a label: path, key and value; of one key, the first existing file counts.
     pub labels: Vec<(RelPath, String, String)>,
-    /// The file that holds a build back from pruning.
+    /// The file that protects the build from pruning.
     pub hold: Option<RelPath>,
-    /// The file that says when a build was made.
+    /// The file that states when a build was made.
     pub created: Option<TimeFile>,
 }
 
 impl Markers {
-    /// Returns every place of a build where a file has a meaning: CONTEXT, results, labels, hold and time.
+    /// Returns every path of a build where a file has a meaning: CONTEXT, results, labels, hold and time.
     pub fn places(&self) -> impl Iterator<Item = &RelPath> {
         let results = self.results.iter().flat_map(|marker| &marker.paths);
         let labels = self.labels.iter().map(|(at, ..)| at);
@@ -36,23 +36,23 @@ impl Markers {
 pub struct ResultMarker {
     /// The result.
     pub outcome: Outcome,
-    /// Where it may lie in a build; the first is the one that is written.
+    /// Its possible paths in a build; the first is the one that is written.
     pub paths: Vec<RelPath>,
-    /// What it holds when it is written; nothing for a marker that the build brings itself.
+    /// Its contents when it is written; nothing for a marker that the build itself provides.
     pub content: Option<String>,
-    /// For a marker that is one word in a shared file: the words that mean this result.
+    /// For a marker that is one word in a shared file: the words for this result.
     pub words: Vec<String>,
-    /// Where the word stands in a file that is YAML or JSON.
+    /// The key of the word in a YAML or JSON file.
     pub key: Option<String>,
 }
 
-/// The file of a build that says when it was made.
+/// The file of a build that states when it was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimeFile {
-    /// Where it lies in the build.
+    /// Its path in the build.
     pub file: RelPath,
-    /// Where the time stands in it.
+    /// The key of the time in it.
     pub key: Option<String>,
-    /// How it is written; as in JSON without this.
+    /// The form of the time; by default as in JSON.
     pub form: Option<String>,
 }

@@ -1,9 +1,10 @@
-//! Where things go: a grammar of paths, read from YAML, total both ways.
+//! Where everything is stored: a grammar of paths, parsed from YAML, total in both directions.
 //!
-//! Every path has a [`Place`], if only that of a stray with the rule it breaks and the nearest path that would do;
-//! every build has exactly one path. A layout is data: another project's mirror takes a page of YAML, which
-//! `docs/layout-grammar.md` teaches.
+//! Every path has a [`Place`], at least that of a stray with the broken rule and the nearest valid path; every build
+//! has exactly one path. A layout is data: a mirror of another project takes a page of YAML, which
+//! `docs/layout-grammar.md` explains.
 
+mod address;
 mod alias;
 mod beside;
 mod branch;
@@ -30,6 +31,7 @@ mod suggest;
 mod template;
 mod tree;
 
+pub use address::{BuildAddress, address};
 pub use alias::{AliasRule, Condition, MovedBy};
 pub use branch::BranchPlace;
 pub use bundle::Bundle;

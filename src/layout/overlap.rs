@@ -1,13 +1,13 @@
-//! Whether two lines of a grammar would claim the same path.
+//! Whether two classes of a grammar would claim the same path.
 //!
-//! Two regular expressions cannot be told apart in general, so their examples are tried on each other: what is found
-//! is certain, and a field without examples is believed.
+//! Whether two regular expressions overlap cannot be decided in general, so their examples are tried on each other:
+//! what is found is certain, and a field without examples is trusted.
 
 use super::grammar::Class;
 use super::sample::samples;
 use super::template::{Part, Template, Values};
 
-/// Returns the later of two classes with what is wrong: a path of it would be, or lie in, a build of the other.
+/// Returns the later of two classes with the problem: a path of it would be, or be in, a build of the other.
 pub(super) fn overlaps(classes: &[Class]) -> Vec<(usize, String)> {
     let mut found = Vec::new();
     for (index, later) in classes.iter().enumerate() {
@@ -16,14 +16,14 @@ pub(super) fn overlaps(classes: &[Class]) -> Vec<(usize, String)> {
             let (these, those) = (&later.shown, &earlier.shown);
             (
                 index,
-                format!("builds of `{these}` and of `{those}` would lie in each other or at the same path"),
+                format!("builds of `{these}` and of `{those}` would be in each other or at the same path"),
             )
         }));
     }
     found
 }
 
-/// Returns whether some path fits both templates as far as the shorter goes.
+/// Returns whether some path matches both templates as far as the shorter goes.
 fn collide(a: &Template, b: &Template) -> bool {
     a.parts.iter().zip(&b.parts).all(|(a, b)| {
         let fits = |part: &Part, samples: Vec<String>| {

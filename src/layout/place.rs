@@ -1,4 +1,4 @@
-//! What a path is: every path has exactly one place.
+//! The classification of paths: every path has exactly one place.
 
 use super::grammar::{Class, Layout};
 use super::stray::Stray;
@@ -10,68 +10,68 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What a path is in a layout.
+/// The place of a path in a layout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "place", rename_all = "kebab-case")]
 pub enum Place {
     /// The root of the mirror.
     Root,
-    /// A directory that leads to streams or builds.
+    /// A directory above streams or builds.
     Above,
     /// The directory of a stream.
     Stream {
-        /// Which stream.
+        /// The stream.
         stream: Stream,
     },
     /// The directory of a build.
     Build {
-        /// Which build.
+        /// The ID of the build.
         build: BuildId,
     },
-    /// Something that may lie inside a build.
+    /// A path that is allowed inside a build.
     Inside {
-        /// Which build.
+        /// The ID of the build.
         build: BuildId,
-        /// By which rule.
+        /// The rule that allows it.
         artifact: Artifact,
         /// Its path in the build.
         rest: RelPath,
     },
-    /// An alias of a stream, or a legacy name.
+    /// An alias of a stream, or a legacy alias.
     Alias {
-        /// The stream whose builds it names; nothing for a legacy name.
+        /// The stream of its builds; nothing for a legacy alias.
         stream: Option<Stream>,
         /// Its name.
         name: String,
-        /// Whether it is the legacy name of a directory.
+        /// Whether it is the legacy alias of a directory.
         legacy: bool,
     },
-    /// Something that may lie beside the builds of a stream.
+    /// A path that is allowed beside the builds of a stream.
     Beside {
-        /// Beside which stream's builds.
+        /// The stream.
         stream: Stream,
-        /// By which rule.
+        /// The rule that allows it.
         rule: String,
     },
-    /// Something that is left alone.
+    /// A path that is left alone.
     Declared {
-        /// What it is.
+        /// Its description.
         why: String,
     },
-    /// What mirrorkeep keeps for itself.
+    /// A path of the own area.
     Own,
-    /// Something that has no place.
+    /// A path without a place.
     Stray(Stray),
 }
 
-/// By which rule something lies inside a build.
+/// The rule that allows a path inside a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Artifact {
-    /// The rule, as the layout writes it; `directory` for what only leads to places.
+    /// The rule, as the layout writes it; `directory` for a directory above allowed paths.
     pub rule: String,
     /// The values of the rule's fields.
     pub fields: BTreeMap<String, String>,
-    /// Whether a file may lie there.
+    /// Whether a file is allowed there.
     pub leaf: bool,
 }
 
@@ -93,7 +93,7 @@ impl Place {
     }
 }
 
-/// How a path stands to one class.
+/// The relation of a path to one class.
 enum Standing {
     /// Above its streams or between its stream and its builds.
     Way,
@@ -103,16 +103,16 @@ enum Standing {
     Build(BuildId),
     /// Below a build.
     Inside(BuildId, usize, Values),
-    /// Not of this class: so many names fitted.
+    /// Not of this class: this many names matched.
     Not(usize),
 }
 
 impl Layout {
-    /// Returns what a path is.
+    /// Returns the place of a path.
     pub fn place(&self, path: &RelPath) -> Place {
         let mut place = self.placed(path);
         if let Place::Stray(stray) = &mut place {
-            // Names that fit one by one need not fit together; then what is wrong next is put right, too.
+            // Names that match one by one need not match together; then the next mistake is corrected too.
             for _ in 0..3 {
                 let near = stray.nearest.as_ref().filter(|near| !near.contains(['<', '*']));
                 match near.and_then(|near| near.parse().ok()).map(|near| self.placed(&near)) {
@@ -131,8 +131,8 @@ impl Layout {
         if path.is_own() {
             return Place::Own;
         }
-        if self.is_reserved(path) {
-            return Place::Declared { why: "the public files of `readers` in mirror.yaml".to_owned() };
+        if let Some(key) = self.reserved(path) {
+            return Place::Declared { why: format!("the public files of `{key}` in mirror.yaml") };
         }
         let names: Vec<&str> = path.names().collect();
         match self.among_streams(&names) {
@@ -146,7 +146,8 @@ impl Layout {
         }
     }
 
-    /// Returns the place of a path that leads to builds, is one or lies in one; or the classes that it fits longest.
+    /// Returns the place of a path that is above a build, is one or is in one; or the classes that match the longest
+    /// part of it.
     pub(super) fn among_streams(&self, names: &[&str]) -> Result<Place, Vec<(usize, &Class)>> {
         let mut way = false;
         let mut stream = None;
@@ -173,7 +174,7 @@ impl Layout {
         }
     }
 
-    /// Returns the place of something below a build.
+    /// Returns the place of a path below a build.
     fn inside(&self, build: BuildId, names: &[&str], depth: usize, values: &Values) -> Place {
         let below = names.get(depth..).unwrap_or_default();
         let rest: RelPath = below.join("/").parse().unwrap_or_default();

@@ -1,7 +1,7 @@
-//! Templates of references of images: matched as a whole, and what a reference that fits none should have been.
+//! Templates of references of images: matched as a whole, with the correction for a reference that matches none.
 //!
-//! A reference is one text to a template, so that a field may have several names of the repository if its expression
-//! allows `/`. The expressions are made when the first reference comes: most commands never see one.
+//! A reference is one text to a template, so a field may match several names of the repository if its expression
+//! allows `/`. The expressions are compiled for the first reference: most commands never see one.
 
 use super::field::Field;
 use super::sample::sample_values;
@@ -10,31 +10,31 @@ use regex::{Captures, Regex};
 use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-/// A template of references, in one of the ways in which its optional parts can be there.
+/// A template of references, with one combination of its optional parts.
 #[derive(Debug)]
 pub(super) struct Reference {
     /// The template as the layout writes it.
     pub(super) shown: String,
     pieces: Vec<Piece>,
     whole: OnceLock<Option<Regex>>,
-    /// As much of the template as fits from the left.
+    /// The longest prefix of the template that matches.
     start: OnceLock<Option<Regex>>,
     /// For each piece, the whole with any text in its place.
     holes: Vec<OnceLock<Option<Regex>>>,
 }
 
-/// Why a reference does not fit one template.
+/// Why a reference does not match one template.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Misfit {
     pub(super) field: Option<String>,
     pub(super) found: String,
     pub(super) expected: String,
-    /// How much text does not fit.
+    /// How much text does not match.
     pub(super) distance: usize,
 }
 
 impl Reference {
-    /// Reads a template whose optional parts are decided already; `shown` is the template with them.
+    /// Parses a template whose optional parts are already decided; `shown` is the template with them.
     pub(super) fn parse(shown: &str, text: &str, fields: &BTreeMap<String, Field>) -> Result<Self, String> {
         let pieces: Vec<Piece> = Piece::all(text, fields)?.into_iter().flat_map(at_names).collect();
         let holes = pieces.iter().map(|_| OnceLock::new()).collect();
@@ -50,7 +50,7 @@ impl Reference {
         })
     }
 
-    /// Returns a reference that certainly fits; nothing where a field has no example.
+    /// Returns a reference that certainly matches; nothing if a field has no example.
     pub(super) fn sample(&self) -> Option<String> {
         let values = sample_values(self.field_names());
         self.pieces.iter().map(|piece| piece.write(&values)).collect::<Result<_, _>>().ok()
@@ -65,7 +65,7 @@ impl Reference {
         self.pieces.iter().map(outlined).collect()
     }
 
-    /// Returns the values of the fields in a reference that fits.
+    /// Returns the values of the fields in a reference that matches.
     pub(super) fn values(&self, text: &str) -> Option<Values> {
         let source = || self.source(None);
         let found = made(&self.whole, source)?.captures(text)?;
@@ -73,7 +73,7 @@ impl Reference {
         self.bound(&found, None, &mut values).then_some(values)
     }
 
-    /// Returns the one field that is wrong with a reference, if all else fits.
+    /// Returns the one invalid field of a reference, if everything else matches.
     pub(super) fn one_wrong(&self, text: &str) -> Option<Misfit> {
         if !self.has_texts(text) {
             return None;
@@ -85,7 +85,8 @@ impl Reference {
         fields.min_by_key(|misfit| misfit.distance)
     }
 
-    /// Returns whether the texts between the fields are in a reference in their order, as they are if one field is wrong.
+    /// Returns whether the texts between the fields occur in a reference in their order, as they do if one field is
+    /// invalid.
     fn has_texts(&self, text: &str) -> bool {
         let mut rest = text;
         self.pieces.iter().all(|piece| match piece {
@@ -100,7 +101,7 @@ impl Reference {
         })
     }
 
-    /// Returns what is wrong with one field, if all else fits.
+    /// Returns what is wrong with one field, if everything else matches.
     fn wrong_at(
         &self,
         text: &str,
@@ -123,17 +124,17 @@ impl Reference {
         Some(Misfit { field: Some(field.name().to_owned()), found: value.to_owned(), expected, distance })
     }
 
-    /// Returns what is wrong where the reference and the template part ways, read from the left.
+    /// Returns the first difference between the reference and the template, from the left.
     pub(super) fn misfit_from_left(&self, text: &str) -> Misfit {
         let found = made(&self.start, || self.start()).and_then(|start| start.captures(text));
-        // A field takes what it can get; what is certain ends with the last text of the template.
+        // A field matches as much as it can; the certain part ends with the last text of the template.
         let texts = self.pieces.iter().enumerate().filter(|(_, piece)| matches!(piece, Piece::Text(_)));
         let end = |at: usize| found.as_ref()?.name(&name(at)).map(|group| group.end());
         let last = texts.filter_map(|(at, _)| Some((at + 1, end(at)?))).next_back();
         let (next, certain) = last.unwrap_or_default();
         let rest: Vec<&Piece> = self.pieces.iter().skip(next).collect();
         let field = match rest.first() {
-            // A field that something fits is not what is wrong.
+            // A field that matches something is not the problem.
             Some(Piece::Field(field, _)) if end(next).is_none() => Some(field.name().to_owned()),
             _ => None,
         };
@@ -143,7 +144,7 @@ impl Reference {
         Misfit { field, found: left.to_owned(), expected, distance: left.len() }
     }
 
-    /// Notes the values of the fields but that in the hole, and returns whether all may be so.
+    /// Records the values of the fields except the one in question, and returns whether all are valid together.
     fn bound(&self, found: &Captures<'_>, hole: Option<usize>, values: &mut Values) -> bool {
         let pieces = || self.pieces.iter().enumerate().filter(|(at, _)| Some(*at) != hole);
         let fits = pieces().all(|(at, piece)| {
@@ -171,7 +172,7 @@ impl Reference {
         format!("^{}$", self.pieces.iter().enumerate().map(group).collect::<String>())
     }
 
-    /// Returns the expression of as many pieces as fit from the left.
+    /// Returns the expression of as many pieces as match from the left.
     fn start(&self) -> String {
         let group = |(at, piece): (usize, &Piece)| format!("(?:(?P<{}>{})", name(at), piece.source());
         let open: String = self.pieces.iter().enumerate().map(group).collect();
@@ -182,7 +183,7 @@ impl Reference {
 /// Any text of a reference, which is ASCII.
 const ANY: &str = "[ -~]*?";
 
-/// Takes text apart where names of the repository and the tag begin, so that a message begins there, too.
+/// Splits text where names of the repository and the tag begin, so that a message begins there, too.
 fn at_names(piece: Piece) -> Vec<Piece> {
     match piece {
         Piece::Text(text) => {

@@ -1,4 +1,4 @@
-//! What a layout file says of names and branches, with every pattern ready to use.
+//! The rules of a layout file for names and branches, with every pattern compiled.
 
 use super::bundled::Bundled;
 use super::field::Field;
@@ -11,12 +11,12 @@ use crate::model::{OneOrMany, Outcome};
 pub(super) struct BranchRule {
     pub(super) shown: String,
     pub(super) branch: Template,
-    /// The stream without its optional parts, and with ever more of them.
+    /// The stream without its optional parts, and with more and more of them.
     pub(super) streams: Vec<Template>,
     pub(super) build: Option<Template>,
 }
 
-/// What the layout file says of an alias.
+/// An alias of the layout file.
 #[derive(Debug)]
 pub(super) struct AliasPattern {
     pub(super) name: Template,
@@ -27,7 +27,7 @@ pub(super) struct AliasPattern {
     pub(super) by_hand: bool,
 }
 
-/// What the layout file says of a bundle.
+/// A bundle of the layout file.
 #[derive(Debug)]
 pub(super) struct BundleRule {
     /// The class of its streams.
@@ -40,19 +40,19 @@ pub(super) struct BundleRule {
     pub(super) except: Vec<glob::Pattern>,
 }
 
-/// What the layout file says of container images.
+/// The container images of the layout file.
 #[derive(Debug)]
 pub(super) struct ImagesRule {
-    /// The paths of lists in a build, with every way in which their optional parts can be there.
+    /// The paths of lists in a build, with every combination of their optional parts.
     pub(super) lists: Vec<Template>,
     /// The templates of references, in their order.
     pub(super) references: Vec<Reference>,
 }
 
-/// Which values of a label will do.
+/// The accepted values of a label.
 #[derive(Debug)]
 pub(super) enum Wanted {
     Words(OneOrMany),
-    /// Any that fits the field; there is an alias for each.
+    /// Any that the field accepts; there is an alias for each.
     Each(Field),
 }

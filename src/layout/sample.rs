@@ -1,9 +1,9 @@
-//! Values that certainly fit: the words and examples of fields.
+//! Values that certainly match: the words and examples of fields.
 
 use super::field::{Field, FieldKind, model_time};
 use super::template::{Part, Values};
 
-/// Returns names that certainly fit a part.
+/// Returns names that certainly match a part.
 pub(super) fn samples(part: &Part) -> Vec<String> {
     if let Part::Whole(field) = part {
         let given = match &field.kind {
@@ -16,7 +16,7 @@ pub(super) fn samples(part: &Part) -> Vec<String> {
     part.write(&sample_values(part.fields().into_iter())).into_iter().collect()
 }
 
-/// Returns a value that certainly fits for each field that has one.
+/// Returns a value that certainly matches, for each field that has one.
 pub(super) fn sample_values<'a>(fields: impl Iterator<Item = &'a Field>) -> Values {
     let sampled = fields.filter_map(|field| {
         let sample = samples(&Part::Whole(field.clone())).into_iter().next()?;

@@ -1,4 +1,4 @@
-//! The YAML of a layout, exactly; what it means is made of it in `load`.
+//! The YAML of a layout, exactly; `load` makes the grammar from it.
 
 use crate::model::OneOrMany;
 use schemars::JsonSchema;
@@ -19,19 +19,20 @@ pub(super) struct LayoutFile {
     /// The shipped policy that suits it.
     #[serde(default)]
     pub(super) policy: Option<String>,
-    /// What may stand for each name in braces.
+    /// The values of each name in braces.
     #[serde(default)]
     pub(super) fields: BTreeMap<String, FieldFile>,
-    /// The lines of builds; the first that fits a path wins.
+    /// Streams and their builds; the first entry that matches a path wins.
     #[schemars(length(min = 1))]
     pub(super) streams: Vec<StreamFile>,
-    /// What may lie inside a build, as paths below it: `{field}`, `*` within a name, `**` for anything below.
+    /// What may be inside a build, as paths below it: `{field}`, `*` within a path component, `**` for anything
+    /// below.
     #[serde(default)]
     pub(super) tree: Vec<String>,
-    /// Files that say something of a build.
+    /// Files of a build with a meaning.
     #[serde(default)]
     pub(super) markers: MarkersFile,
-    /// Which file of a build says when it was made, where its name does not.
+    /// The file of a build that states when it was made, if its name does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) created: Option<CreatedFile>,
     /// Aliases kept beside the builds of each stream.
@@ -40,13 +41,13 @@ pub(super) struct LayoutFile {
     /// Older names for directories.
     #[serde(default)]
     pub(super) legacy: Vec<LegacyFile>,
-    /// What else may lie beside the builds of a stream, as paths below its directory.
+    /// What else may be beside the builds of a stream, as paths below its directory.
     #[serde(default)]
     pub(super) beside: Vec<String>,
     /// Trees that are left alone, as paths below the root.
     #[serde(default)]
     pub(super) declared: Vec<DeclaredFile>,
-    /// Which stream a git branch or tag is built into; the first that fits wins.
+    /// The stream of a git branch or tag; the first entry that matches wins.
     #[serde(default)]
     pub(super) branches: Vec<BranchFile>,
     /// Builds that are made of those to which an alias points in several streams.
@@ -57,31 +58,32 @@ pub(super) struct LayoutFile {
     pub(super) images: Option<ImagesFile>,
 }
 
-/// What may stand for a name in braces: one of `one_of`, `matches`, `version` and `time`.
+/// The values of a name in braces: one of `one_of`, `matches`, `version` and `time`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "the keys of a field")]
 pub(super) struct FieldFile {
     /// One of these words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) one_of: Option<Vec<String>>,
-    /// A regular expression that the whole value fits.
+    /// A regular expression that matches the whole value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) matches: Option<String>,
-    /// A regular expression that the whole value fits, which is a version: in the name of a build it orders the builds.
+    /// A regular expression that matches the whole value, which is a version: in the name of a build it orders the
+    /// builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) version: Option<String>,
     /// A UTC time in this form, such as `%Y%m%dT%H%M%SZ`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) time: Option<String>,
-    /// Words that `matches` or `version` would take, but that do not count.
+    /// Words that `matches` or `version` would accept, but that are excluded.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) except: Vec<String>,
-    /// Values that must fit, checked when the layout is read.
+    /// Values that must match, checked when the layout is read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) examples: Vec<String>,
 }
 
-/// A line of builds.
+/// Streams and their builds.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "the keys of a stream")]
 pub(super) struct StreamFile {
@@ -89,10 +91,10 @@ pub(super) struct StreamFile {
     pub(super) stream: String,
     /// The name of a build in it; a part in `[…]` may be missing.
     pub(super) build: String,
-    /// The directory in which aliases lie, `.` for the root; as the stream is named without this.
+    /// The directory of the aliases, `.` for the root [default: that of the stream's name].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) home: Option<String>,
-    /// The path of a build; home and build name without this.
+    /// The path of a build [default: home and build name].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) path: Option<String>,
     /// The field that numbers builds of one instant.
@@ -100,26 +102,26 @@ pub(super) struct StreamFile {
     pub(super) respin: Option<String>,
 }
 
-/// Files that say something of a build, as paths below it.
+/// Files of a build with a meaning, as paths below it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "the keys of markers")]
 pub(super) struct MarkersFile {
-    /// From which commits it was made.
+    /// The file with the commits from which it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) context: Option<String>,
-    /// Whether a successful build may be without it.
+    /// Whether a successful build may lack it.
     #[serde(default)]
     pub(super) context_optional: bool,
-    /// How it went; the first path of each result is the one that is written.
+    /// The markers of its result; the first path of each result is the one that is written.
     #[serde(default)]
     pub(super) results: Vec<ResultFile>,
-    /// What a build without any of them is: `success`, `partial` (without this) or `unknown`.
+    /// The result of a build without any of them: `success`, `partial` (the default) or `unknown`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) without: Option<String>,
-    /// Labels that a file stands for, such as a sanity result; of one key, the first that is there counts.
+    /// Labels that a file represents, such as a sanity result; of one key, the first existing file counts.
     #[serde(default)]
     pub(super) labels: Vec<LabelFile>,
-    /// The file that holds a build back from pruning.
+    /// The file that protects the build from pruning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) hold: Option<String>,
 }
@@ -128,43 +130,43 @@ pub(super) struct MarkersFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "the keys of a marker")]
 pub(super) struct ResultFile {
-    /// `success`, `fail`, `empty` or, told by words, `partial`.
+    /// `success`, `fail`, `empty` or, by `words`, `partial`.
     pub(super) result: String,
-    /// Where the marker lies; the first is written, the others are read, too.
+    /// The path of the marker; the first is written, the others are read, too.
     pub(super) paths: Vec<String>,
-    /// What it holds; nothing without this.
+    /// Its contents [default: empty].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) content: Option<String>,
-    /// For markers that are one word in a shared file (`STATUS`): the words that mean this result.
+    /// For markers that are one word in a shared file (`STATUS`): the words for this result.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) words: Vec<String>,
-    /// Where the word stands in a file that is YAML or JSON, such as `commits[0].status`; all of it without this.
+    /// The key of the word in a YAML or JSON file, such as `commits[0].status` [default: the whole text].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
-    /// Whether the build brings the file itself, so that it is never written.
+    /// Whether the build itself provides the file, so that it is never written.
     #[serde(default)]
     pub(super) given: bool,
 }
 
-/// The file of a build that says when it was made.
+/// The file of a build that states when it was made.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "the keys of a time")]
 pub(super) struct CreatedFile {
-    /// Where it lies in the build.
+    /// Its path in the build.
     pub(super) file: String,
-    /// Where the time stands in it, such as `commits[0].dt_build`; the whole text without this.
+    /// The key of the time in it, such as `commits[0].dt_build` [default: the whole text].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) key: Option<String>,
-    /// How it is written: `unix` for seconds since 1970, or a form such as `%Y%m%d`; as in JSON without this.
+    /// The form of the time: `unix` for seconds since 1970, or a form such as `%Y%m%d` [default: as in JSON].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) time: Option<String>,
 }
 
-/// A file that stands for a label.
+/// A file that represents a label.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "the keys of a label")]
 pub(super) struct LabelFile {
-    /// Where it lies in the build.
+    /// Its path in the build.
     pub(super) path: String,
     /// The label, `key=value`.
     pub(super) label: String,
@@ -174,16 +176,16 @@ pub(super) struct LabelFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "the keys of an alias")]
 pub(super) struct AliasFile {
-    /// Its name in the stream's home; fields of the stream may stand in it, and those that `labels` name.
+    /// Its name in the stream's home; it may contain fields of the stream, and those that `labels` name.
     pub(super) name: String,
-    /// In which streams it is known, as a pattern or several; in all without this.
+    /// The streams in which it is known, as a pattern or several [default: all].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) streams: Option<OneOrMany>,
-    /// The results that count; `success` without this.
+    /// The results that count [default: `success`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) results: Option<Vec<String>>,
-    /// The labels that the build must have, each with one value or a list of those that will do; `{field}` stands
-    /// for any value that fits, and makes an alias for each.
+    /// The labels that the build must have, each with one value or a list of accepted ones; `{field}` accepts any
+    /// value of the field, and makes an alias for each.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) labels: BTreeMap<String, OneOrMany>,
     /// Whether nothing of the stream may be pruned while it is missing, dangles or loops.
@@ -198,9 +200,9 @@ pub(super) struct AliasFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "`{alias: NAME, target: DIRECTORY}`")]
 pub(super) struct LegacyFile {
-    /// Where the link lies.
+    /// The path of the link.
     pub(super) alias: String,
-    /// The directory that it leads to.
+    /// The directory that it points to.
     pub(super) target: String,
 }
 
@@ -208,21 +210,21 @@ pub(super) struct LegacyFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "`{path: PATH, why: TEXT}`")]
 pub(super) struct DeclaredFile {
-    /// Where it is.
+    /// Its path.
     pub(super) path: String,
-    /// What it is.
+    /// Its description.
     pub(super) why: String,
 }
 
-/// Which stream a git branch or tag is built into.
+/// The stream of a git branch or tag.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "`{branch: NAME, stream: STREAM}`")]
 pub(super) struct BranchFile {
     /// The branch or tag.
     pub(super) branch: String,
-    /// The stream; a part in `[…]` is there when its fields are given.
+    /// The stream; a part in `[…]` is present if its fields are given.
     pub(super) stream: String,
-    /// The build's name, where it is not the time of the build.
+    /// The build's name, if it is not the time of the build.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) build: Option<String>,
 }
@@ -233,14 +235,15 @@ pub(super) struct BranchFile {
 pub(super) struct BundleFile {
     /// The streams of the bundles, as `streams` names them.
     pub(super) stream: String,
-    /// The streams of the members, as `streams` names them; fields that the bundle's stream has, too, have the same values.
+    /// The streams of the members, as `streams` names them; fields that the bundle's stream also has, have the same
+    /// values.
     pub(super) members: String,
-    /// The alias in the stream of each member; fields of the bundle's stream may stand in it.
+    /// The alias in the stream of each member; it may contain fields of the bundle's stream.
     pub(super) alias: String,
     /// Streams that are not members, as a pattern or several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) except: Option<OneOrMany>,
-    /// The alias in the bundle's stream that resolves to the current bundle; the files are seen through it.
+    /// The alias in the bundle's stream that resolves to the current bundle; the files are reached through it.
     pub(super) link: String,
     /// How each file is made.
     pub(super) files: Vec<BundledFile>,
@@ -255,7 +258,7 @@ pub(super) struct BundledFile {
     /// Text that comes after each member's file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) after: Option<String>,
-    /// Whether the first line is the same in every member's file, and comes once.
+    /// Whether the first line is the same in every member's file, and written once.
     #[serde(default)]
     pub(super) header: bool,
     /// The file of which this is the MD5, which is the name of the build.
@@ -267,11 +270,11 @@ pub(super) struct BundledFile {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "the keys of images")]
 pub(super) struct ImagesFile {
-    /// The files of a build with one reference a line, as paths below it; a part in `[…]` may be missing.
+    /// The files of a build with one reference on each line, as paths below it; a part in `[…]` may be missing.
     #[serde(default)]
     pub(super) lists: Vec<String>,
-    /// The forms of references, `REPOSITORY:TAG` without the registry; a part in `[…]` may be missing. The first that fits
-    /// counts; later ones are older names of the same images.
+    /// The forms of references, `REPOSITORY:TAG` without the registry; a part in `[…]` may be missing. The first that
+    /// matches counts; later ones are older names of the same images.
     #[schemars(length(min = 1))]
     pub(super) references: Vec<String>,
 }

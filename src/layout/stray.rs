@@ -1,4 +1,4 @@
-//! Why a path has no place, and the nearest path that has one.
+//! Why a path has no place, and the nearest valid path.
 
 use super::grammar::{Class, Layout};
 use super::suggest::{NAMES, Suggestion, Table, mend_inside, weight};
@@ -10,27 +10,27 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(inline)]
 pub struct Stray {
-    /// The rule that it breaks; stable.
+    /// The broken rule; stable.
     pub rule: String,
-    /// The name that does not fit.
+    /// The name that does not match.
     pub found: String,
-    /// What would.
+    /// What is accepted there.
     pub expected: String,
-    /// The nearest path that has a place; names in angle brackets stand for any value, `*` for any text.
+    /// The nearest valid path; names in angle brackets stand for any value, `*` for any text.
     pub nearest: Option<String>,
-    /// All of that in a sentence.
+    /// All of that in one sentence.
     pub why: String,
 }
 
 impl Stray {
-    /// Says that the name at `at` does not fit.
+    /// Reports that the name at `at` does not match.
     pub(super) fn new(rule: String, names: &[&str], at: usize, expected: String) -> Self {
         let found = names.get(at).copied().unwrap_or_default().to_owned();
         let why = format!("`{found}` does not fit; expected there: {expected}");
         Self { rule, found, expected, nearest: None, why }
     }
 
-    /// Notes the nearest path; where every name fits alone, but not all together, the name at `at` gives way.
+    /// Adds the nearest path; if every name matches alone, but not all together, the name at `at` is replaced.
     pub(super) fn near(
         mut self,
         names: &[&str],
@@ -53,7 +53,7 @@ impl Stray {
 }
 
 impl Layout {
-    /// Says why a path outside the builds has no place, by the classes that it fits longest.
+    /// Reports why a path outside the builds has no place, by the classes that match the longest part of it.
     pub(super) fn stray(&self, names: &[&str], best: &[(usize, &Class)]) -> Stray {
         let fitted = best.first().map_or(0, |(fitted, _)| *fitted);
         let parts: Vec<(&Part, bool)> = best
@@ -146,7 +146,7 @@ impl Layout {
         best.1
     }
 
-    /// Returns where a build belongs whose name is right, but not the directories between home and build.
+    /// Returns the path of a build whose name is right, but not the directories between home and build.
     fn misfiled(&self, class: &Class, names: &[&str]) -> Option<Vec<String>> {
         let home = class.home.parts.len();
         let mut values = Values::new();

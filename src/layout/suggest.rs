@@ -1,21 +1,21 @@
-//! Putting a path right: the nearest that a rule allows.
+//! Correcting a path: the nearest one that a rule allows.
 //!
-//! The path's names are laid beside the parts of each rule, with names that are missing, too many or other than
-//! the rule wants; what the least is wrong with wins, and of equals what the layout names first.
+//! The names of the path are aligned with the parts of each rule, where names can be missing, extra or different; the
+//! alignment with the least errors wins, and of equals the one that the layout names first.
 
 use super::field::likeness;
 use super::template::{Part, Template, Values};
 use super::tree::Tree;
 
-/// What a missing name weighs, one that is another, and one too many: what the path says is kept where it can be.
+/// The weights of a missing name, a different one and an extra one: what the path has is kept if possible.
 const MISSING: u32 = 300;
 const OTHER: u32 = 320;
 const EXTRA: u32 = 350;
 
-/// How many names of a path are looked at.
+/// The number of names of a path that are examined.
 pub(super) const NAMES: usize = 12;
 
-/// A way to put names right, and how much was wrong with them.
+/// A correction of names, and its weight.
 pub(super) type Suggestion = (u32, Vec<String>);
 
 /// Returns the nearest path in a tree.
@@ -26,7 +26,7 @@ pub(super) fn mend_inside(tree: &Tree, names: &[&str], known: &Values) -> Sugges
         let table = Table::new(rule, names, |_, part, name| weight(part, name));
         let all = rule.parts.len();
         let led = (0..=all).map(|at| (table.cost(at, names.len()), at, names.len()));
-        // Below `**` anything may lie.
+        // Below `**` every path is allowed.
         let open = (0..names.len()).filter(|_| rule.open).map(|count| (table.cost(all, count), all, count));
         let Some((cost, parts, count)) = led.chain(open).min_by_key(|(cost, ..)| *cost) else { continue };
         if cost < best.0 {
@@ -42,7 +42,7 @@ pub(super) fn mend_inside(tree: &Tree, names: &[&str], known: &Values) -> Sugges
     }
 }
 
-/// Returns how much is wrong with a name where that part stands; a word misspelt is nearer than another word.
+/// Returns the weight of a name at that part; a misspelt word is nearer than another word.
 pub(super) fn weight(part: &Part, name: &str) -> u32 {
     if part.matches(name, &mut Values::new()) {
         return 0;
@@ -51,7 +51,7 @@ pub(super) fn weight(part: &Part, name: &str) -> u32 {
     if near.starts_with('<') { OTHER } else { OTHER - OTHER * likeness(&near, name) / 100 }
 }
 
-/// The least that is wrong when the first names are laid beside the first parts.
+/// The least weight of aligning the first names with the first parts.
 pub(super) struct Table<'a> {
     template: &'a Template,
     names: &'a [&'a str],
@@ -60,7 +60,7 @@ pub(super) struct Table<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// Lays the names beside the parts; `weigh` says how much is wrong with a name where a part stands.
+    /// Aligns the names with the parts; `weigh` returns the weight of a name at a part.
     pub(super) fn new(
         template: &'a Template,
         names: &'a [&'a str],
@@ -77,7 +77,7 @@ impl<'a> Table<'a> {
             let mut row: Vec<u32> = Vec::new();
             for count in 0..=names.len() {
                 let left = row.last().map(|cost| cost + EXTRA);
-                // Of two ways that cost the same, the one that keeps the first names is nearer.
+                // Of two alignments with the same weight, the one that keeps the first names is nearer.
                 let up = parts.checked_sub(1).map(|above| table.cost(above, count) + MISSING + early(above));
                 let both = parts.checked_sub(1).zip(count.checked_sub(1));
                 let both =
@@ -89,7 +89,7 @@ impl<'a> Table<'a> {
         table
     }
 
-    /// Returns how much is wrong with that many names laid beside that many parts.
+    /// Returns the weight of that many names aligned with that many parts.
     pub(super) fn cost(&self, parts: usize, count: usize) -> u32 {
         self.rows.get(parts).and_then(|row| row.get(count)).copied().unwrap_or(u32::MAX / 4)
     }
@@ -98,7 +98,7 @@ impl<'a> Table<'a> {
         self.weights.get(part).and_then(|row| row.get(name)).copied().unwrap_or(OTHER)
     }
 
-    /// Returns the names that the first parts ask for, kept where they fit.
+    /// Returns the names for the first parts, kept if they match.
     pub(super) fn trace(&self, mut parts: usize, mut count: usize, known: &Values) -> Vec<String> {
         let mut path = Vec::new();
         while parts > 0 {
@@ -110,7 +110,7 @@ impl<'a> Table<'a> {
             let added = cost == self.cost(parts - 1, count) + MISSING + early(parts - 1);
             match (put, name) {
                 (Some(name), _) if weight == 0 => path.push(name.to_owned()),
-                // Rather a name is added than one replaced.
+                // Adding a name is preferred to replacing one.
                 (Some(name), _) if !added => path.push(part.nearest(name, known)),
                 (None, Some(_)) if !added => {
                     count -= 1;

@@ -4,6 +4,13 @@ use super::field::Field;
 use regex::Regex;
 use std::collections::BTreeMap;
 
+/// Returns in one line why a regular expression cannot be used.
+pub(super) fn unfit(error: &regex::Error) -> String {
+    let text = error.to_string();
+    let why = text.lines().last().unwrap_or_default().trim();
+    why.trim_start_matches("error: ").to_owned()
+}
+
 /// The values of fields, by name.
 pub(super) type Values = BTreeMap<String, String>;
 
@@ -11,24 +18,24 @@ pub(super) type Values = BTreeMap<String, String>;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Template {
     pub(super) parts: Vec<Part>,
-    /// Whether anything may lie below.
+    /// Whether any path is allowed below.
     pub(super) open: bool,
 }
 
 /// The template of one name.
 #[derive(Debug, Clone)]
 pub(super) enum Part {
-    /// Exactly this.
+    /// Exactly this text.
     Literal(String),
-    /// Whatever fits a pattern with `*` or `?`.
+    /// Whatever matches a pattern with `*` or `?`.
     Glob(glob::Pattern),
     /// One field as a whole.
     Whole(Field),
-    /// Text and fields in turn.
+    /// Alternating text and fields.
     Mixed(Mixed),
 }
 
-/// Text and fields in turn, with the regular expression that takes them apart.
+/// Alternating text and fields, with the regular expression that splits them.
 #[derive(Debug, Clone)]
 pub(super) struct Mixed {
     pieces: Vec<Piece>,
@@ -38,19 +45,19 @@ pub(super) struct Mixed {
 /// A piece of a name.
 #[derive(Debug, Clone)]
 pub(super) enum Piece {
-    /// Exactly this, but for `*` and `?`.
+    /// Exactly this text, except for `*` and `?`.
     Text(String),
     /// A field, or a range of its characters.
     Field(Field, Option<(usize, usize)>),
 }
 
 impl Template {
-    /// Reads a template; `fields` says what each name in braces may be.
+    /// Parses a template; `fields` has the values that each field accepts.
     pub(super) fn parse(text: &str, fields: &BTreeMap<String, Field>) -> Result<Self, String> {
         let mut template = Self::default();
         for name in text.split('/') {
             if template.open {
-                return Err("`**` stands last".to_owned());
+                return Err("`**` must be last".to_owned());
             }
             if name == "**" {
                 template.open = true;
@@ -61,7 +68,7 @@ impl Template {
         Ok(template)
     }
 
-    /// Matches the names of a path against the parts, as far as both go; returns how many fitted.
+    /// Matches the names of a path against the parts, as far as both go; returns how many matched.
     pub(super) fn matches<'a>(&self, names: impl Iterator<Item = &'a str>, values: &mut Values) -> usize {
         self.parts.iter().zip(names).take_while(|(part, name)| part.matches(name, values)).count()
     }
@@ -74,7 +81,7 @@ impl Template {
         (count == self.parts.len() && self.matches(names, &mut values) == count).then_some(values)
     }
 
-    /// Writes the path with these values; fails with the name of a field that has none or one that does not fit.
+    /// Writes the path with these values; fails with the name of a field whose value is missing or invalid.
     pub(super) fn write(&self, values: &Values) -> Result<String, String> {
         let names: Result<Vec<String>, String> = self.parts.iter().map(|part| part.write(values)).collect();
         Ok(names?.join("/"))
@@ -103,11 +110,13 @@ impl Part {
             return Ok(Self::Whole(field.clone()));
         }
         let source: String = pieces.iter().map(|piece| format!("({})", piece.source())).collect();
-        let regex = Regex::new(&format!("^{source}$")).map_err(|error| format!("`{name}`: {error}"))?;
+        let regex =
+            Regex::new(&format!("^{source}$")).map_err(|error| format!("`{name}`: {}", unfit(&error)))?;
         Ok(Self::Mixed(Mixed { pieces, regex }))
     }
 
-    /// Returns whether a name fits, and notes the values of its fields; one that has a value already must fit that.
+    /// Returns whether a name matches, and records the values of its fields; a field that has a value already must
+    /// have the same.
     pub(super) fn matches(&self, name: &str, values: &mut Values) -> bool {
         match self {
             Self::Literal(text) => text == name,
@@ -143,7 +152,7 @@ impl Part {
         }
     }
 
-    /// Returns what a person is told would be accepted here.
+    /// Returns the description of what is accepted here, for messages.
     pub(super) fn expected(&self) -> String {
         match self {
             Self::Literal(text) => format!("`{text}`"),
@@ -153,7 +162,7 @@ impl Part {
         }
     }
 
-    /// Returns what most likely was meant by `name`, where the fields in `known` have their values.
+    /// Returns what `name` most likely means, if the fields in `known` have their values.
     pub(super) fn nearest(&self, name: &str, known: &Values) -> String {
         match self {
             Self::Literal(text) => text.clone(),
@@ -165,9 +174,14 @@ impl Part {
 }
 
 impl Mixed {
+    /// Returns its pieces.
+    pub(super) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
     fn matches(&self, name: &str, values: &mut Values) -> bool {
         let Some(found) = self.regex.captures(name) else { return false };
-        // Each piece is one group, but a field's own expression may hold groups, too.
+        // Each piece is one group, but a field's own expression may have groups, too.
         let mut group = 1;
         for piece in &self.pieces {
             let text = found.get(group).map_or("", |found| found.as_str());
@@ -199,7 +213,7 @@ impl Mixed {
 }
 
 impl Piece {
-    /// Reads text with fields in braces.
+    /// Parses text with fields in braces.
     pub(super) fn all(name: &str, fields: &BTreeMap<String, Field>) -> Result<Vec<Self>, String> {
         let mut pieces = Vec::new();
         let mut rest = name;
@@ -225,6 +239,9 @@ impl Piece {
         let (name, range) = inner.split_once(':').map_or((inner, None), |(name, range)| (name, Some(range)));
         let field = fields.get(name).ok_or_else(|| {
             let known: Vec<String> = fields.keys().map(|name| format!("`{name}`")).collect();
+            if known.is_empty() {
+                return format!("`{{{name}}}` is not a field that can be used");
+            }
             format!("`{{{name}}}` is not a field of this layout; {} are", known.join(", "))
         })?;
         let range = range.map(|range| {
@@ -237,14 +254,14 @@ impl Piece {
     /// Returns its regular expression as part of a longer one.
     pub(super) fn source(&self) -> String {
         match self {
-            // As elsewhere, `*` and `?` stand for characters of one name.
+            // As elsewhere, `*` and `?` match characters of one name.
             Self::Text(text) => regex::escape(text).replace("\\*", "[^/]*").replace("\\?", "[^/]"),
             Self::Field(field, None) => field.source(),
             Self::Field(_, Some((from, to))) => format!("[^/]{{{}}}", to - from),
         }
     }
 
-    /// Returns how many groups its expression holds itself.
+    /// Returns how many groups its expression has itself.
     fn groups(&self) -> usize {
         Regex::new(&self.source()).map_or(0, |regex| regex.captures_len() - 1)
     }
@@ -275,7 +292,7 @@ impl Piece {
     }
 }
 
-/// Returns every text that a template with optional parts in `[…]` stands for, the shortest first.
+/// Returns every text that a template with optional parts in `[…]` represents, the shortest first.
 pub(super) fn expand(text: &str) -> Vec<String> {
     let Some((before, rest)) = text.split_once('[') else { return vec![text.to_owned()] };
     let Some((inner, after)) = rest.split_once(']') else { return vec![text.to_owned()] };
@@ -295,7 +312,7 @@ fn value(values: &Values, field: &Field) -> Result<String, String> {
     Err(format!("`{value}` is not a valid {} here; expected {}", field.name, field.expected()))
 }
 
-/// Returns whether the ranges of a field are what the field itself says, once that is known.
+/// Returns whether the ranges of a field agree with the field itself, once that is known.
 pub(super) fn agrees(field: &Field, values: &Values) -> bool {
     let Some(whole) = values.get(&field.name) else { return true };
     let prefix = format!("{} (", field.name);
@@ -307,7 +324,7 @@ pub(super) fn agrees(field: &Field, values: &Values) -> bool {
     })
 }
 
-/// Notes the value of a field, or returns whether it is the one that it has already.
+/// Records the value of a field, or returns whether it equals the present one.
 pub(super) fn bind(values: &mut Values, name: &str, value: &str) -> bool {
     if let Some(known) = values.get(name) {
         return known == value;

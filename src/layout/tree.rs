@@ -1,22 +1,22 @@
-//! What may lie in a directory, as a list of path rules.
+//! The paths that are allowed in a directory, as a list of path rules.
 
 use super::field::Field;
 use super::template::{Part, Template, Values};
 use std::collections::BTreeMap;
 
-/// A list of path rules; the first that fits wins.
+/// A list of path rules; the first that matches wins.
 #[derive(Debug, Default)]
 pub(super) struct Tree {
     rules: Vec<(String, Template)>,
 }
 
-/// How a path stands to a tree.
+/// The relation of a path to a tree.
 pub(super) enum Found<'a> {
-    /// A rule gives it a place.
+    /// A rule allows it.
     Rule(&'a str, Values),
-    /// It leads to places.
+    /// It is above allowed paths.
     Way,
-    /// No rule goes there: how many names fitted, and what would have been accepted after them.
+    /// No rule allows it: how many names matched, and what would have been accepted after them.
     Nowhere { fitted: usize, expected: String, parts: Vec<&'a Part> },
 }
 
@@ -32,13 +32,13 @@ impl Tree {
         self.rules.iter().map(|(_, template)| template)
     }
 
-    /// Finds the place of the path with these names; fields that have a value in `known` must have that here, too.
+    /// Finds the place of the path with these names; fields that have a value in `known` must have the same here.
     pub(super) fn find(&self, names: &[&str], known: &Values) -> Found<'_> {
         let mut way = false;
         let mut best: Vec<(usize, &Template)> = Vec::new();
         for (text, template) in &self.rules {
             let mut values = Values::new();
-            // Most rules part ways with a path at their first word; the values are only needed after it.
+            // Most rules differ from a path in their first word; the values are only needed after it.
             let fitted = match (template.parts.first(), names.first()) {
                 (Some(Part::Literal(word)), Some(name)) if word != name => 0,
                 _ => {
@@ -84,7 +84,8 @@ impl Tree {
 mod tests {
     use super::*;
 
-    /// Returns how a path stands to these rules: the rule, `a way`, or how many names fitted and what was expected.
+    /// Returns the relation of a path to these rules: the rule, `a way`, or how many names matched and what was
+    /// expected.
     fn found(rules: &[&str], path: &str) -> String {
         let mut tree = Tree::default();
         for rule in rules {

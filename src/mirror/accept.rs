@@ -1,7 +1,7 @@
-//! Continuing a journal of which events were lost, once a person has accepted the loss.
+//! Continuing a journal that lost events, once a person has accepted the loss.
 //!
-//! Every event that can be read is kept. A file that is not a whole segment is copied beside the segments first, and an
-//! event states which numbers are missing, so that the loss is not reported again and a later loss is.
+//! Every readable event is kept. A file that is not a whole segment is copied beside the segments first, and an event
+//! states which numbers are missing, so that this loss is not reported again and a later one is.
 
 use super::anchors::Anchors;
 use super::journal::{self, LIMIT, Segment, files, parse, segment_path};
@@ -15,15 +15,15 @@ use std::collections::BTreeMap;
 /// A loss of events that was accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Accepted {
-    /// Which events are missing, each run of them by its first and last number.
+    /// The missing events, each range by its first and last number.
     pub missing: Vec<(u64, u64)>,
     /// The number of the event that states it; the journal continues after it.
     pub seq: u64,
 }
 
 impl Mirror {
-    /// Takes the right to change the mirror whatever its journal lacks; what can be read of the journal becomes whole
-    /// segments again. Returns with it how many damaged lines were cut off after the last event.
+    /// Takes the write lock whatever the journal lacks; the readable events of the journal become whole segments
+    /// again. Also returns how many damaged lines were cut off after the last event.
     pub(crate) fn lock_despite_loss<'m>(
         &'m self,
         clock: &'m (dyn Fn() -> Stamp + Sync),
@@ -38,7 +38,7 @@ impl Mirror {
 }
 
 impl WriteLock<'_> {
-    /// Writes down that the events of damaged lines after the last event are missing; nothing where there was none.
+    /// Records that the events of damaged lines after the last event are missing; does nothing if there were none.
     pub fn accept_cut(&self, cut: u64, now: Stamp) -> Result<Option<Accepted>, JournalError> {
         if cut == 0 {
             return Ok(None);
@@ -50,7 +50,8 @@ impl WriteLock<'_> {
         self.state_missing(&[(first, next - 1)], Some(next), now).map(Some)
     }
 
-    /// Writes down which events are missing, above every number that is stated anywhere; nothing when none is missing.
+    /// Records which events are missing, with a number above every one that is stated anywhere; does nothing if none
+    /// is missing.
     pub fn accept_loss(&self, now: Stamp) -> Result<Option<Accepted>, JournalError> {
         let (mirror, store) = (self.mirror(), self.mirror().store());
         let mut anchors = Anchors::read(mirror)?;
@@ -69,7 +70,7 @@ impl WriteLock<'_> {
         self.state_missing(&missing, above, now).map(Some)
     }
 
-    /// Writes down which events are missing; the journal continues with the number `above`, where one is given.
+    /// Records which events are missing; the journal continues with the number `above`, if one is given.
     fn state_missing(
         &self,
         missing: &[(u64, u64)],
@@ -79,7 +80,7 @@ impl WriteLock<'_> {
         if let Some(next) = above {
             let open = self.unsettled();
             self.skip_to(next);
-            // What cannot be settled stays open, and only the last segment can hold what is open.
+            // Intents that cannot be settled stay open, and only the last segment can have open ones.
             for intent in open {
                 self.intend(now, Fact::of(&intent))?;
             }
@@ -98,9 +99,9 @@ fn gap(error: &AnchorError) -> Option<(u64, u64)> {
     }
 }
 
-/// Makes whole segments of every event that can be read; of two with one number the first stays, and a file that states
-/// the id of another mirror has no event of this one. Returns how many
-/// damaged lines followed the last event; a last line without its end was never written as a whole.
+/// Makes whole segments of every readable event; of two with one number the first is kept, and a file that states the
+/// ID of another mirror has no event of this one. Returns how many damaged lines followed the last event; a last line
+/// without its end was never written completely.
 fn sort_out(store: &dyn Store, mirror: &str) -> Result<u64, JournalError> {
     let mut read: Vec<(RelPath, Vec<u8>)> = Vec::new();
     for at in files(store)? {
@@ -112,7 +113,7 @@ fn sort_out(store: &dyn Store, mirror: &str) -> Result<u64, JournalError> {
             read.push((at, bytes));
         }
     }
-    // Those with the name of a segment come first.
+    // Files with the name of a segment come first.
     read.sort_by_key(|(at, _)| (Segment::named(at.clone()).is_none(), at.clone()));
     let mut events: BTreeMap<u64, (usize, Event)> = BTreeMap::new();
     for (nth, (_, bytes)) in read.iter().enumerate() {
@@ -143,7 +144,7 @@ fn sort_out(store: &dyn Store, mirror: &str) -> Result<u64, JournalError> {
     for (at, bytes) in others.iter().filter(|(_, bytes)| !bytes.is_empty()) {
         set_aside(store, at, bytes)?;
     }
-    // New names first: what takes the place of a file that has more comes after the rest of that file.
+    // New names first: what replaces a file with further events is written after the rest of that file.
     wanting.sort_by_key(|(_, run)| others.iter().any(|(at, _)| *at == place(run)));
     for (_, run) in &wanting {
         let text: String = run.iter().map(Event::write).collect();

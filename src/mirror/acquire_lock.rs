@@ -1,4 +1,4 @@
-//! Taking the lock of a mirror, and looking at once whether events of its journal were lost.
+//! Taking the lock of a mirror, and checking at once whether its journal lost events.
 
 use super::anchors::Anchors;
 use super::write_lock::{LockError, WriteLock};
@@ -8,9 +8,10 @@ use crate::record::Event;
 use crate::store::StoreErrorKind;
 
 impl Mirror {
-    /// Takes the write lock, waiting for others as long as the mirror was opened with, and runs `recover` under it.
+    /// Takes the write lock, waiting for other processes as long as the mirror was opened with, and runs `recover`
+    /// under it.
     ///
-    /// Operations take the lock by a session. Fails when events of the journal were lost, as far as what refers to
+    /// Operations take the lock through a session. Fails if events of the journal were lost, as far as what refers to
     /// them shows.
     pub(crate) fn lock_and_recover<'m, T, E: From<LockError>>(
         &'m self,
@@ -22,7 +23,7 @@ impl Mirror {
         Ok((lock, recovered))
     }
 
-    /// Takes the lock, and fails when events of the journal were lost.
+    /// Takes the lock; fails if events of the journal were lost.
     fn whole_lock<'m>(&'m self, clock: &'m (dyn Fn() -> Stamp + Sync)) -> Result<WriteLock<'m>, LockError> {
         let lock = self.lock_over(clock, || Ok(()))?;
         lock.is_of_this_mirror()?;
@@ -34,7 +35,7 @@ impl Mirror {
         }
     }
 
-    /// Returns the changes that were begun and have no outcome yet, without a lock: one of them may be underway.
+    /// Returns the changes that were begun and have no outcome yet, without a lock: one of them may be in progress.
     pub fn unsettled(&self) -> Result<Vec<Event>, LockError> {
         let open = journal::unsettled(self.store())?;
         let history = journal::history(self.store(), &[])?;

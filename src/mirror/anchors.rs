@@ -1,9 +1,9 @@
-//! The anchors of the journal: what else in the own area states a number of the journal, or the id of the mirror.
+//! The anchors of the journal: what else in the own area states a number of the journal, or the ID of the mirror.
 //!
 //! Numbers of the journal name the directories of the trash, so a journal that was lost, emptied or replaced by an
-//! older copy would give the name of one build's directory to another build. The anchors are compared with the journal
-//! whenever the write lock is taken and whenever the whole mirror is surveyed. Not promised: a loss of events that are
-//! newer than every anchor is not noticed.
+//! older copy would give the name of one build's directory to another build. The anchors are compared with the
+//! journal whenever the write lock is taken and whenever the whole mirror is surveyed. Not guaranteed: a loss of
+//! events that are newer than every anchor is not noticed.
 
 use super::journal::last_event;
 use super::{AnchorError, Mirror, Tree, number_of};
@@ -11,24 +11,24 @@ use crate::model::RelPath;
 use crate::store::StoreError;
 use serde::Deserialize;
 
-/// More than the file of the last run ever has, in bytes.
+/// More bytes than the file of the last run ever has.
 const LIMIT: u64 = 64 << 20;
 
-/// More events than a journal ever loses: a thousand each second make that many in eleven days.
+/// More events than a journal ever loses: a thousand each second for eleven days.
 const MOST_LOST: u64 = 1_000_000_000;
 
-/// What states a number of the journal, or the id of the mirror.
+/// What states a number of the journal, or the ID of the mirror.
 #[derive(Debug, Default)]
 pub(super) struct Anchors {
     /// Each directory of the trash that is named by a number, and the last run.
     numbers: Vec<(u64, RelPath)>,
-    /// The mirror of which the last run says that it was there.
+    /// The mirror in which the last run was, as it states.
     mirror: Option<String>,
     /// Why the file of the last run cannot be read; then it states nothing here, and stops every plan.
     unread: Option<StoreError>,
 }
 
-/// What the file of the last run states of the journal; older files state nothing.
+/// What the file of the last run states about the journal; older files state nothing.
 #[derive(Debug, Deserialize)]
 struct LastRun {
     seq: Option<u64>,
@@ -36,7 +36,7 @@ struct LastRun {
 }
 
 impl Anchors {
-    /// Reads the anchors; who does so without the lock reads the journal afterwards.
+    /// Reads the anchors; without the lock, read the journal afterwards.
     pub(super) fn read(mirror: &Mirror) -> Result<Self, StoreError> {
         let number = |at: RelPath| Some((number_of(&at)?, at));
         let mut numbers: Vec<(u64, RelPath)> =
@@ -52,8 +52,8 @@ impl Anchors {
         Ok(Self { numbers, mirror: id, unread })
     }
 
-    /// Returns the highest number that a journal which ends with event `last` may have come to, 0 where none is stated;
-    /// fails when one of them cannot be read.
+    /// Returns the highest number that a journal which ends with event `last` may have reached, 0 if none is stated;
+    /// fails if an anchor cannot be read.
     pub(super) fn highest(&mut self, last: u64) -> Result<u64, StoreError> {
         match self.unread.take() {
             Some(error) => Err(error),
@@ -61,7 +61,7 @@ impl Anchors {
         }
     }
 
-    /// Returns the numbers that a journal which ends with event `last` may have come to before it lost events; a name
+    /// Returns the numbers that a journal which ends with event `last` may have reached before it lost events; a name
     /// with a higher number was not made by an event.
     fn reached(&self, last: u64) -> impl Iterator<Item = &(u64, RelPath)> {
         let most = last.saturating_add(MOST_LOST);
@@ -92,12 +92,12 @@ impl Anchors {
     }
 }
 
-/// Returns where the last run of prune leaves what it found.
+/// Returns the path of the state of the last prune.
 fn last_run() -> RelPath {
     RelPath::state("last-run.json")
 }
 
-/// Returns something that is there only where an event was written before it.
+/// Returns something that exists only if an event was written before it.
 fn made_by_events(mirror: &Mirror) -> Result<Option<RelPath>, StoreError> {
     for tree in [Tree::Builds, Tree::Holds] {
         if let Some(at) = mirror.files_below(tree)?.into_iter().next() {

@@ -1,9 +1,9 @@
-//! Builds in a store that moves no trees: the marker object of a build, its seal, makes it visible.
+//! Builds in a store that does not move trees: the marker object of a build, its seal, makes it visible.
 //!
-//! The files of a build are written one by one, at the place where they stay. The build is there when its seal is
-//! there. The command that removes a build marks it, looks at what protects it, removes the seal and only then the
-//! mark; a command that protects it writes first and asks then. The mark is read before the seal: once the mark is gone, so
-//! is the seal.
+//! The files of a build are uploaded one by one, to their final path. The build exists once its seal does. The
+//! command that removes a build marks it, checks its protections, removes the seal and only then the mark; a command
+//! that protects it writes first and then looks. The mark is read before the seal: once the mark is gone, so is the
+//! seal.
 
 use super::handle::{CommitsBy, ReadProtocol};
 use super::{Kept, Mirror, Resolved, StateError, Tree, build_of, resolve};

@@ -1,7 +1,7 @@
-//! What is known of one build: its record, and what its files say where the record says nothing.
+//! The facts about one build: its record, and what its files state if the record does not.
 //!
-//! A build that others laid down has no record; its markers, its name and the files that the layout names speak
-//! for it. A file that makes no sense is a problem of the build, which keeps it.
+//! A build of another tool has no record; its markers, its name and the files that the layout names are used instead.
+//! An invalid file is a problem of the build, and protects it.
 
 use super::leading::leads;
 use super::{Mirror, StateError};
@@ -12,27 +12,27 @@ use crate::record::{BuildRecord, Hold};
 use crate::store::{Kind, Store, StoreError, TreeSnapshot};
 use std::collections::{BTreeSet, HashSet};
 
-/// More than a file that says something of a build ever has, in bytes.
+/// More bytes than a file that describes a build ever has.
 const MARKER_LIMIT: u64 = 1 << 20;
 
-/// Returns what is known of one build that is there; of its holds only the one that lies in it as a file.
+/// Returns the facts about an existing build; of its holds, only the one that is a file in it.
 pub fn build_info(mirror: &Mirror, id: &BuildId) -> Result<BuildCensus, StateError> {
     build_info_from_record(mirror, id, mirror.record(id)?)
 }
 
-/// Returns the same, where its record was read already.
+/// Returns the same if its record was already read.
 pub fn build_info_from_record(
     mirror: &Mirror,
     id: &BuildId,
     record: Option<BuildRecord>,
 ) -> Result<BuildCensus, StateError> {
-    // Without a record everything is looked at in any case, and only once.
+    // Without a record everything is read in any case, and only once.
     let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let seen = if record.is_none() { Some(TreeSnapshot::of(mirror.store(), &path)?) } else { None };
     build_info_from_parts(mirror, id, record, seen.as_ref())
 }
 
-/// Returns what is known of one build whose tree was walked already.
+/// Returns the facts about one build whose tree was already walked.
 pub fn build_info_from_snapshot(
     mirror: &Mirror,
     id: &BuildId,
@@ -42,7 +42,7 @@ pub fn build_info_from_snapshot(
     build_info_from_parts(mirror, id, record, Some(seen))
 }
 
-/// Returns what the tree of a build says of it, whatever its record says.
+/// Returns what the tree of a build states, independently of its record.
 pub fn look_at_tree(mirror: &Mirror, id: &BuildId, seen: &TreeSnapshot) -> Result<BuildCensus, StateError> {
     build_info_from_parts(mirror, id, None, Some(seen))
 }
@@ -63,18 +63,18 @@ fn build_info_from_parts(
     match (mirror.layout().created(id), build.created) {
         (Created::Impossible(why), _) => build.problem = Some(why),
         (Created::At(named, _), Some(created)) if named != created => {
-            build.problem = Some(format!("its name says {named}, its record {created}"));
+            build.problem = Some(format!("its name states {named}, its record {created}"));
         }
         _ => {}
     }
-    // What scripts touch into a published build counts where the record says nothing else.
+    // A file that scripts touch into a published build counts if the record states nothing else.
     for (key, value) in mirror.layout().told_labels(&files)? {
         build.labels.entry(key).or_insert(LabelCensus { value, since: None, who: None, url: None });
     }
     if let Some(at) = &mirror.layout().markers().hold
         && files.has(at)?
     {
-        let (who, why) = ("unknown".to_owned(), format!("the file `{at}` lies in it"));
+        let (who, why) = ("unknown".to_owned(), format!("the file `{at}` is in it"));
         build.holds.push(Hold { who, why, until: None, since: None });
     }
     Ok(build)
@@ -121,7 +121,7 @@ impl Files for BuildFiles<'_> {
     }
 }
 
-/// Returns what the name of a build says of it.
+/// Returns what the name of a build states.
 pub fn named(mirror: &Mirror, id: &BuildId) -> BuildCensus {
     let mut build = BuildCensus::named(id.name.clone());
     match mirror.layout().created(id) {
@@ -132,14 +132,14 @@ pub fn named(mirror: &Mirror, id: &BuildId) -> BuildCensus {
     build
 }
 
-/// Returns what can be said of a build without a record.
+/// Returns the facts about a build without a record.
 fn unrecorded(
     mirror: &Mirror,
     id: &BuildId,
     files: &BuildFiles<'_>,
     seen: &TreeSnapshot,
 ) -> Result<BuildCensus, StoreError> {
-    // Whoever decides of what is known of a tree must know all of it.
+    // Decisions about a tree need all facts about it.
     if let Some((_, error)) = seen.unread.first() {
         return Err(error.again());
     }
@@ -152,7 +152,7 @@ fn unrecorded(
             None => {}
         }
     }
-    // The inode's change time tells when it can have come here at the earliest guess; it only ever protects.
+    // The inode's change time is the earliest guess of when it appeared here; it is only used to protect.
     build.published = seen.top.as_ref().and_then(|_| Stamp::from_unix(seen.changed));
     let told = layout.result_of(files)?;
     build.result = told.outcome;
@@ -163,7 +163,7 @@ fn unrecorded(
     Ok(build)
 }
 
-/// Counts a tree's files and bytes, each inode once, and returns the builds that symlinks in it lead into.
+/// Counts a tree's files and bytes, each inode once, and returns the builds into which its symlinks point.
 fn contents(
     mirror: &Mirror,
     id: &BuildId,
@@ -196,7 +196,7 @@ fn contents(
     Ok((files, bytes, requires.into_iter().collect()))
 }
 
-/// Returns the build that a path is or lies in.
+/// Returns the build that a path is or is in.
 pub fn build_of(mirror: &Mirror, path: &RelPath) -> Option<BuildId> {
     match mirror.layout().place(path) {
         Place::Build { build: id } | Place::Inside { build: id, .. } => Some(id),

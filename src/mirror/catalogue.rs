@@ -1,8 +1,9 @@
-//! What the seals of a stream say, kept together, so that planning asks once a stream and not once a build.
+//! The contents of the seals of a stream in one object, so that a plan reads one object for each stream and not one
+//! for each build.
 //!
-//! A catalogue is a copy and never believed by itself: each record in it stands beside the version of the seal that it
-//! was read from, and counts only while the store lists that very version. What is not in it, or damaged, is read
-//! from the seals. It is written by commands that change the mirror, once enough seals are missing from it.
+//! A catalogue is a copy and never trusted by itself: each record in it is stored with the version of its seal, and
+//! counts only while the store lists exactly that version. Missing or damaged entries are read from the seals.
+//! Commands that change the mirror write it, once enough seals are missing from it.
 
 use super::records::RECORD_LIMIT;
 use super::{Kept, Mirror, StateError, Tree, WriteLock};
@@ -16,10 +17,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 /// The version of the form.
 const VERSION: u32 = 1;
 
-/// More than a catalogue ever has, in bytes.
+/// More bytes than a catalogue ever has.
 const LIMIT: u64 = 256 << 20;
 
-/// How many seals may be missing from a catalogue before it is written anew.
+/// How many seals may be missing from a catalogue before it is written again.
 const MISSING: usize = 16;
 
 /// A catalogue, as it is written.
@@ -30,7 +31,7 @@ struct Catalogue {
     seals: Vec<Known>,
 }
 
-/// What one seal said.
+/// The contents of one seal.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Known {
@@ -44,13 +45,14 @@ pub(super) struct Listed {
     found: Below,
 }
 
-/// A build that has a seal, and what that says.
+/// A build that has a seal, and the seal's contents.
 pub(super) type Sealed = (BuildId, Kept);
 
 impl Mirror {
-    /// Returns every build that has a seal, of one stream or of all, and what the seals say.
+    /// Returns every build that has a seal, of one stream or of all, with the seals' contents.
     ///
-    /// A seal that is listed and cannot be found went: some stores list it for a while after one of their machines died.
+    /// A seal that is listed and not found was removed: some stores list it for a while after one of their machines
+    /// failed.
     pub(super) fn sealed_records(&self, stream: Option<&Stream>) -> Result<Vec<Sealed>, StateError> {
         let listed = self.seals(stream)?;
         let streams: BTreeSet<&Stream> = listed.iter().map(|seal| &seal.id.stream).collect();
@@ -74,7 +76,7 @@ impl Mirror {
         for found in self.store().below(&dir)? {
             let id = Tree::Builds.build_at(&found.path);
             let id = id.ok_or_else(|| StateError::StrangeSeal(found.path.clone()))?;
-            // A stream may lie below another.
+            // A stream may be below another one.
             if stream.is_none_or(|stream| id.stream == *stream) {
                 seals.push(Listed { id, found });
             }
@@ -82,7 +84,7 @@ impl Mirror {
         Ok(seals)
     }
 
-    /// Returns what the catalogue of a stream says; nothing when it cannot be used.
+    /// Returns the contents of the catalogue of a stream; nothing if it cannot be used.
     fn catalogue(&self, stream: &Stream) -> Vec<(BuildId, Known)> {
         let read = self.store().read(&place(stream), LIMIT).ok();
         let read: Option<Catalogue> = read.and_then(|bytes| serde_json::from_slice(&bytes).ok());
@@ -92,14 +94,14 @@ impl Mirror {
 }
 
 impl Listed {
-    /// Returns whether that is what this very seal said.
+    /// Returns whether the entry is of exactly this seal.
     fn is(&self, known: &Known) -> bool {
         self.found.version.as_ref() == Some(&known.version)
     }
 }
 
 impl WriteLock<'_> {
-    /// Writes the catalogues of one stream or of all anew, where enough seals are missing from them.
+    /// Writes the catalogues of one stream or of all again, if enough seals are missing from them.
     pub fn keep_catalogues(&self, stream: Option<&Stream>) -> Result<(), StateError> {
         let mirror = self.mirror();
         if !mirror.store().abilities().lists_versions {
@@ -125,16 +127,16 @@ impl WriteLock<'_> {
                     None => kept.extend(self.read_seal(&seal, version)?),
                 }
             }
-            // It is plain data.
+            // Plain data always serializes.
             let text = serde_json::to_vec(&Catalogue { catalogue: VERSION, seals: kept }).unwrap_or_default();
             mirror.store().put(&place(&stream), &text, Put::Replace)?;
         }
         Ok(())
     }
 
-    /// Reads a seal that is to be noted; one that cannot be used is left to those who need it.
+    /// Reads a seal for the catalogue; an invalid one is left to those who need it.
     ///
-    /// Under the lock nobody replaces it between the listing and the reading.
+    /// Under the lock no process replaces it between the listing and the reading.
     fn read_seal(&self, seal: &Listed, version: &str) -> Result<Option<Known>, StoreError> {
         let bytes = match self.mirror().store().read(&seal.found.path, RECORD_LIMIT) {
             Err(error) if error.is_not_found() => return Ok(None),
@@ -145,7 +147,7 @@ impl WriteLock<'_> {
     }
 }
 
-/// Returns where the catalogue of a stream lies.
+/// Returns the path of the catalogue of a stream.
 fn place(stream: &Stream) -> RelPath {
     RelPath::state(&format!("catalogues/{stream}.json"))
 }

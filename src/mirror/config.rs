@@ -1,7 +1,9 @@
 //! `mirror.yaml`: what makes a directory a mirror.
 
+use super::changes_config::ChangesConfig;
 use super::readers_config::ReadersConfig;
-use crate::model::{OneOrMany, RelPath};
+use super::site_config::SiteConfig;
+use crate::model::{OneOrMany, RelPath, Stream};
 use crate::store::Abilities;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -9,13 +11,13 @@ use std::collections::BTreeMap;
 /// The version of everything written below `.mirrorkeep`.
 pub const FORMAT: u32 = 1;
 
-/// What `mirror.yaml` says, exactly.
+/// The contents of `mirror.yaml`, exactly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "the keys of a mirror's settings, `format: 1` first")]
 pub struct MirrorConfig {
     /// The version of the format, [`FORMAT`].
     pub format: u32,
-    /// What tells this mirror from every other, so that a wrong disk mounted at its place is noticed.
+    /// What identifies this mirror, so that a wrong disk mounted at its path is noticed.
     pub id: String,
     /// A shipped layout by name, or a file beside this one, ending in `.yaml`.
     pub layout: String,
@@ -28,24 +30,40 @@ pub struct MirrorConfig {
     /// Aliases beyond those of the layout, kept in every stream.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub aliases: Vec<AliasConfig>,
-    /// Legacy names: where a link lies and the directory or build that it leads to.
+    /// Legacy aliases: the path of a link and the directory or build to which it resolves.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub legacy: BTreeMap<RelPath, RelPath>,
-    /// What operators keep beside the streams, such as `README.txt` or `tools/*`; it is left alone with all below it.
+    /// What operators keep beside the streams, such as `README.txt` or `tools/*`; these paths and everything below
+    /// them are left alone.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub declared: Vec<String>,
-    /// What `check` grades differently and ignores; `check` itself validates the codes.
+    /// Findings of `check` with another severity, and findings to ignore; `check` itself validates the codes.
     #[serde(default, skip_serializing_if = "CheckConfig::is_empty")]
     pub check: CheckConfig,
-    /// What readers of names get beyond the names; nothing without it.
+    /// The files for readers of aliases; none without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub readers: Option<ReadersConfig>,
-    /// What `init` found the store able to do, where that has to be tried out; a directory is simply asked.
+    /// The files for people and programs that browse the mirror; none without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub site: Option<SiteConfig>,
+    /// The list of what came, moved and went, for mirrors of the mirror; none without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangesConfig>,
+    /// The abilities of the store as `init` probed them; those of a directory are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub abilities: Option<Abilities>,
 }
 
-/// What this mirror changes of the findings of `check`.
+impl MirrorConfig {
+    /// Returns the public address of the mirror's root, without a slash at its end.
+    pub fn address(&self) -> Option<&str> {
+        let site = self.site.as_ref().and_then(|site| site.url.as_deref());
+        let url = site.or_else(|| self.readers.as_ref()?.url.as_deref());
+        url.map(|url| url.trim_end_matches('/'))
+    }
+}
+
+/// How this mirror changes the findings of `check`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, expecting = "the keys `severity` and `ignore`")]
 pub struct CheckConfig {
@@ -73,10 +91,10 @@ impl CheckConfig {
 pub struct IgnoreConfig {
     /// Their code.
     pub code: String,
-    /// Where, as a pattern; everywhere without one.
+    /// The path, as a pattern; everywhere without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// Why.
+    /// The reason.
     pub why: String,
     /// The last day on which they are ignored, in UTC; always without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -89,16 +107,24 @@ pub struct IgnoreConfig {
 pub struct AliasConfig {
     /// Its name in the stream's directory.
     pub name: String,
-    /// Labels that the build must have, each with one value or a list of those that will do.
+    /// Labels that the build must have, each with one value or a list of accepted ones.
     #[serde(default)]
     pub labels: BTreeMap<String, OneOrMany>,
-    /// In which streams it is kept, as a pattern; all without one.
+    /// The streams, as a pattern; all without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub streams: Option<String>,
-    /// Whether nothing of the stream may go while it is missing or dangles.
+    /// Whether nothing of the stream may be deleted while the alias is missing or dangles.
     #[serde(default)]
     pub required: bool,
-    /// Whether it follows no build: a person or promotion sets it.
+    /// Whether it follows no build: only a person or a promotion sets it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_hand: bool,
+}
+
+impl AliasConfig {
+    /// Returns whether it is an alias of a stream; an invalid pattern matches none.
+    pub fn is_in(&self, stream: &Stream) -> bool {
+        let fits = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|p| p.matches(stream.as_str()));
+        self.streams.as_ref().is_none_or(fits)
+    }
 }

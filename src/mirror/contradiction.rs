@@ -2,10 +2,10 @@
 
 use crate::model::RelPath;
 
-/// Says how the journal and what refers to it contradict each other.
+/// How the journal and what refers to it contradict each other.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AnchorError {
-    /// A file among the segments has no name of a segment.
+    /// A file among the segments does not have the name of a segment.
     #[error("`{0}` is not a segment of the journal; expected a name such as `000000000001.jsonl`")]
     Name(RelPath),
     /// A segment does not begin with the event that its name states.
@@ -32,12 +32,12 @@ pub enum AnchorError {
         /// The number with which it begins.
         found: u64,
     },
-    /// There is no event at all, although something is there that only events make.
+    /// There is no event at all, although something exists that only events make.
     #[error(
         "the journal in `.mirrorkeep/journal` has no event, but `{0}` is there; expected the events that made it"
     )]
     Empty(RelPath),
-    /// Something belongs to an event that the journal has not come to.
+    /// Something belongs to an event that the journal has not reached.
     #[error(
         "the journal ends with event {last}, but `{at}` belongs to event {number}; expected a journal that reaches event {number}"
     )]
@@ -59,8 +59,8 @@ pub enum AnchorError {
         /// The id of the mirror.
         expected: String,
     },
-    /// The directory of the trash for the next event is there already.
-    #[error("`{0}` is there already; expected nothing, since it is named by an event that is still to come")]
+    /// The directory of the trash for the next event already exists.
+    #[error("`{0}` already exists; expected nothing, since the event that names it is not written yet")]
     Taken(RelPath),
 }
 

@@ -1,12 +1,13 @@
-//! How far each subscriber is: its cursor, where it began, what is parked, and what is asked of its deliverer.
+//! The state of each subscriber: its cursor, where it began, what is parked, and the requests to its deliverer.
 //!
-//! All of it is below `deliver/<name>/` of the own area. A cursor is replaced only by the deliverer that read or wrote it
-//! last; one that is lost or cannot be read means that events are sent again, never that one is left out
+//! All of it is below `deliver/<name>/` of the own area. Only the deliverer that read or wrote a cursor last may
+//! replace it; a lost or unreadable cursor means that events are sent again, never that one is left out
 //! (`docs/decisions/0019-events.md` has the order of writes).
 
 use super::Mirror;
+use super::journal::LIMIT as JOURNAL_LIMIT;
 use crate::model::{RelPath, Stamp};
-use crate::store::{Put, StoreError};
+use crate::store::{Put, StoreError, StoreErrorKind};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -15,13 +16,13 @@ use std::time::Duration;
 /// The directory of the own area.
 const DIR: &str = "deliver";
 
-/// The file that says why a subscriber cannot be delivered to at all.
+/// The file that states why nothing can be delivered to a subscriber.
 const UNABLE: &str = "unable.json";
 
-/// More than a file here ever has, in bytes.
+/// More bytes than a file here ever has.
 const LIMIT: u64 = 1 << 20;
 
-/// What is known of a subscriber.
+/// The progress of a subscriber.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
@@ -29,16 +30,16 @@ pub struct Cursor {
     pub cursor: u32,
     /// The id of the mirror.
     pub mirror: String,
-    /// The number of the last line of the journal that is settled: delivered, not chosen or parked.
+    /// The number of the last settled line of the journal: delivered, not selected or parked.
     pub seq: u64,
     /// The checksum of that line; nothing before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sum: Option<String>,
     /// No event with a higher number was sent.
     pub ahead: u64,
-    /// How many events were accepted.
+    /// The number of events that were accepted.
     pub delivered: u64,
-    /// How many of these may have been sent before.
+    /// The number of these that may have been sent before.
     pub repeats: u64,
     /// The event that is not accepted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -54,13 +55,13 @@ pub struct Cursor {
 pub struct Failing {
     /// Its number.
     pub seq: u64,
-    /// Since when.
+    /// Since when it is not accepted.
     pub since: Stamp,
     /// How often it was sent.
     pub tries: u32,
-    /// What the receiver answered last.
+    /// The last answer of the receiver.
     pub answer: String,
-    /// Whether the receiver refused it, and was not just away.
+    /// Whether the receiver refused it at least once, and was not just away.
     pub refused: bool,
 }
 
@@ -89,7 +90,7 @@ pub struct Begin {
     /// The checksum of the line with that number; nothing before the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sum: Option<String>,
-    /// When.
+    /// When it began.
     pub at: Stamp,
 }
 
@@ -115,7 +116,7 @@ pub struct Parked {
     pub again: bool,
 }
 
-/// Why a subscriber could not be delivered to at all, such as a secret that is not there.
+/// Why nothing could be delivered to a subscriber, such as a missing secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Unable {
@@ -127,32 +128,39 @@ pub struct Unable {
     pub why: String,
 }
 
-/// What a person asks of a deliverer.
+/// A request to a deliverer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub enum Asked {
-    /// To send every event from that number on again.
+    /// Send every event from that number on again.
     Replay(u64),
-    /// To park the event with that number, if it is not accepted by then; without one, the event that is not accepted.
+    /// Park the event with that number, if it is not accepted by then; without one, the event that is not accepted.
     Park(Option<u64>),
-    /// To send these parked events again; all without numbers.
+    /// Send these parked events again; all without numbers.
     Unpark(Vec<u64>),
 }
 
-/// What is found of a cursor.
+/// The state of a cursor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// It is there.
+    /// It exists.
     Known(Cursor, KeptCursor),
     /// It was lost or cannot be read, and the subscriber began there.
     Lost(Begin, KeptCursor),
-    /// The subscriber is new, or everything that was known of it is lost.
+    /// The subscriber is new, or its whole state is lost.
     New(KeptCursor),
 }
 
-/// The bytes of a cursor as they are in the store, from which alone it is replaced.
+/// The bytes of a cursor as they are in the store; it is replaced only if they are unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct KeptCursor(Option<Vec<u8>>);
+
+impl KeptCursor {
+    /// Returns whether a file exists, readable or not.
+    pub fn is_there(&self) -> bool {
+        self.0.is_some()
+    }
+}
 
 /// Returns the directory of a subscriber.
 fn dir(name: &str) -> RelPath {
@@ -164,38 +172,49 @@ fn file(name: &str, file: &str) -> RelPath {
 }
 
 impl Mirror {
-    /// Returns the place of the lock of a subscriber's deliverer.
+    /// Returns the path of the lock of a subscriber's deliverer.
     pub fn deliverer_lock(&self, name: &str) -> RelPath {
         file(name, "lock")
     }
 
-    /// Takes the right to deliver to a subscriber, waiting that long for another deliverer.
+    /// Takes the right to deliver to a subscriber, waiting at most this long for another deliverer.
     pub fn lock_deliverer(&self, name: &str, wait: Duration) -> Result<crate::store::Guard, StoreError> {
         self.store().lock(&self.deliverer_lock(name), self.who(), wait)
     }
 
-    /// Returns what is known of a subscriber.
+    /// Returns the progress of a subscriber.
     pub fn cursor(&self, name: &str) -> Result<Found, StoreError> {
-        let kept = KeptCursor(self.kept(&file(name, "cursor.json"))?);
+        let at = file(name, "cursor.json");
+        let kept = self.kept(&at).map_err(|error| {
+            let advice =
+                "remove it: events are sent again from where the subscriber began, and none is left out";
+            advised(&at, error, advice)
+        });
+        let kept = KeptCursor(kept?);
         let cursor = kept.0.as_deref().and_then(|bytes| serde_json::from_slice::<Cursor>(bytes).ok());
         if let Some(cursor) = cursor.filter(|cursor| cursor.cursor == 1 && cursor.mirror == self.config().id)
         {
             return Ok(Found::Known(cursor, kept));
         }
-        let begin: Option<Begin> = self.read_json(&file(name, "begin.json"))?;
-        Ok(match begin.filter(|begin| begin.begin == 1 && begin.mirror == self.config().id) {
+        Ok(match self.begin(name)? {
             Some(begin) => Found::Lost(begin, kept),
             None => Found::New(kept),
         })
     }
 
-    /// Writes down where a subscriber begins, before its first cursor.
+    /// Returns where a subscriber began.
+    pub fn begin(&self, name: &str) -> Result<Option<Begin>, StoreError> {
+        let begin: Option<Begin> = self.read_json(&file(name, "begin.json"))?;
+        Ok(begin.filter(|begin| begin.begin == 1 && begin.mirror == self.config().id))
+    }
+
+    /// Records where a subscriber begins, before its first cursor and before one that goes back behind it.
     pub fn begin_cursor(&self, name: &str, begin: &Begin) -> Result<(), StoreError> {
-        // A begin is plain data.
+        // Plain data always serializes.
         self.store().put(&file(name, "begin.json"), &json(begin), Put::Replace)
     }
 
-    /// Replaces a cursor; `Busy` when another deliverer wrote it meanwhile.
+    /// Replaces a cursor; `Busy` if another deliverer wrote it in the meantime.
     pub fn keep_cursor(&self, name: &str, cursor: &Cursor, kept: &mut KeptCursor) -> Result<(), StoreError> {
         let (at, new) = (file(name, "cursor.json"), json(cursor));
         match &kept.0 {
@@ -216,12 +235,25 @@ impl Mirror {
         Ok(numbers)
     }
 
-    /// Returns a parked event; nothing where it is not parked, or cannot be read.
-    pub fn parked_event(&self, name: &str, seq: u64) -> Result<Option<Parked>, StoreError> {
-        self.read_json(&parked_at(name, seq))
+    /// Returns the names of all subscribers that were ever delivered to, sorted.
+    pub fn deliverers(&self) -> Result<Vec<String>, StoreError> {
+        let mut names = self.names_in(&RelPath::state(""), DIR)?;
+        names.sort_unstable();
+        Ok(names)
     }
 
-    /// Writes down that an event is parked.
+    /// Returns the path of a parked event.
+    pub fn parked_file(&self, name: &str, seq: u64) -> RelPath {
+        parked_at(name, seq)
+    }
+
+    /// Returns a parked event; nothing if it is not parked, or cannot be read.
+    pub fn parked_event(&self, name: &str, seq: u64) -> Result<Option<Parked>, StoreError> {
+        // A parked event is as long as one in the journal.
+        self.noted(&parked_at(name, seq), JOURNAL_LIMIT)
+    }
+
+    /// Records that an event is parked.
     pub fn park(&self, name: &str, parked: &Parked) -> Result<(), StoreError> {
         self.store().put(&parked_at(name, parked.seq), &json(parked), Put::Replace)
     }
@@ -231,12 +263,12 @@ impl Mirror {
         self.store().remove(&parked_at(name, seq))
     }
 
-    /// Returns why a subscriber could not be delivered to at all, where that was so the last time.
+    /// Returns why nothing could be delivered to a subscriber the last time, if that was so.
     pub fn unable(&self, name: &str) -> Result<Option<Unable>, StoreError> {
         self.read_json(&file(name, UNABLE))
     }
 
-    /// Writes down why a subscriber cannot be delivered to at all; nothing where it can.
+    /// Records why nothing can be delivered to a subscriber; nothing if delivery is possible.
     pub fn note_unable(&self, name: &str, unable: Option<&Unable>) -> Result<(), StoreError> {
         let at = file(name, UNABLE);
         match unable {
@@ -246,13 +278,13 @@ impl Mirror {
         }
     }
 
-    /// Asks something of the deliverer of a subscriber.
+    /// Writes a request to the deliverer of a subscriber.
     pub fn ask_deliverer(&self, name: &str, asked: &Asked) -> Result<(), StoreError> {
         let id = uuid::Uuid::new_v4();
         self.store().put(&file(name, &format!("asked/{id}.json")), &json(asked), Put::Create)
     }
 
-    /// Returns what is asked of the deliverer of a subscriber, each with its place; one that cannot be read asks nothing.
+    /// Returns the requests to the deliverer of a subscriber, each with its path; an unreadable one requests nothing.
     pub fn asked_of_deliverer(&self, name: &str) -> Result<Vec<(RelPath, Option<Asked>)>, StoreError> {
         let names = self.names_in(&dir(name), "asked")?;
         let asked = names.iter().filter(|name| name.ends_with(".json"));
@@ -260,7 +292,7 @@ impl Mirror {
         asked.map(|at| self.read_json(&at).map(|asked| (at, asked))).collect()
     }
 
-    /// Removes what was asked, once it is done.
+    /// Removes a request, once it is carried out.
     pub fn answered(&self, at: &RelPath) -> Result<(), StoreError> {
         self.store().remove(at)
     }
@@ -281,8 +313,32 @@ impl Mirror {
     }
 
     fn read_json<T: DeserializeOwned>(&self, at: &RelPath) -> Result<Option<T>, StoreError> {
-        Ok(self.kept(at)?.and_then(|bytes| serde_json::from_slice(&bytes).ok()))
+        self.noted(at, LIMIT)
     }
+
+    /// Returns the contents of a file of the own area that may be lost; nothing if it is missing or invalid.
+    pub(crate) fn noted<T: DeserializeOwned>(
+        &self,
+        at: &RelPath,
+        limit: u64,
+    ) -> Result<Option<T>, StoreError> {
+        match self.store().read(at, limit) {
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(advised(at, error, "remove it")),
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+        }
+    }
+}
+
+/// Returns an error of reading with what to do about it, where something else is in the place of a file that may be lost.
+fn advised(at: &RelPath, error: StoreError, advice: &str) -> StoreError {
+    use std::error::Error;
+    let kind = error.kind();
+    if !matches!(kind, StoreErrorKind::WrongKind | StoreErrorKind::TooLarge | StoreErrorKind::Escapes) {
+        return error;
+    }
+    let why = error.source().map(ToString::to_string).unwrap_or_default();
+    StoreError::because(kind, "read", at, &format!("{why}; {advice}"))
 }
 
 fn parked_at(name: &str, seq: u64) -> RelPath {
@@ -300,7 +356,7 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 mod tests {
     use super::*;
     use crate::mirror::{Chosen, Setup};
-    use crate::store::{ObjectStore, Posix, Store, StoreErrorKind};
+    use crate::store::{ObjectStore, Posix, Store};
     use std::sync::Arc;
 
     fn cursor(seq: u64) -> Cursor {

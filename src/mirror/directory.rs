@@ -1,4 +1,4 @@
-//! Builds in a store that moves trees: a directory at the place of a build is the build.
+//! Builds in a store that moves trees: a directory at the path of a build is the build.
 
 use super::handle::{CommitsBy, ReadProtocol};
 use super::{Kept, Mirror, StateError};

@@ -5,23 +5,23 @@ use crate::layout::LayoutError;
 use crate::model::{Class, Classify, ErrorKind, Problem, shell_word};
 use crate::store::StoreError;
 
-/// Says why a mirror cannot be opened or made.
+/// Why a mirror cannot be opened or made.
 #[derive(Debug, thiserror::Error)]
 pub enum MirrorError {
-    /// There is none.
+    /// There is no mirror.
     #[error("`{0}` is not a mirror: it has no .mirrorkeep/mirror.yaml")]
     NotAMirror(String),
     /// What a mirror keeps is there, but not the file that says which mirror it is.
-    #[error("`{place}` lost its .mirrorkeep/mirror.yaml: {} of a mirror is there", what.join(", "))]
+    #[error("`{place}` lost its .mirrorkeep/mirror.yaml, and still has {} of a mirror", what.join(", "))]
     Lost {
-        /// Where.
+        /// Its path.
         place: String,
-        /// What is there.
+        /// What exists.
         what: Vec<&'static str>,
-        /// Its id, as the last run of prune or the journal states it.
+        /// Its ID, as the last prune or the journal states it.
         id: Option<String>,
     },
-    /// There is one already.
+    /// There is a mirror already.
     #[error("`{0}` is a mirror already")]
     Already(String),
     /// Its settings cannot be used.
@@ -34,14 +34,14 @@ pub enum MirrorError {
     #[error("the mirror's layout cannot be used")]
     Layout(#[source] LayoutError),
     /// It names a layout, policy or pipeline that does not ship.
-    #[error("no {key} `{name}` ships with this program; `mirrorkeep {key} list` names them")]
+    #[error("`{key}: {name}` in .mirrorkeep/mirror.yaml: no {key} of that name ships")]
     NotShipped {
         /// Which of them, by its key.
         key: &'static str,
         /// The name.
         name: String,
     },
-    /// It names a file that is not there.
+    /// It names a file that does not exist.
     #[error("mirror.yaml selects `{name}` as its {key}, and `.mirrorkeep/{name}` is missing")]
     FileGone {
         /// Which of them, by its key.
@@ -49,7 +49,7 @@ pub enum MirrorError {
         /// The name of the file.
         name: String,
     },
-    /// Another mirror lies there than the one that was opened.
+    /// Another mirror is at the path than the one that was opened.
     #[error("the mirror at `{0}` is not the one that was opened: its id changed")]
     OtherMirror(String),
     /// The directory that was opened is not at its path any more.
@@ -57,15 +57,15 @@ pub enum MirrorError {
         "the mirror that was opened at `{0}` is not there now: the directory was moved, or another one was mounted over it"
     )]
     Replaced(String),
-    /// Another layout was put in force since the mirror was opened.
+    /// Another layout was set since the mirror was opened.
     #[error("the layout of the mirror was changed while the command ran")]
     OtherLayout,
-    /// The line of its settings that names a layout, policy or pipeline is not where it can be changed.
+    /// The line of its settings that names a layout, policy or pipeline cannot be found and changed.
     #[error("cannot find the line `{key}:` in .mirrorkeep/mirror.yaml to change it")]
     NotEdited {
         /// The key.
         key: &'static str,
-        /// What it should say.
+        /// Its expected value.
         name: String,
     },
     /// Another process is making or changing it.
@@ -105,11 +105,15 @@ impl Classify for MirrorError {
                 "put the file back from a copy, or name the layout of these builds as `layout` in \
                  .mirrorkeep/mirror.yaml; `mirrorkeep layout list` names those that ship",
             ),
-            Self::NotShipped { .. } => ErrorKind::Usage.into(),
+            Self::NotShipped { key, .. } => ErrorKind::Usage.hint(format!(
+                "`mirrorkeep {key} list` lists those that ship; a file beside mirror.yaml has a name that ends in .yaml"
+            )),
             Self::FileGone { key, .. } => ErrorKind::Usage.hint(format!(
                 "put the file back from a copy, or `mirrorkeep {key} set NAME|FILE` selects another {key}"
             )),
-            Self::Already(_) => ErrorKind::Failed.into(),
+            Self::Already(_) => ErrorKind::Failed.hint(
+                "`mirrorkeep policy set`, `mirrorkeep pipeline set` and `mirrorkeep layout set` change its settings",
+            ),
             Self::Busy(_) => ErrorKind::Busy.into(),
             Self::Store(error) => error.class(),
         }

@@ -1,4 +1,5 @@
-//! What the journal tells of what should be there: builds that were taken in and not let go, and where aliases lead.
+//! What should exist according to the journal: builds that were published and not deleted, and the targets of
+//! aliases.
 //!
 //! Only what is certain: a deletion that was begun counts as done, since the tree may be gone already.
 
@@ -7,19 +8,19 @@ use crate::model::{BuildId, Class, Classify, RelPath};
 use crate::record::{Event, EventKind, Phase};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What the journal tells of what should be there.
+/// What should exist according to the journal.
 #[derive(Debug, Default)]
 pub struct ExpectedState {
     /// Builds that were published, adopted or restored here, and neither pruned nor found lost since.
     pub builds: BTreeSet<BuildId>,
-    /// Builds that were pruned or found lost, or whose deletion was begun, and that did not come back.
+    /// Builds that were pruned or found lost, or whose deletion was begun, and that were not restored.
     pub gone: BTreeSet<BuildId>,
-    /// Where each alias was last pointed here; nothing when it was taken away.
+    /// The last target of each alias; nothing if it was removed.
     pub aliases: BTreeMap<RelPath, Option<RelPath>>,
 }
 
 impl Mirror {
-    /// Returns what the journal tells of what should be there.
+    /// Returns what should exist according to the journal.
     pub fn expected_state(&self) -> Result<ExpectedState, JournalError> {
         use EventKind::{Adopted, Aliased, Lost, Pruned, Published, Recovered, Restored, Unaliased};
         let mut told = ExpectedState::default();
@@ -30,7 +31,7 @@ impl Mirror {
         Ok(told)
     }
 
-    /// Returns the builds that should be there: those with a record or taken in by the journal, the pruned left out.
+    /// Returns the builds that should exist: those with a record or in the journal, without the pruned ones.
     pub fn expected(&self) -> Result<BTreeSet<BuildId>, ExpectedError> {
         let told = self.expected_state()?;
         let mut expected: BTreeSet<BuildId> = self.recorded()?.into_iter().collect();
@@ -40,7 +41,7 @@ impl Mirror {
     }
 }
 
-/// Says why it is not known which builds should be there.
+/// Why it is not known which builds should exist.
 #[derive(Debug, thiserror::Error)]
 pub enum ExpectedError {
     /// The journal cannot be used.
@@ -84,7 +85,7 @@ impl ExpectedState {
                     self.aliases.insert(alias, to);
                 }
             }
-            // Events are missing before this one: what they said of builds and aliases is not known any more.
+            // Events are missing before this one: what they stated about builds and aliases is not known any more.
             (EventKind::Recovered, _) => {
                 self.builds.clear();
                 self.aliases.clear();

@@ -1,9 +1,9 @@
-//! The journal in its order, from a number on: what was written since, a segment at a time.
+//! The journal in its order, from a number on: new events, one segment at a time.
 //!
-//! Only lines that stay are returned. A command whose write failed takes back the last line, so that the last line counts
-//! only when no command holds the lock after it was read and it is there again afterwards; a line that another one follows
-//! was synced before that one was written. A damaged line ends the feed with an error, and lines before it are returned
-//! first.
+//! Only lines that stay are returned. A command whose write failed undoes the last line, so the last line counts only
+//! if no command has the lock after it was read and it is still there afterwards; a line that is followed by another
+//! was synced before that one was written. A damaged line ends the feed with an error, and the lines before it are
+//! returned first.
 
 use super::journal::{self, LIMIT, Segment, named, parse};
 use super::{JournalError, Mirror};
@@ -16,29 +16,29 @@ use crate::store::{Entry, StoreError};
 pub struct Feed<'m> {
     mirror: &'m Mirror,
     after: u64,
-    /// The checksum of the line with that number, where it is known.
+    /// The checksum of the line with that number, if known.
     sum: Option<String>,
-    /// Whether that line was there once.
+    /// Whether that line existed once.
     was_there: bool,
-    /// The highest number that was seen in this look, also of lines that are known or left out.
+    /// The highest number that was seen in this look, including lines that are known or left out.
     seen: u64,
-    /// Why the journal cannot be read on; it is returned once what comes before it was.
+    /// Why the journal cannot be read further; it is returned after the lines before it.
     broken: Option<JournalError>,
-    /// Whether a line was left out that may be taken back.
+    /// Whether a line was left out that may still be undone.
     withheld: bool,
 }
 
-/// What tells whether something was written to the journal since.
+/// What shows whether something was written to the journal since.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct JournalMark(Option<(RelPath, u64, i128)>);
 
 impl Mirror {
-    /// Returns a place in the journal after the event with that number, whose line has that checksum where it is known.
+    /// Returns a place in the journal after the event with that number, whose line has that checksum, if known.
     pub fn feed(&self, after: u64, sum: Option<String>) -> Feed<'_> {
         Feed { mirror: self, after, sum, was_there: false, seen: 0, broken: None, withheld: false }
     }
 
-    /// Returns a place after an event that was there once: the feed fails where the journal ends before it.
+    /// Returns a place after an event that existed once: the feed fails if the journal ends before it.
     pub fn feed_of_known(&self, after: u64, sum: Option<String>) -> Feed<'_> {
         Feed { was_there: true, ..self.feed(after, sum) }
     }
@@ -52,7 +52,7 @@ impl Mirror {
         Ok((before, self.event(before)?.map(|line| line.sum())))
     }
 
-    /// Returns a mark that is another one after something was written to the journal.
+    /// Returns a mark that changes whenever something is written to the journal.
     pub fn journal_mark(&self) -> Result<JournalMark, StoreError> {
         let segments = journal::files(self.store())?.into_iter().filter_map(Segment::named);
         let Some(last) = segments.max_by_key(Segment::first) else { return Ok(JournalMark::default()) };
@@ -60,7 +60,7 @@ impl Mirror {
         Ok(JournalMark(self.store().look(last.at())?.map(mark)))
     }
 
-    /// Returns the event with that number, whatever its phase; nothing where the journal has none.
+    /// Returns the event with that number, whatever its phase; nothing if the journal has none.
     pub fn event(&self, seq: u64) -> Result<Option<Event>, StoreError> {
         let found = journal::numbered(self.store(), &[seq].into())?;
         Ok(found.into_iter().find(|event| event.seq == seq))
@@ -73,7 +73,7 @@ impl Feed<'_> {
         self.after
     }
 
-    /// Returns whether a line is there that may still be taken back; it comes when no command works on the mirror.
+    /// Returns whether there is a line that may still be undone; it is returned when no command works on the mirror.
     pub fn is_withheld(&self) -> bool {
         self.withheld
     }
@@ -103,7 +103,7 @@ impl Feed<'_> {
             }
             return Ok(lines);
         }
-        // Nothing follows: then the last line that is known has to be the last one.
+        // Nothing follows: then the last known line has to be the last one.
         let seq = self.after;
         if self.was_there && seq > self.seen && !self.is_stated_missing(seq)? {
             return Err(JournalError::Replaced { seq, has: "no" });
@@ -142,8 +142,8 @@ impl Feed<'_> {
         Ok(lines)
     }
 
-    /// Fails when the last line that was returned is not in its segment any more: the journal is another one, and the numbers
-    /// that follow may be those of events that were never seen.
+    /// Fails if the last returned line is not in its segment any more: the journal is a different one, and the
+    /// following numbers may be those of events that were never seen.
     fn is_the_one(&self, segment: &Segment, lines: &[Event], is_damaged: bool) -> Result<(), JournalError> {
         let (seq, Some(sum)) = (self.after, &self.sum) else { return Ok(()) };
         if segment.first() > seq {
@@ -165,7 +165,7 @@ impl Feed<'_> {
         Ok(stated.any(|(first, last)| (first..=last).contains(&seq)))
     }
 
-    /// Returns whether the last of these lines stays: no command is at work that could take it back.
+    /// Returns whether the last of these lines stays: no command is running that could undo it.
     fn stays(&self, segment: &Segment, lines: &[u8]) -> Result<bool, StoreError> {
         let store = self.mirror.store();
         Ok(!store.is_held(&RelPath::state("lock"))? && store.read(segment.at(), LIMIT)?.starts_with(lines))

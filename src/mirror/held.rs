@@ -1,7 +1,8 @@
-//! Holds that the journal states and their file lacks: a hold protects until `unhold` removes it, not until its file is lost.
+//! Holds that are in the journal and not in their file: a hold protects until `unhold` removes it, not until its file
+//! is lost.
 //!
-//! A file may have more holds than the journal states, since they only protect. A hold whose term is over protects
-//! nothing, and is not missed.
+//! A file may have more holds than the journal, since they only protect. A hold whose term is over protects nothing,
+//! and is not missed.
 
 use super::{ExpectedError, Mirror, StateError, Tree};
 use crate::model::{BuildId, RelPath, Stamp};
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 /// The events that state holds.
 pub(super) const STATING: [EventKind; 2] = [EventKind::Held, EventKind::Unheld];
 
-/// Holds of one build that the journal states and the file lacks.
+/// Holds of one build that are in the journal and not in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LostHolds {
     /// Which build.
@@ -21,7 +22,7 @@ pub struct LostHolds {
 }
 
 impl LostHolds {
-    /// Returns where the holds should be.
+    /// Returns the path of the file with the holds.
     pub fn path(&self) -> RelPath {
         Tree::Holds.at(&self.id)
     }
@@ -33,7 +34,8 @@ impl LostHolds {
     }
 }
 
-/// The holds of each build that the file may have: those that were last settled, and after them those of open intents.
+/// The holds of each build that the file may have: those that were last settled, and after them those of open
+/// intents.
 #[derive(Debug, Default)]
 struct Stated(BTreeMap<BuildId, Vec<(u64, Vec<Hold>)>>);
 
@@ -52,7 +54,7 @@ impl Stated {
         stated
     }
 
-    /// Returns what each file lacks, whichever of the statements it followed.
+    /// Returns what each file lacks, whichever of these states it has.
     fn lacked_by(&self, found: &BTreeMap<BuildId, Vec<Hold>>, now: Stamp) -> Vec<LostHolds> {
         let lost = |(id, may): (&BuildId, &Vec<(u64, Vec<Hold>)>)| {
             let has = |hold: &Hold| found.get(id).is_some_and(|found| found.contains(hold));
@@ -67,16 +69,16 @@ impl Stated {
 }
 
 impl Mirror {
-    /// Returns the holds that the journal states and their files lack.
+    /// Returns the holds that are in the journal and not in their files.
     pub fn lost_holds(&self, now: Stamp) -> Result<Vec<LostHolds>, ExpectedError> {
         let events = self.history(&STATING)?;
         lost_holds(self, &events, self.holds()?, now)
     }
 
-    /// Fails when a file lacks a hold that the journal states: of one build, or of any.
+    /// Fails if a file lacks a hold of the journal: of one build, or of any.
     pub fn refuse_lost_holds(&self, of: Option<&BuildId>, now: Stamp) -> Result<(), ExpectedError> {
         let lost = match of {
-            // Whatever is wrong with the holds of others is not in the way.
+            // Problems with the holds of other builds do not matter.
             Some(id) => {
                 let mut events = self.history(&STATING)?;
                 events.retain(|event| event.to == id.to_string());
@@ -90,14 +92,14 @@ impl Mirror {
         }
     }
 
-    /// Returns the holds of each build that the journal states last, expired ones included.
+    /// Returns the last holds of each build in the journal, expired ones included.
     pub fn stated_holds(&self) -> Result<BTreeMap<BuildId, Vec<Hold>>, ExpectedError> {
         let stated = Stated::of(&self.history(&STATING)?).0.into_iter();
         Ok(stated.filter_map(|(id, mut may)| Some((id, may.pop()?.1))).collect())
     }
 }
 
-/// Returns the holds that these events state and that were not found.
+/// Returns the holds of these events that were not found.
 pub(super) fn lost_holds(
     mirror: &Mirror,
     events: &[Event],
@@ -110,7 +112,7 @@ pub(super) fn lost_holds(
         if lost.is_empty() {
             return Ok(lost);
         }
-        // Without the lock, another command may have changed a file after it was read: its event is there before.
+        // Without the lock, another command may have changed a file after it was read: its event is written before.
         for LostHolds { id, .. } in &lost {
             found.insert(id.clone(), mirror.holds_of(id)?);
         }

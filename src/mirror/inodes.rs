@@ -8,14 +8,14 @@ use crate::store::{Below, Put, StoreError};
 /// The largest size of the notes, in bytes: a line has at most 64, and a build fewer than four million files.
 const LIMIT: u64 = 256 << 20;
 
-/// Where the notes are kept, below the own area.
+/// The path of the notes, below the own area.
 const DIR: &str = "inodes";
 
-/// How the name of a stream's notes ends.
+/// The suffix of a stream's notes.
 const ENDING: &str = ".ctimes";
 
 impl Mirror {
-    /// Returns the notes on a stream's last published build; nothing where they are missing or cannot be used.
+    /// Returns the notes on a stream's last published build; nothing if they are missing or invalid.
     pub fn inodes(&self, stream: &Stream) -> Option<Inodes> {
         if !self.store().abilities().inodes {
             return None;
@@ -23,7 +23,7 @@ impl Mirror {
         Inodes::parse(&self.store().read(&place(stream), LIMIT).ok()?)
     }
 
-    /// Returns the streams of which there are notes, the one that was published into last first.
+    /// Returns the streams that have notes, the one with the latest publish first.
     pub fn noted_streams(&self) -> Result<Vec<Stream>, StoreError> {
         let mut found = self.store().below(&RelPath::state(DIR))?;
         found.sort_by(|a, b| b.written.cmp(&a.written).then_with(|| a.path.cmp(&b.path)));

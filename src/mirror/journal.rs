@@ -1,8 +1,9 @@
 //! The journal: what changed, once, in order.
 //!
-//! Append-only segments of lines in the own area; every line carries its number and a checksum. A last line that a
-//! power cut tore is cut off again, and a line that was sent twice counts once; anything else that does not fit is
-//! damage, and damage is refused, never guessed around. A segment ends only when nothing is unsettled, so that only the last can hold open intents.
+//! Append-only segments of lines in the own area; every line has its number and a checksum. A last line that a power
+//! cut truncated is cut off, and a line that was sent twice counts once; anything else that does not fit is damage,
+//! which is refused and never repaired by guessing. A segment ends only when nothing is unsettled, so only the last
+//! one can have open intents.
 
 use super::AnchorError;
 use crate::model::{Class, Classify, ErrorKind, RelPath, Stamp};
@@ -13,16 +14,16 @@ use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 use tracing::info;
 
-/// A segment that has grown to this many bytes is followed by a new one.
+/// After a segment has reached this number of bytes, a new one is begun.
 const SEGMENT: usize = 256 * 1024;
 
-/// The detail of the first event of a segment that states the id of the mirror.
+/// The detail of the first event of a segment that states the ID of the mirror.
 const MIRROR: &str = "mirror";
 
 /// The ending of a segment's name.
 const ENDING: &str = ".jsonl";
 
-/// More than a segment ever has; a larger file is damage.
+/// More bytes than a segment ever has; a larger file is damaged.
 pub(super) const LIMIT: u64 = 64 * 1024 * 1024;
 
 /// The journal as it was read, ready for the next event.
@@ -34,17 +35,17 @@ pub struct Journal {
     open: Vec<Event>,
     /// When the last event of those that were read happened.
     last: Option<Stamp>,
-    /// The id of the mirror, which the first line of each segment states.
+    /// The ID of the mirror, which the first line of each segment states.
     mirror: Option<String>,
-    /// The segment that was read and the id that it states; earlier versions wrote none.
+    /// The segment that was read and the ID that it states; earlier versions wrote none.
     states: Option<(RelPath, String)>,
-    /// Whether a line may stand at the end that was not written as a whole, or not told as written.
+    /// Whether there may be a line at the end that was not written completely, or whose write was not confirmed.
     torn: bool,
-    /// What the segment holds, where a lock can run out: a line is added only to what was read or written here.
+    /// The contents of the segment, if a lock can expire: a line is added only to what was read or written here.
     held: Option<Vec<u8>>,
 }
 
-/// Says why the journal cannot be used.
+/// Why the journal cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// A line is damaged.
@@ -54,10 +55,10 @@ pub enum JournalError {
         segment: RelPath,
         /// Which line, from 1.
         line: usize,
-        /// What does not fit.
+        /// What is wrong.
         why: String,
     },
-    /// An event is not the one that was read before.
+    /// An event differs from the one that was read before.
     #[error("the journal has {has} event {seq}; expected the one that was read before")]
     Replaced {
         /// Its number.
@@ -69,7 +70,7 @@ pub enum JournalError {
     #[error(transparent)]
     Anchor(#[from] AnchorError),
     /// The store failed.
-    #[error("cannot keep the journal")]
+    #[error("cannot read or write the journal")]
     Store(#[from] StoreError),
 }
 
@@ -84,31 +85,31 @@ impl Classify for JournalError {
     }
 }
 
-/// What an event says, without its place in the journal.
+/// The contents of an event, without its place in the journal.
 #[derive(Debug, Clone)]
 pub(super) struct Fact {
     /// What happens.
     pub(super) what: EventKind,
-    /// To which build, alias or mirror.
+    /// The build, alias or mirror.
     pub(super) to: String,
-    /// What else belongs to it.
+    /// Its other fields.
     pub(super) details: Map<String, Value>,
 }
 
 impl Fact {
-    /// Returns what an event of a build, an alias or the mirror states.
+    /// Returns an event about a build, an alias or the mirror.
     pub(super) fn new(to: impl ToString, payload: &Payload) -> Self {
         Self { what: payload.kind(), to: to.to_string(), details: payload.details() }
     }
 
-    /// Returns what an event states.
+    /// Returns an event.
     pub(super) fn of(event: &Event) -> Self {
         Self { what: event.what, to: event.to.clone(), details: event.details.clone() }
     }
 }
 
 impl Journal {
-    /// Reads the last segment, mends a torn last line, and is ready to append; the caller holds the lock.
+    /// Reads the last segment, repairs a truncated last line, and is ready to append; the caller has the lock.
     pub(super) fn open(store: &dyn Store, by: String) -> Result<Self, JournalError> {
         let mut held = (!store.abilities().directories).then(Vec::new);
         let mut before = segments(store)?;
@@ -151,13 +152,13 @@ impl Journal {
         Ok(Self { by, segment, next, open, last, mirror: None, states, torn: false, held })
     }
 
-    /// Lets the first line of each new segment state the id of the mirror.
+    /// Makes the first line of each new segment state the ID of the mirror.
     #[must_use]
     pub(super) fn stating(self, mirror: &str) -> Self {
         Self { mirror: Some(mirror.to_owned()), ..self }
     }
 
-    /// Fails when the segment that was read states the id of another mirror than `expected`.
+    /// Fails if the segment that was read states another ID of the mirror than `expected`.
     pub(super) fn belongs_to(&self, expected: &str) -> Result<(), AnchorError> {
         self.states.iter().try_for_each(|(segment, id)| same_mirror(segment, id, expected))
     }
@@ -177,7 +178,7 @@ impl Journal {
         self.next
     }
 
-    /// Lets the journal continue with a higher number, in a new segment.
+    /// Makes the journal continue with a higher number, in a new segment.
     pub(super) fn skip_to(&mut self, next: u64) {
         self.next = self.next.max(next);
         self.segment = segment_path(self.next);
@@ -186,7 +187,7 @@ impl Journal {
         }
     }
 
-    /// Writes what is about to happen and returns its number.
+    /// Writes an intent and returns its number.
     pub(super) fn intend(&mut self, store: &dyn Store, at: Stamp, fact: Fact) -> Result<u64, JournalError> {
         let event = self.write(store, at, (Phase::Intent, None), fact)?;
         let seq = event.seq;
@@ -194,7 +195,7 @@ impl Journal {
         Ok(seq)
     }
 
-    /// Writes what did or did not happen, with the number of its intent.
+    /// Writes the outcome of an intent, with the intent's number.
     pub(super) fn tell(
         &mut self,
         store: &dyn Store,
@@ -228,7 +229,8 @@ impl Journal {
             Event { event: 1, seq: self.next, at, phase, what, to, by: self.by.clone(), settles, details };
         let line = event.write();
         if let Err(error) = self.append(store, line.as_bytes()) {
-            // Half a line may be there now, or all of it; the next one must not be glued to it or share its number.
+            // Half a line may be there now, or all of it; the next one must not be appended to it or share its
+            // number.
             self.torn = true;
             self.mend(store).ok();
             return Err(error.into());
@@ -238,19 +240,20 @@ impl Journal {
         Ok(event)
     }
 
-    /// Lets the next line begin a segment, where each line is written with all of its segment and that has grown long.
+    /// Makes the next line begin a segment if this one has grown long, in stores where each line is written with its
+    /// whole segment.
     fn begin_when_full(&mut self) {
         if let Some(held) = &mut self.held
             && held.len() > SEGMENT
             && self.open.is_empty()
         {
-            // Where the next line belongs follows from what was written alone, so that two holders meet there.
+            // The place of the next line follows from what was written alone, so that two lock holders meet there.
             self.segment = segment_path(self.next);
             held.clear();
         }
     }
 
-    /// Adds a line; where a lock can run out, only to what was read or written here, so that two holders who do not
+    /// Appends a line; if a lock can expire, only to what was read or written here, so that two holders who do not
     /// know of each other never give two events one number.
     fn append(&mut self, store: &dyn Store, line: &[u8]) -> Result<(), StoreError> {
         let Some(held) = &mut self.held else {
@@ -266,10 +269,10 @@ impl Journal {
         Ok(())
     }
 
-    /// Cuts off what a failed append left; until that has worked nothing more is written.
+    /// Cuts off what a failed append left; until that succeeded nothing more is written.
     fn mend(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         if self.held.is_some() {
-            // All of the line is there or nothing of it, and what is there may be another's.
+            // Either all of the line is there or nothing, and what is there may be another process's.
             return self.take_back(store);
         }
         let bytes = match store.read(&self.segment, LIMIT) {
@@ -290,7 +293,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Takes back a line of which nobody knows whether it was written; refuses when somebody else wrote since.
+    /// Removes a line of which it is not known whether it was written; refuses if another process wrote since.
     fn take_back(&mut self, store: &dyn Store) -> Result<(), StoreError> {
         let held = self.held.as_deref().unwrap_or_default();
         let bytes = match store.read(&self.segment, LIMIT) {
@@ -312,7 +315,7 @@ impl Journal {
     }
 }
 
-/// Begins a segment; one that holds these very bytes was begun already.
+/// Begins a segment; one that has exactly these bytes was begun already.
 fn begin(store: &dyn Store, segment: &RelPath, bytes: &[u8]) -> Result<(), StoreError> {
     match store.put(segment, bytes, Put::Create) {
         Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {
@@ -322,13 +325,13 @@ fn begin(store: &dyn Store, segment: &RelPath, bytes: &[u8]) -> Result<(), Store
     }
 }
 
-/// Says that somebody else has the lock by now.
+/// Returns the error that another process has the lock by now.
 fn overtaken(segment: &RelPath) -> StoreError {
-    let why = "another process writes to it: the lock ran out meanwhile";
+    let why = "another process writes to it: the lock expired during this command";
     StoreError::because(StoreErrorKind::Busy, "add to", segment, why)
 }
 
-/// Returns the intents that have no outcome yet, oldest first; a torn last line is left out.
+/// Returns the intents that have no outcome yet, oldest first; a truncated last line is left out.
 pub(super) fn unsettled(store: &dyn Store) -> Result<Vec<Event>, JournalError> {
     let Some(Segment { at, .. }) = segments(store)?.pop() else { return Ok(Vec::new()) };
     let bytes = store.read(&at, LIMIT)?;
@@ -336,18 +339,18 @@ pub(super) fn unsettled(store: &dyn Store) -> Result<Vec<Event>, JournalError> {
     Ok(open_intents(events))
 }
 
-/// Returns the number of the last event, of whatever kind; 0 when there is none.
+/// Returns the number of the last event, of whatever kind; 0 if there is none.
 pub(super) fn last_event(store: &dyn Store) -> Result<u64, JournalError> {
     Ok(history(store, &[])?.last)
 }
 
-/// Returns the id of the mirror that the last segment with one states.
+/// Returns the ID of the mirror in the last segment that states one.
 pub(super) fn mirror_id(store: &dyn Store) -> Option<String> {
     let segments = segments(store).ok()?;
     segments.iter().rev().find_map(|segment| stated_by(&store.read(&segment.at, LIMIT).ok()?))
 }
 
-/// Fails when an empty segment does not follow the last event before it.
+/// Fails if an empty segment does not follow the last event before it.
 fn follows(store: &dyn Store, at: &RelPath, first: u64, before: Option<Segment>) -> Result<(), JournalError> {
     let expected = match before {
         None => 1,
@@ -367,33 +370,33 @@ fn follows(store: &dyn Store, at: &RelPath, first: u64, before: Option<Segment>)
 pub(super) struct History {
     /// The events, oldest first.
     pub(super) events: Vec<Event>,
-    /// The number of the last event of any kind; 0 when there is none.
+    /// The number of the last event of any kind; 0 if there is none.
     pub(super) last: u64,
-    /// Where events are missing of which nobody accepted the loss.
+    /// Where events are missing whose loss was not accepted.
     pub(super) wrong: Vec<AnchorError>,
-    /// The segments that state the id of a mirror, and the id.
+    /// The segments that state the ID of a mirror, and the ID.
     stated: Vec<(RelPath, String)>,
 }
 
 impl History {
-    /// Returns which segments state the id of another mirror than `expected`.
+    /// Returns which segments state another ID of the mirror than `expected`.
     pub(super) fn of_others(&self, expected: &str) -> Vec<AnchorError> {
         let wrong = |(segment, id): &(RelPath, String)| same_mirror(segment, id, expected).err();
         self.stated.iter().filter_map(wrong).collect()
     }
 }
 
-/// Returns the id of the mirror that the first event of a segment states.
+/// Returns the ID of the mirror in the first event of a segment.
 fn stated(events: &[Event]) -> Option<String> {
     Some(events.first()?.details.get(MIRROR)?.as_str()?.to_owned())
 }
 
-/// Returns the id of the mirror that a file of the journal states at its beginning, as far as it can be read.
+/// Returns the ID of the mirror at the beginning of a file of the journal, as far as it can be read.
 pub(super) fn stated_by(bytes: &[u8]) -> Option<String> {
     stated(&[Event::parse(bytes.split(|byte| *byte == b'\n').next()?).ok()?])
 }
 
-/// Fails when a segment states the id of another mirror.
+/// Fails if a segment states the ID of another mirror.
 fn same_mirror(segment: &RelPath, found: &str, expected: &str) -> Result<(), AnchorError> {
     if found == expected {
         return Ok(());
@@ -402,18 +405,18 @@ fn same_mirror(segment: &RelPath, found: &str, expected: &str) -> Result<(), Anc
     Err(AnchorError::OtherMirror { at, found, expected })
 }
 
-/// Returns every event of the journal that `wanted` picks by its kind.
+/// Returns every event of the journal that `wanted` selects by its kind.
 pub(super) fn history(store: &dyn Store, wanted: &[EventKind]) -> Result<History, JournalError> {
     history_with(store, wanted, |_| true)
 }
 
-/// Returns what [`history`] does; the details of an event stay empty unless `detailed` picks it.
+/// Like [`history`]; the details of an event stay empty unless `detailed` selects it.
 pub(super) fn history_with(
     store: &dyn Store,
     wanted: &[EventKind],
     detailed: impl Fn(&Event) -> bool + Sync,
 ) -> Result<History, JournalError> {
-    /// The first and last number of a segment, its events, and the id of the mirror that it states.
+    /// The first and last number of a segment, its events, and its ID of the mirror.
     type Read = (Option<(u64, u64)>, Vec<Event>, Option<String>);
     let read = |segment: &Segment| -> Result<Read, JournalError> {
         let bytes = store.read(&segment.at, LIMIT)?;
@@ -449,7 +452,7 @@ pub(super) fn history_with(
     Ok(History { events, last, wrong, stated })
 }
 
-/// Returns which events an event states as lost, each run of them by its first and last number.
+/// Returns which events an event states as lost, each range by its first and last number.
 fn missing(event: &Event) -> Vec<(u64, u64)> {
     if event.what != EventKind::Recovered {
         return Vec::new();
@@ -457,8 +460,8 @@ fn missing(event: &Event) -> Vec<(u64, u64)> {
     event.stated().missing.unwrap_or_default()
 }
 
-/// Returns the events with these numbers and their outcomes, from the segments in which these begin; a line that cannot
-/// be read states nothing.
+/// Returns the events with these numbers and their outcomes, from the segments in which these begin; unreadable lines
+/// are skipped.
 pub(super) fn numbered(store: &dyn Store, numbers: &BTreeSet<u64>) -> Result<Vec<Event>, StoreError> {
     let mut segments: Vec<Segment> = files(store)?.into_iter().filter_map(Segment::named).collect();
     segments.sort_by_key(|segment| segment.first);
@@ -477,7 +480,7 @@ pub(super) fn numbered(store: &dyn Store, numbers: &BTreeSet<u64>) -> Result<Vec
     Ok(segments.par_iter().map(|segment| read(segment)).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-/// Returns every event that can be read of a journal that is damaged, oldest first; a line that cannot be read states nothing.
+/// Returns every readable event of a damaged journal, oldest first; unreadable lines are skipped.
 pub(super) fn readable(store: &dyn Store) -> Result<Vec<Event>, StoreError> {
     let mut segments: Vec<Segment> = files(store)?.into_iter().filter_map(Segment::named).collect();
     segments.sort_by_key(|segment| segment.first);
@@ -489,10 +492,10 @@ pub(super) fn readable(store: &dyn Store) -> Result<Vec<Event>, StoreError> {
     Ok(segments.par_iter().map(read).collect::<Result<Vec<_>, _>>()?.concat())
 }
 
-/// Returns the events with higher numbers than `seq`, oldest first; nothing where the journal does not have all of them.
+/// Returns the events with higher numbers than `seq`, oldest first; nothing if the journal does not have all of them.
 ///
-/// Only as many lines as there are such events are read from the end of each segment; a line that cannot be read at the
-/// end is one that is just written.
+/// Only the lines of these events are read from the end of each segment; an unreadable line at the end is one that is
+/// just being written.
 pub(super) fn after(store: &dyn Store, seq: u64) -> Result<Option<Vec<Event>>, JournalError> {
     let mut newer = Vec::new();
     let mut next = None;
@@ -548,25 +551,25 @@ impl Segment {
         self.first
     }
 
-    /// Returns its place.
+    /// Returns its path.
     pub(super) fn at(&self) -> &RelPath {
         &self.at
     }
 
-    /// Returns the segment that a file is by its name.
+    /// Returns the segment with the name of a file.
     pub(super) fn named(at: RelPath) -> Option<Self> {
         let first = at.name().strip_suffix(ENDING)?.parse().ok()?;
         (segment_path(first) == at).then_some(Self { first, at })
     }
 }
 
-/// Returns the segments, oldest first; a file that has the ending of one and not the name is refused.
+/// Returns the segments, oldest first; fails for a file that has the suffix of one and not the name.
 fn segments(store: &dyn Store) -> Result<Vec<Segment>, JournalError> {
     let (segments, mut strange) = named(store)?;
     strange.pop().map_or(Ok(segments), |strange| Err(strange.into()))
 }
 
-/// Returns the segments, oldest first, and the files that have the ending of one and not the name.
+/// Returns the segments, oldest first, and the files that have the suffix of one and not the name.
 pub(super) fn named(store: &dyn Store) -> Result<(Vec<Segment>, Vec<AnchorError>), JournalError> {
     let (mut segments, mut strange) = (Vec::new(), Vec::new());
     for at in files(store)? {
@@ -579,7 +582,7 @@ pub(super) fn named(store: &dyn Store) -> Result<(Vec<Segment>, Vec<AnchorError>
     Ok((segments, strange))
 }
 
-/// Returns every file that has the ending of a segment.
+/// Returns every file that has the suffix of a segment.
 pub(super) fn files(store: &dyn Store) -> Result<Vec<RelPath>, StoreError> {
     let dir = RelPath::state("journal");
     if store.look(&dir)?.is_none() {
@@ -590,12 +593,12 @@ pub(super) fn files(store: &dyn Store) -> Result<Vec<RelPath>, StoreError> {
     Ok(names.filter_map(|entry| dir.child(&entry.name).ok()).collect())
 }
 
-/// Reads a segment and returns its events and how many bytes of it are whole lines.
+/// Reads a segment and returns its events, and how many of its bytes are whole lines.
 pub(super) fn parse(segment: &RelPath, bytes: &[u8]) -> Result<(Vec<Event>, usize), JournalError> {
     parse_when(segment, bytes, |_| true)
 }
 
-/// Reads a segment as [`parse`] does; the details of an event stay empty unless `wanted` picks it.
+/// Like [`parse`]; the details of an event stay empty unless `wanted` selects it.
 fn parse_when(
     segment: &RelPath,
     bytes: &[u8],
@@ -608,13 +611,13 @@ fn parse_when(
         let damaged = |why: String| JournalError::Damaged { segment: segment.clone(), line: index + 1, why };
         let last = whole + line.len() == bytes.len();
         let Some(text) = line.strip_suffix(b"\n").filter(|text| !text.contains(&0)) else {
-            // No end, or blocks that were allocated but never written: torn, if nothing follows.
+            // No end, or blocks that were allocated but never written: truncated, if nothing follows.
             return if last { Ok((events, whole)) } else { Err(damaged("it holds zeros".to_owned())) };
         };
         let event = Event::parse_when(text, &wanted).map_err(|error| damaged(error.to_string()))?;
         whole += line.len();
         match events.last() {
-            // The very same line twice: the store was sent it again and did it again.
+            // Exactly the same line twice: the store was sent it again and appended it again.
             Some(_) if before == text => {}
             Some(last) if event.seq != last.seq + 1 => {
                 return Err(damaged(format!("number {} follows {}", event.seq, last.seq)));
@@ -642,7 +645,7 @@ mod tests {
     fn a_line_that_was_not_told_as_written_is_cut_off_before_the_next() {
         let io = StoreErrorKind::Io;
         let inner = Arc::new(ObjectStore::in_memory().unwrap());
-        // The append is done and not told, and the look at what it left fails.
+        // The append happened without a confirmation, and reading what it left fails.
         let store = Spy::new(inner).with(3, Fault::Lose(io)).with(4, Fault::Fail(io));
         let mut journal = Journal::open(&store, "a test".to_owned()).unwrap();
         let at = Stamp::default();

@@ -1,13 +1,13 @@
-//! Why what is kept of a build cannot be read.
+//! Why the records of a build cannot be read.
 
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
 use crate::record::{BuildRecord, ManifestError, RecordError};
 use crate::store::StoreError;
 
-/// What is kept of a build, as it could be read.
+/// A record of a build, as it could be read.
 pub type Kept = Result<Option<BuildRecord>, StateError>;
 
-/// Says why what is kept of a build cannot be read.
+/// Why the records of a build cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum StateError {
     /// The record is damaged.
@@ -16,13 +16,13 @@ pub enum StateError {
     /// The manifest is damaged.
     #[error("the manifest of `{0}` cannot be used")]
     Manifest(BuildId, #[source] ManifestError),
-    /// The list of what was taken out of a build is damaged.
+    /// The list of what was removed from a build is damaged.
     #[error("the list of parts `{0}` cannot be used")]
     Parts(RelPath, #[source] ManifestError),
     /// The holds are damaged.
     #[error("the holds of `{0}`, `.mirrorkeep/holds/{0}.json`, cannot be used")]
     Holds(BuildId, #[source] serde_json::Error),
-    /// A hold that the journal states is not in the file.
+    /// A hold in the journal is not in the file.
     #[error("the journal states the hold `{why}` of `{id}`, but `{at}` does not have it")]
     LostHolds {
         /// Which build.
@@ -32,30 +32,29 @@ pub enum StateError {
         /// The reasons of the holds.
         why: String,
     },
-    /// A file among the holds that is not ours.
+    /// A file among the holds that mirrorkeep did not write.
     #[error("`{0}` among the holds is not a list of holds")]
     StrangeHold(RelPath),
-    /// A file among the seals that is not ours.
-    #[error("`{0}` among the records is that of no build")]
+    /// A file among the seals that mirrorkeep did not write.
+    #[error("`{0}` among the records is not that of a build")]
     StrangeSeal(RelPath),
     /// The store failed.
-    #[error("cannot read what is kept of the builds")]
+    #[error("cannot read the records of the builds")]
     Store(#[from] StoreError),
 }
 
 impl Classify for StateError {
     fn class(&self) -> Class {
         match self {
-            Self::Holds(..) => {
-                ErrorKind::Refused.hint("`mirrorkeep recover` writes it again from the journal")
-            }
+            Self::Holds(..) => ErrorKind::Refused.hint("`mirrorkeep recover` rebuilds it from the journal"),
             Self::StrangeHold(_) => ErrorKind::Refused.into(),
             Self::LostHolds { id, .. } => ErrorKind::Refused.hint(format!(
-                "`mirrorkeep recover` writes it again, after which `mirrorkeep unhold {id}` removes it"
+                "`mirrorkeep recover` rebuilds it, after which `mirrorkeep unhold {id}` removes it"
             )),
-            Self::Record(..) | Self::Manifest(..) | Self::Parts(..) | Self::StrangeSeal(_) => {
-                ErrorKind::Failed.into()
-            }
+            Self::Record(id, _) => ErrorKind::Failed.hint(format!(
+                "restore `.mirrorkeep/builds/{id}.json` from a copy, or move it away and run `mirrorkeep check --fix`"
+            )),
+            Self::Manifest(..) | Self::Parts(..) | Self::StrangeSeal(_) => ErrorKind::Failed.into(),
             Self::Store(error) => error.class(),
         }
     }

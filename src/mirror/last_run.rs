@@ -1,29 +1,37 @@
-//! What a run of prune leaves for the next one.
+//! The state that a prune leaves for the next one.
 
-use super::Mirror;
+use super::{Chosen, Mirror, WriteLock};
 use crate::model::{RelPath, Stamp, Stream};
-use crate::store::{Put, StoreError};
+use crate::store::{Put, Store, StoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What a run of prune leaves for the next one.
+/// The state that a prune leaves for the next one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LastRun {
     /// The version of this form: 1.
     pub version: u32,
-    /// When it was.
+    /// When the run was.
     pub at: Stamp,
     /// The policy by which it was planned.
     pub policy: String,
-    /// How many builds each stream had afterwards.
+    /// The number of builds of each stream afterwards.
     pub streams: BTreeMap<Stream, usize>,
-    /// The id of the mirror; older versions did not state it.
+    /// How many builds and parts could not be moved or deleted.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub failed: u64,
+    /// The ID of the mirror; older versions did not state it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mirror: Option<String>,
     /// The number of the last event of the journal; older versions did not state it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seq: Option<u64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl LastRun {
@@ -40,7 +48,7 @@ impl LastRun {
         read.map(Some).map_err(|error| LastRunError::Damaged(Self::place(), error))
     }
 
-    /// States that the last run was in this mirror, where it states another one; one that cannot be read stays as it is.
+    /// Records that the last run was in this mirror, if it states another one; an unreadable file stays as it is.
     pub(crate) fn claim(mirror: &Mirror) -> Result<(), StoreError> {
         let id = Some(mirror.config().id.clone());
         match Self::read(mirror) {
@@ -53,9 +61,39 @@ impl LastRun {
     }
 
     pub(crate) fn write(&self, mirror: &Mirror) -> Result<(), StoreError> {
-        // It is plain data.
+        // Plain data always serializes.
         let text = serde_json::to_vec(self).unwrap_or_default();
         mirror.store().put(&Self::place(), &text, Put::Replace)
+    }
+}
+
+/// The file with the policy that the first prune compares with the one in force, as later ones do with that of the last run.
+///
+/// `init` writes it, and `policy set` as long as there is no build that another policy could have kept.
+fn first_policy() -> RelPath {
+    RelPath::state("first-policy.yaml")
+}
+
+pub(super) fn keep_first_policy(store: &dyn Store, policy: &Chosen) -> Result<(), StoreError> {
+    let (Chosen::Shipped(text) | Chosen::File(text)) = policy;
+    store.put(&first_policy(), text.as_bytes(), Put::Replace)
+}
+
+impl Mirror {
+    /// Returns the policy with which the first prune compares the one in force: its text, or the name of a shipped one.
+    /// Older versions did not keep it.
+    pub(crate) fn first_policy(&self) -> Result<Option<String>, StoreError> {
+        match self.store().read(&first_policy(), super::settings::SETTINGS_LIMIT) {
+            Err(error) if error.is_not_found() => Ok(None),
+            bytes => Ok(Some(String::from_utf8_lossy(&bytes?).into_owned())),
+        }
+    }
+}
+
+impl WriteLock<'_> {
+    /// Keeps the policy with which the first prune compares the one in force.
+    pub(crate) fn keep_first_policy(&self, policy: &Chosen) -> Result<(), StoreError> {
+        keep_first_policy(self.mirror().store(), policy)
     }
 }
 

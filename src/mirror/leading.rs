@@ -1,13 +1,13 @@
-//! Where links lead, as readers of the mirror follow them.
+//! Where links resolve to, as readers of the mirror follow them.
 
 use super::{Mirror, Resolved, StateError};
 use crate::model::RelPath;
 use crate::store::{LinkTarget, Pointer, StoreError, StoreErrorKind};
 
-/// A link and where it leads.
+/// A link and what it resolves to.
 pub(super) type Leading = (RelPath, Resolved);
 
-/// Returns where a link leads for readers.
+/// Returns what a link resolves to for readers.
 pub(super) fn leads(mirror: &Mirror, link: &RelPath) -> Result<Resolved, StoreError> {
     Ok(match mirror.store().target(link)? {
         LinkTarget::To(target) => Resolved::To(target),
@@ -17,17 +17,17 @@ pub(super) fn leads(mirror: &Mirror, link: &RelPath) -> Result<Resolved, StoreEr
     })
 }
 
-/// Returns every link below a directory that neither is a build nor leads to any.
+/// Returns every link below a directory that is neither a build nor above one.
 pub(super) fn below_other(mirror: &Mirror, dir: &RelPath) -> Result<Vec<Leading>, StateError> {
     let found = match mirror.store().pointers(dir) {
-        // What a check of the file system found lies there, for its administrator alone.
+        // A check of the file system puts what it found there, for the administrator alone.
         Err(error) if error.kind() == StoreErrorKind::Denied && dir.as_str() == "lost+found" => Vec::new(),
         found => found?,
     };
     resolved(mirror, found)
 }
 
-/// Returns every link by a name in a directory that no path can hold, and those below such names.
+/// Returns every link with a name that a path cannot represent, and those below such names.
 pub(super) fn below_odd(mirror: &Mirror, dir: &RelPath) -> Result<Vec<Leading>, StateError> {
     resolved(mirror, mirror.store().odd_pointers(dir)?)
 }
@@ -39,7 +39,7 @@ fn resolved(mirror: &Mirror, found: Vec<Pointer>) -> Result<Vec<Leading>, StateE
             LinkTarget::Missing(target) => Resolved::Dangles(target),
             LinkTarget::Outside => Resolved::Leaves(String::new()),
             LinkTarget::Unknown => match mirror.resolve(&path)? {
-                // Its name is not the one that is shown.
+                // The displayed name is not the real one.
                 Resolved::Dangles(at) if at == path => Resolved::Leaves(String::new()),
                 to => to,
             },

@@ -1,8 +1,8 @@
-//! A quick look at what is in the way of a deletion: every link outside the builds, and which builds are there.
+//! A quick look at what prevents a deletion: every link outside the builds, and the existing builds.
 //!
-//! Whatever protects is looked for in every other directory as well, be it unknown, declared or beside builds; only builds
-//! are not entered. Every directory above builds is listed; in an object store a link is then followed through the names that were
-//! listed, so that one costs one request and not three for each name on its way.
+//! Protections are looked for in every other directory as well, whether unknown, declared or beside builds; only
+//! builds are not entered. Every directory above builds is listed; in an object store a link is then resolved through
+//! the listed names, so that it costs one request and not three for each name on its way.
 
 use super::leading::{below_odd, below_other, leads};
 use super::resolve::{Step, follow, look};
@@ -13,24 +13,24 @@ use crate::store::{Kind, StoreError, io_pool};
 use rayon::prelude::*;
 use std::collections::HashSet;
 
-/// How many questions an object store is asked at once.
+/// How many requests are sent to an object store at once.
 const AT_ONCE: usize = 16;
 
 /// Links and builds, as they are at this moment.
 #[derive(Debug, Default)]
 pub struct Links {
-    /// Every link outside the builds, and where it leads.
+    /// Every link outside the builds, and what it resolves to.
     pub links: Vec<(RelPath, Resolved)>,
-    /// Every build that is there.
+    /// Every existing build.
     pub builds: Vec<BuildId>,
 }
 
-/// What protects builds by leading to them, and which builds are there.
+/// What protects builds by resolving to them, and the existing builds.
 #[derive(Debug, Default)]
 pub struct Pointing {
-    /// Every link anywhere outside the builds that leads below the root, and where it leads, whether or not something is there.
+    /// Every link anywhere outside the builds that points below the root, and its target, whether or not that exists.
     pub targets: Vec<(RelPath, RelPath)>,
-    /// Every build that is there.
+    /// Every existing build.
     pub builds: Vec<BuildId>,
 }
 
@@ -40,13 +40,13 @@ struct Seen {
     links: Vec<RelPath>,
     dirs: Vec<RelPath>,
     builds: Vec<BuildId>,
-    /// Directories that neither are builds nor lead to any.
+    /// Directories that are neither builds nor above builds.
     others: Vec<RelPath>,
-    /// Directories that lead to builds, with names that no path can hold.
+    /// Directories above builds that have names that a path cannot represent.
     odd: Vec<RelPath>,
 }
 
-/// Reads every directory that leads to builds, and none of theirs; the first that cannot be read ends it.
+/// Reads every directory above builds, but not the builds; fails with the first that cannot be read.
 pub fn links(mirror: &Mirror) -> Result<Links, StateError> {
     if mirror.store().abilities().slow_calls {
         return io_pool(mirror.store(), AT_ONCE)?.install(|| listed(mirror));
@@ -57,7 +57,7 @@ pub fn links(mirror: &Mirror) -> Result<Links, StateError> {
     Ok(Links { links, builds: mirror.protocol.builds(mirror, builds)? })
 }
 
-/// Reads every directory outside the builds; the first that cannot be read ends it.
+/// Reads every directory outside the builds; fails with the first that cannot be read.
 pub fn pointing(mirror: &Mirror) -> Result<Pointing, StateError> {
     if mirror.store().abilities().slow_calls {
         return io_pool(mirror.store(), AT_ONCE)?.install(|| pointed(mirror));
@@ -86,12 +86,12 @@ fn pointed(mirror: &Mirror) -> Result<Pointing, StateError> {
     Ok(Pointing { targets, builds })
 }
 
-/// Reads what an object store lists, and follows each link through that.
+/// Lists an object store, and resolves each link through the listing.
 fn listed(mirror: &Mirror) -> Result<Links, StateError> {
     known(mirror, walk(mirror, &RelPath::root())?)
 }
 
-/// Follows each link of an object store through what was listed.
+/// Resolves each link of an object store through the listing.
 fn known(mirror: &Mirror, seen: Seen) -> Result<Links, StateError> {
     let Seen { links, dirs, builds, .. } = seen;
     let builds = mirror.protocol.builds(mirror, builds)?;
@@ -109,7 +109,7 @@ struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// Returns where a link that was listed leads for readers.
+    /// Returns what a listed link resolves to for readers.
     fn resolve(&self, link: &RelPath) -> Result<Resolved, StoreError> {
         let store = self.mirror.store();
         let resolved = follow(link, |at| {
@@ -123,16 +123,16 @@ impl Known<'_> {
         })?;
         let Resolved::To(target) = resolved else { return Ok(resolved) };
         let there = match build_of(self.mirror, &target) {
-            // What was sealed since the listing is there as well.
+            // A build that was sealed after the listing exists as well.
             Some(id) => self.sealed.contains(&id) || self.mirror.has_build(&id)?,
-            // Some stores show a directory long after its last object went.
+            // Some stores list a directory long after its last object was deleted.
             None => !self.dirs.contains(&target) || look(store, &target)?.is_some(),
         };
         Ok(if there { Resolved::To(target) } else { Resolved::Dangles(target) })
     }
 }
 
-/// Returns the builds that have a place of their own: in an object store also those that lie there without a seal.
+/// Returns the builds that occupy their paths: in an object store, also those without a seal.
 pub fn laid(mirror: &Mirror) -> Result<Vec<BuildId>, StateError> {
     let mut builds = walk(mirror, &RelPath::root())?.builds;
     builds.sort();
@@ -169,12 +169,12 @@ fn walk(mirror: &Mirror, dir: &RelPath) -> Result<Seen, StateError> {
     Ok(all)
 }
 
-/// Returns a directory that was listed and what lies in it, where builds can lie below it.
+/// Returns a listed directory and its contents, if builds can be below it.
 fn below(mirror: &Mirror, dir: RelPath) -> Result<Seen, StateError> {
     let mut seen = match mirror.layout().place(&dir) {
         Place::Above | Place::Stream { .. } => walk(mirror, &dir)?,
         Place::Build { build } => Seen { builds: vec![build], ..Seen::default() },
-        // What lies below a name there is our own copy of what it leads to.
+        // What is below a name there is mirrorkeep's own copy of what it resolves to.
         Place::Alias { .. } if !mirror.store().abilities().symlinks => Seen::default(),
         _ => Seen { others: vec![dir.clone()], ..Seen::default() },
     };

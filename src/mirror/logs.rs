@@ -1,7 +1,7 @@
-//! What gates and carried commands wrote last, kept for each build beside its record.
+//! The last logs of gates and carried commands, stored for each build beside its record.
 //!
-//! No decision needs it: a file that is damaged is replaced by the next log, and one that speaks of another build of
-//! that name counts for nothing.
+//! No decision depends on them: the next log replaces a damaged file, and the logs of another build of that name are
+//! ignored.
 
 use super::{Mirror, RECORD_LIMIT, Tree, WriteLock};
 use crate::model::Stamp;
@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The most bytes of all logs of a build; the oldest go first.
+/// The maximum size of all logs of a build; the oldest are removed first.
 const MOST: usize = 4 << 20;
 
 /// The logs of one build, as they are written.
@@ -20,7 +20,7 @@ const MOST: usize = 4 << 20;
 pub struct BuildLogs {
     /// The version of this form: 1.
     logs: u32,
-    /// When the build was published, which tells it from others of its name.
+    /// When the build was published, which distinguishes it from others of its name.
     published: Option<Stamp>,
     /// The last run of each, by name: `gate/NAME`, or `carry/STAGE/NUMBER/STEP`.
     pub runs: BTreeMap<String, RunLog>,
@@ -32,16 +32,16 @@ pub struct BuildLogs {
 pub struct RunLog {
     /// When it ended.
     pub at: Stamp,
-    /// How: `success`, `failure`, or in words.
+    /// Its result: `success`, `failure`, or a text.
     pub result: String,
-    /// How many seconds it took.
+    /// How long it took, in seconds.
     pub seconds: u64,
-    /// The end of what it wrote.
+    /// The end of its output.
     pub log: String,
 }
 
 impl Mirror {
-    /// Returns the logs of a build; none where they cannot be used.
+    /// Returns the logs of a build; none if they cannot be used.
     pub fn logs(&self, record: &BuildRecord) -> Result<BuildLogs, StoreError> {
         let none = || BuildLogs { logs: 1, published: record.published, runs: BTreeMap::new() };
         let bytes = match self.store().read(&Tree::Logs.at(&record.id), RECORD_LIMIT) {
@@ -57,7 +57,7 @@ impl Mirror {
 }
 
 impl WriteLock<'_> {
-    /// Keeps the logs of runs on a build.
+    /// Stores the logs of runs on a build.
     pub fn keep_logs(&self, record: &BuildRecord, runs: Vec<(String, RunLog)>) -> Result<(), StoreError> {
         if runs.is_empty() {
             return Ok(());
@@ -65,14 +65,14 @@ impl WriteLock<'_> {
         let mut logs = self.mirror().logs(record)?;
         logs.runs.extend(runs);
         logs.shorten();
-        // Logs are plain data.
+        // Plain data always serializes.
         let text = serde_json::to_vec_pretty(&logs).unwrap_or_default();
         self.mirror().store().put(&Tree::Logs.at(&record.id), &text, Put::Replace)
     }
 }
 
 impl BuildLogs {
-    /// Forgets the oldest logs where all of them are too long.
+    /// Removes the oldest logs if all of them are too long.
     fn shorten(&mut self) {
         while self.runs.len() > 1 && self.runs.values().map(|run| run.log.len()).sum::<usize>() > MOST {
             let oldest = self.runs.iter().min_by_key(|(_, run)| run.at).map(|(name, _)| name.clone());

@@ -1,19 +1,19 @@
-//! Aliases of an object store that have a copy of their build below them, for whoever can only read plain keys.
+//! Aliases of an object store that have a copy of their build below them, for clients that can only read plain keys.
 //!
-//! Below the alias `A` lies `A/<generation>/…`, a whole copy of the build, and `A/current`, a pointer to the generation
-//! that counts. A generation never changes; the pointer is replaced in one step, and the generation before stays for a
-//! term, so that whoever began to read there comes to the end. What a state lists may be there in part or not at all;
-//! what the pointer names is whole.
+//! Below the alias `A` there is `A/<generation>/…`, a whole copy of the build, and `A/current`, a pointer to the
+//! current generation. A generation never changes; the pointer is replaced in one step, and the previous generation
+//! stays for a term, so that readers who began there can finish. A generation in the state file may exist in part or
+//! not at all; the one to which the pointer points is whole.
 
 use super::{Mirror, build_of};
 use crate::model::{Digest, RelPath, Stamp};
 use crate::store::{Entry, Guard, Kind, Put, StoreError, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 
-/// More than a state ever has, in bytes.
+/// More bytes than a state file ever has.
 const LIMIT: u64 = 1 << 20;
 
-/// What is kept of one alias.
+/// The state of one alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Materialized {
@@ -21,13 +21,13 @@ pub struct Materialized {
     pub materialized: u32,
     /// The alias.
     pub alias: RelPath,
-    /// For how many seconds a generation stays when another took its place.
+    /// The number of seconds that a replaced generation stays.
     pub keep: i64,
-    /// Whether it is to have a copy; nothing else is left to do than to remove what lies there, where not.
+    /// Whether it should have a copy; otherwise the existing ones are only removed.
     pub wanted: bool,
     /// The number of the next generation.
     pub next: u64,
-    /// Everything that may lie below the alias.
+    /// Everything that may exist below the alias.
     pub generations: Vec<Generation>,
 }
 
@@ -37,27 +37,27 @@ pub struct Materialized {
 pub struct Generation {
     /// Its name below the alias.
     pub name: String,
-    /// The place of the build that it is a copy of.
+    /// The path of the build of which it is a copy.
     pub of: RelPath,
-    /// What tells that build from another that was at its place: the digest of its checksums.
+    /// What distinguishes that build from another that was at its path: the digest of its checksums.
     pub sums: Option<Digest>,
-    /// Whether all of it was there.
+    /// Whether it was completed.
     pub whole: bool,
-    /// The last instant at which it stays, once another took its place.
+    /// The last instant at which it stays, once it was replaced.
     pub until: Option<Stamp>,
-    /// How many objects it has.
+    /// The number of its objects.
     pub files: u64,
-    /// How many bytes they have.
+    /// Their size in bytes.
     pub bytes: u64,
 }
 
 impl Materialized {
-    /// Returns where the pointer to the current generation of an alias lies.
+    /// Returns the path of the pointer to the current generation of an alias.
     pub fn pointer(alias: &RelPath) -> RelPath {
         alias.child("current").unwrap_or_default()
     }
 
-    /// Returns where a generation lies.
+    /// Returns the path of a generation.
     pub fn at(&self, generation: &Generation) -> RelPath {
         self.alias.child(&generation.name).unwrap_or_default()
     }
@@ -68,7 +68,7 @@ impl Materialized {
 }
 
 impl Mirror {
-    /// Returns every alias that has a copy, or of which one is left.
+    /// Returns every alias that has a copy, or the rest of one.
     pub fn materialized(&self) -> Result<Vec<RelPath>, StoreError> {
         let dir = RelPath::state("materialized");
         let states = self.store().below(&dir)?.into_iter().filter_map(|found| {
@@ -78,12 +78,12 @@ impl Mirror {
         Ok(states.collect())
     }
 
-    /// Returns whether a copy of a build may lie at a path: builds have their own places.
+    /// Returns whether a copy of a build may be at a path: builds have their own paths.
     pub fn is_for_copies(&self, at: &RelPath) -> bool {
         !at.is_root() && !at.is_own() && build_of(self, at).is_none()
     }
 
-    /// Returns what is at a name, apart from copies of builds that lie below it: these are not in its way.
+    /// Returns what is at an alias, ignoring copies of builds below it, which are not in its way.
     pub fn named(&self, alias: &RelPath) -> Result<Option<Entry>, StoreError> {
         let found = self.store().look(alias)?;
         let is_dir = found.as_ref().is_some_and(|entry| entry.kind == Kind::Dir);
@@ -93,7 +93,7 @@ impl Mirror {
         Ok(found)
     }
 
-    /// Makes an alias lead to `target` in one step, also one that was removed while copies still lie below it.
+    /// Points an alias to `target` in one step, including one that was removed while copies still exist below it.
     pub fn point(&self, alias: &RelPath, target: &RelPath) -> Result<(), StoreError> {
         match self.store().point(alias, target) {
             Err(error) if error.kind() == StoreErrorKind::AlreadyExists && self.named(alias)?.is_none() => {
@@ -103,7 +103,7 @@ impl Mirror {
         }
     }
 
-    /// Returns what is kept of an alias that has a copy.
+    /// Returns the state of an alias that has a copy.
     pub fn materialized_as(&self, alias: &RelPath) -> Result<Option<Materialized>, StoreError> {
         let at = Materialized::place(alias, "json");
         match self.store().read(&at, LIMIT) {
@@ -113,7 +113,7 @@ impl Mirror {
                 let state: Materialized = serde_json::from_slice(&bytes)
                     .map_err(|error| StoreError::new("read the state", &at, std::io::Error::from(error)))?;
                 let ours = state.materialized == 1 && state.alias == *alias;
-                // What it lists is removed one day, so it must be no build, whoever wrote the state.
+                // What it lists is removed one day, so it must not be a build, whoever wrote the state.
                 if ours && state.generations.iter().all(|one| self.is_for_copies(&state.at(one))) {
                     return Ok(Some(state));
                 }
@@ -123,14 +123,14 @@ impl Mirror {
         }
     }
 
-    /// Writes what is kept of an alias in the place of what was read before; `Busy` when somebody else changed it since.
+    /// Replaces the state of an alias that was read before; `Busy` if another process changed it since.
     pub fn keep_materialized(
         &self,
         before: Option<&Materialized>,
         after: &Materialized,
     ) -> Result<(), StoreError> {
         let at = Materialized::place(&after.alias, "json");
-        // A state is plain data.
+        // Plain data always serializes.
         let text = serde_json::to_vec_pretty(after).unwrap_or_default();
         let Some(before) = before else { return self.store().put(&at, &text, Put::Create) };
         let old = self.store().read(&at, LIMIT)?;
@@ -141,12 +141,12 @@ impl Mirror {
         self.store().renew(&at, &old, &text)
     }
 
-    /// Forgets an alias of which no copy is left.
+    /// Removes the state of an alias without copies.
     pub fn forget_materialized(&self, alias: &RelPath) -> Result<(), StoreError> {
         self.store().remove(&Materialized::place(alias, "json"))
     }
 
-    /// Takes the right to change the copies of an alias; nothing while somebody else has it.
+    /// Takes the right to change the copies of an alias; nothing while another process has it.
     pub fn materializing(&self, alias: &RelPath) -> Result<Option<Guard>, StoreError> {
         match self.store().lock(&Materialized::place(alias, "ticket"), self.who(), std::time::Duration::ZERO)
         {

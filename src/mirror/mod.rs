@@ -1,4 +1,4 @@
-//! A store read through a layout: what is there, who may change it, what changed.
+//! A store read through a layout: its contents, who may change it, and what changed.
 
 mod accept;
 mod acquire_lock;
@@ -6,10 +6,12 @@ mod anchors;
 mod bucket;
 mod build_info;
 mod catalogue;
+mod changes_config;
 mod config;
 mod contradiction;
 mod cursors;
 mod directory;
+mod downstream;
 mod error;
 mod events;
 mod expected;
@@ -32,6 +34,7 @@ mod records;
 mod resolve;
 mod seal;
 mod settings;
+mod site_config;
 mod stated;
 mod statements;
 mod survey;
@@ -44,9 +47,11 @@ pub use accept::Accepted;
 pub use build_info::{
     build_info, build_info_from_record, build_info_from_snapshot, build_of, look_at_tree, named,
 };
+pub use changes_config::{CHANGES, ChangesConfig};
 pub use config::{AliasConfig, CheckConfig, FORMAT, IgnoreConfig, MirrorConfig};
 pub use contradiction::AnchorError;
 pub use cursors::{Asked, Begin, Cursor, Failing, Found, KeptCursor, LastAnswer, Parked, Unable};
+pub use downstream::{Sent, SentName};
 pub use error::MirrorError;
 pub use expected::{ExpectedError, ExpectedState};
 pub use feed::{Feed, JournalMark};
@@ -67,6 +72,7 @@ pub use records::Tree;
 pub(crate) use records::{MANIFEST_LIMIT, RECORD_LIMIT};
 pub use resolve::{Resolved, resolve};
 pub use settings::{Chosen, InForce, SETTINGS_LIMIT};
+pub use site_config::{SITE, SiteConfig};
 pub use statements::GOING;
 pub(crate) use statements::{number_of, term_of};
 pub(crate) use survey::mounted_at;
@@ -79,8 +85,20 @@ pub use trimmed::{TrimmedObjects, parts_at};
 pub use warnings::Warnings;
 pub use write_lock::{LockError, WriteLock};
 
+/// Returns a message of several lines, such as a list of problems, on one.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        if !line.is_empty() {
+            line.push_str(if line.ends_with(':') { " " } else { "; " });
+        }
+        line.push_str(part);
+    }
+    line
+}
+
 /// Returns an error with all its causes on one line.
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    causes.map(|error| one_line(&error.to_string())).collect::<Vec<_>>().join(": ")
 }

@@ -6,7 +6,7 @@ use super::handle::ReadProtocol;
 use super::journal::mirror_id;
 use super::settings::{Chosen, InForce, is_file, read_text, text_of};
 use super::statements::Statements;
-use super::{AliasConfig, CheckConfig, Commands, FORMAT, Mirror, MirrorConfig, MirrorError, Warnings};
+use super::{CheckConfig, Commands, FORMAT, Mirror, MirrorConfig, MirrorError, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Declared, Layout, NameByHand, Place};
 use crate::model::{Document, Label, Outcome, RelPath, Stream};
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tracing::info;
 
-/// What a new mirror is to be.
+/// The settings of a new mirror.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// A shipped layout's name, or the text of a layout file with the file's name.
@@ -24,7 +24,7 @@ pub struct Setup {
     pub policy: Option<Chosen>,
     /// The same for the pipeline; without one nothing is promoted.
     pub pipeline: Option<Chosen>,
-    /// What tells the mirror from every other, such as a UUID.
+    /// What identifies the mirror, such as a UUID.
     pub id: String,
 }
 
@@ -32,7 +32,7 @@ pub struct Setup {
 pub type AliasRules = Vec<AliasRule>;
 
 impl Mirror {
-    /// Opens the mirror in a store; `who` stands in the journal, and `wait` is how long others may hold the lock.
+    /// Opens the mirror in a store; `who` is the actor in the journal, and `wait` is how long to wait for the lock.
     pub fn open(store: Arc<dyn Store>, who: &str, wait: Duration) -> Result<Self, MirrorError> {
         let config = read_config(&*store)?;
         let name = config.layout.clone();
@@ -47,10 +47,11 @@ impl Mirror {
             streams: alias.streams.as_deref().and_then(|text| glob::Pattern::new(text).ok()),
         });
         let layout = layout.knowing(by_hand.collect());
-        let layout = match &config.readers {
-            Some(readers) => layout.reserving(readers.path.clone()),
-            None => layout,
-        };
+        let readers = config.readers.iter().map(|readers| (&readers.path, "readers"));
+        let site = config.site.iter().map(|site| (&site.path, "site"));
+        let changes = config.changes.iter().map(|changes| (&changes.path, "changes"));
+        let reserved = readers.chain(site).chain(changes);
+        let layout = reserved.fold(layout, |layout, (dir, key)| layout.reserving(dir.clone(), key));
         info!("opened the mirror `{}` with the layout `{name}`", store.shown());
         let protocol: &'static dyn ReadProtocol =
             if store.abilities().moves_trees { &Directory } else { &Bucket };
@@ -69,7 +70,7 @@ impl Mirror {
         })
     }
 
-    /// Makes a mirror in a store; what lies there already stays as it is and can be adopted.
+    /// Makes a mirror in a store; existing files stay as they are and can be adopted.
     pub fn init(
         store: Arc<dyn Store>,
         setup: &Setup,
@@ -78,7 +79,8 @@ impl Mirror {
     ) -> Result<Self, MirrorError> {
         let at = RelPath::state("mirror.yaml");
         Self::may_init(&*store)?;
-        // Decides between two who make one at the same time, before either puts a file that the other's settings name.
+        // Decides between two processes that make one at the same time, before either writes a file that the other's
+        // settings name.
         let lock = store.lock(&RelPath::state("lock"), who, wait);
         let _lock = lock.map_err(|error| match error.kind() {
             StoreErrorKind::Busy => MirrorError::Busy(error),
@@ -100,6 +102,9 @@ impl Mirror {
         let layout = place(&setup.layout, InForce::Layout)?;
         let policy = setup.policy.as_ref().map(|policy| place(policy, InForce::Policy)).transpose()?;
         let pipeline = setup.pipeline.as_ref().map(|file| place(file, InForce::Pipeline)).transpose()?;
+        if let Some(policy) = &setup.policy {
+            super::last_run::keep_first_policy(&*store, policy)?;
+        }
         for dir in ["builds", "holds", "journal", "stage", "tmp", "trash"] {
             store.make_dir(&RelPath::state(dir))?;
         }
@@ -114,9 +119,11 @@ impl Mirror {
             declared: Vec::new(),
             check: CheckConfig::default(),
             readers: None,
+            site: None,
+            changes: None,
             abilities: Some(store.abilities()).filter(|abilities| !abilities.moves_trees),
         };
-        // Settings are plain data; what YAML cannot hold is not among them.
+        // Settings are plain data that YAML can represent.
         let text = serde_yaml::to_string(&config).unwrap_or_default();
         match store.put(&at, text.as_bytes(), Put::Create) {
             Err(error) if error.kind() == StoreErrorKind::AlreadyExists => {
@@ -126,7 +133,7 @@ impl Mirror {
         }
     }
 
-    /// Fails when a mirror cannot be made in a store: one is there already, or what is kept of one.
+    /// Fails if a mirror cannot be made in a store: one exists already, or parts of an own area.
     pub fn may_init(store: &dyn Store) -> Result<(), MirrorError> {
         if store.look(&RelPath::state("mirror.yaml"))?.is_some() {
             return Err(MirrorError::Already(store.shown()));
@@ -134,7 +141,7 @@ impl Mirror {
         lost(store)?.map_or(Ok(()), Err)
     }
 
-    /// Returns what was written down of a store's abilities when a mirror was made there.
+    /// Returns the abilities of a store that were recorded when a mirror was made there.
     pub fn abilities(store: &dyn Store) -> Result<Option<Abilities>, MirrorError> {
         Ok(read_config(store)?.abilities)
     }
@@ -144,12 +151,12 @@ impl Mirror {
         &*self.store
     }
 
-    /// Returns the store for whoever reads it beyond the life of this value.
+    /// Returns the store for use beyond the life of this value.
     pub fn shared_store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.store)
     }
 
-    /// Returns what `mirror.yaml` says.
+    /// Returns the contents of `mirror.yaml`.
     pub fn config(&self) -> &MirrorConfig {
         &self.config
     }
@@ -167,12 +174,12 @@ impl Mirror {
         &self.layout
     }
 
-    /// Returns who is acting, as the journal names them.
+    /// Returns the actor, as the journal names it.
     pub fn who(&self) -> &str {
         &self.who
     }
 
-    /// Returns how long others may hold a lock before we give up.
+    /// Returns how long to wait for a lock.
     pub fn wait(&self) -> Duration {
         self.wait
     }
@@ -184,7 +191,7 @@ impl Mirror {
         self
     }
 
-    /// Returns what is known of the statements of the journal on the trash.
+    /// Returns the known statements of the journal about the trash.
     pub(super) fn statements(&self) -> &Statements {
         &self.statements
     }
@@ -202,7 +209,8 @@ impl Mirror {
         ruled.into_iter().chain(self.own_alias_rules(stream)).collect()
     }
 
-    /// Returns why a name beside the builds of a stream is no name that the layout or the settings know, with the nearest.
+    /// Returns why a name beside the builds of a stream is unknown to the layout and the settings, with the nearest
+    /// one.
     pub fn unknown_name(&self, alias: &RelPath) -> Option<String> {
         let Place::Stream { stream } = self.layout.place(&alias.parent()?) else { return None };
         let name = alias.name();
@@ -221,27 +229,51 @@ impl Mirror {
         ))
     }
 
+    /// Returns why an alias cannot be at a path: the layout expects a stream or a build there, which a link would
+    /// prevent.
+    pub fn is_taken_by_layout(&self, alias: &RelPath) -> Option<String> {
+        let what = match self.layout.place(alias) {
+            Place::Above | Place::Stream { .. } => "streams",
+            Place::Build { .. } => "a build",
+            _ => return None,
+        };
+        let stream = match self.layout.place(&alias.parent()?) {
+            Place::Stream { stream } => Some(stream),
+            _ => None,
+        };
+        let name = alias.name();
+        let own =
+            |stream: &Stream| self.config.aliases.iter().any(|one| one.name == name && one.is_in(stream));
+        if self.config.legacy.contains_key(alias) || stream.as_ref().is_some_and(own) {
+            return None;
+        }
+        let known = if stream.is_some() {
+            format!(
+                "; `{{name: {name}, by_hand: true}}` in `aliases` of .mirrorkeep/mirror.yaml makes it an alias"
+            )
+        } else {
+            String::new()
+        };
+        Some(format!("the layout has a place for {what} there{known}"))
+    }
+
     /// Returns the rules of the mirror's own aliases in a stream.
     pub fn own_alias_rules(&self, stream: &Stream) -> impl Iterator<Item = AliasRule> {
-        let fits = |alias: &&AliasConfig| match &alias.streams {
-            Some(pattern) => glob::Pattern::new(pattern).is_ok_and(|p| p.matches(stream.as_str())),
-            None => true,
-        };
-        let ruled = self.config.aliases.iter().filter(|alias| !alias.by_hand);
-        ruled.filter(fits).map(|alias| AliasRule {
+        let ruled = self.config.aliases.iter().filter(|alias| !alias.by_hand && alias.is_in(stream));
+        ruled.map(|alias| AliasRule {
             name: alias.name.clone(),
             when: Condition { results: vec![Outcome::Success], labels: alias.labels.clone() },
             required: alias.required,
         })
     }
 
-    /// Fails when the directory that was opened is not at its path any more.
+    /// Fails if the directory that was opened is not at its path any more.
     pub fn is_at_its_path(&self) -> Result<(), MirrorError> {
         if self.store().is_at_its_path()? { Ok(()) } else { Err(MirrorError::Replaced(self.store.shown())) }
     }
 
-    /// Fails when another mirror lies there now than the one that was opened, or when it has another layout by now, in
-    /// which what the command is about to write may have no place.
+    /// Fails if another mirror is there now than the one that was opened, or if it has another layout, in which the
+    /// paths that the command is about to write may be invalid.
     pub(super) fn is_still_there(&self) -> Result<(), MirrorError> {
         self.is_at_its_path()?;
         let found = read_config(self.store())?;
@@ -256,7 +288,7 @@ impl Mirror {
     }
 }
 
-/// Returns what is kept of a mirror in a store that does not say which mirror it is, if there is anything.
+/// Returns what exists of an own area in a store without the file that identifies the mirror, if there is anything.
 fn lost(store: &dyn Store) -> Result<Option<MirrorError>, MirrorError> {
     let mut what = Vec::new();
     let kept = [
@@ -331,6 +363,16 @@ fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
     if let Some(readers) = &config.readers {
         let wrong = readers.problems(store.abilities().symlinks);
         problems.extend(wrong.into_iter().map(|(key, why)| document.problem(&format!("readers.{key}"), why)));
+    }
+    if let Some(site) = &config.site {
+        let wrong = site.problems(config.readers.as_ref());
+        problems.extend(wrong.into_iter().map(|(key, why)| document.problem(&format!("site.{key}"), why)));
+    }
+    if let Some(changes) = &config.changes {
+        let readers = config.readers.iter().map(|readers| (&readers.path, "readers"));
+        let others: Vec<_> = readers.chain(config.site.iter().map(|site| (&site.path, "site"))).collect();
+        let wrong = changes.problems(&others, store.abilities().symlinks);
+        problems.extend(wrong.into_iter().map(|(key, why)| document.problem(&format!("changes.{key}"), why)));
     }
     if problems.is_empty() { Ok(config) } else { Err(MirrorError::Config(problems)) }
 }

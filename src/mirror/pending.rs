@@ -4,10 +4,10 @@ use super::{Fact, JournalError, WriteLock};
 use crate::model::Stamp;
 use crate::record::{Event, Payload, Phase};
 
-/// An intent that is to be followed by its outcome.
+/// An intent whose outcome is to be written.
 ///
-/// Dropped without one, it stays open, as after a kill: the next command looks whether the change happened, and writes
-/// the outcome.
+/// If it is dropped without one, it stays open, as after a kill: the next command checks whether the change happened,
+/// and writes the outcome.
 #[derive(Debug)]
 #[must_use = "an intent without an outcome is left to the next command; call `done` or `undone`"]
 pub struct Pending<'l> {
@@ -17,25 +17,25 @@ pub struct Pending<'l> {
 }
 
 impl Pending<'_> {
-    /// Writes down that it happened.
+    /// Records that it happened.
     pub fn done(self, at: Stamp) -> Result<(), JournalError> {
         self.lock.outcome(at, (Phase::Done, Some(self.seq)), self.fact).map(drop)
     }
 
-    /// Writes down that it happened, with what is known only now.
+    /// Records that it happened, with fields that are known only now.
     pub fn done_as(self, at: Stamp, payload: &Payload) -> Result<(), JournalError> {
         let fact = Fact::new(&self.fact.to, payload);
         self.lock.outcome(at, (Phase::Done, Some(self.seq)), fact).map(drop)
     }
 
-    /// Writes down that it did not happen, and that the mirror is as it was.
+    /// Records that it did not happen, and that the mirror is as it was.
     pub fn undone(self, at: Stamp) -> Result<(), JournalError> {
         self.lock.outcome(at, (Phase::Undone, Some(self.seq)), self.fact).map(drop)
     }
 }
 
 impl WriteLock<'_> {
-    /// Writes down what is about to happen; the intent is to be followed by its outcome.
+    /// Records what is about to happen; write its outcome later.
     pub fn begin(
         &self,
         at: Stamp,
@@ -47,7 +47,7 @@ impl WriteLock<'_> {
         Ok(Pending { lock: self, seq, fact })
     }
 
-    /// Returns an intent that an interrupted command left, to be followed by its outcome.
+    /// Returns an intent that an interrupted command left; write its outcome later.
     pub fn resume(&self, intent: &Event) -> Pending<'_> {
         Pending { lock: self, seq: intent.seq, fact: Fact::of(intent) }
     }

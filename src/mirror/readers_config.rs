@@ -1,17 +1,17 @@
-//! The section `readers` of `mirror.yaml`: what readers of names get beyond the names.
+//! The section `readers` of `mirror.yaml`: additional files for readers of aliases.
 
 use crate::layout::Declared;
 use crate::model::{RelPath, unprintable};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Where public files are unless the settings say it.
+/// The default directory of public files.
 pub const READERS: &str = "readers";
 
 /// The largest number of builds of a list.
 const MOST: usize = 64;
 
-/// What readers of names get.
+/// Additional files for readers of aliases.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     deny_unknown_fields,
@@ -21,19 +21,19 @@ pub struct ReadersConfig {
     /// The public address of the mirror's root; lists and repository files need it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub url: Option<String>,
-    /// How many builds a list has at most.
+    /// The maximum number of builds of a list.
     #[serde(default = "newest")]
     pub newest: usize,
     /// The directory of the public files in the mirror.
     #[serde(default = "readers")]
     pub path: RelPath,
-    /// For which server rules are written, `nginx` or `apache`.
+    /// The server for which rules are written, `nginx` or `apache`.
     #[serde(default, rename = "for", skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
     /// The file of the rules.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out: Option<PathBuf>,
-    /// The command, without a shell, that makes the server read the file.
+    /// The command, without a shell, that makes the server load the file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reload: Vec<String>,
 }
@@ -47,7 +47,7 @@ fn readers() -> RelPath {
 }
 
 impl ReadersConfig {
-    /// How many builds a list has at most unless the settings say it.
+    /// The default maximum number of builds of a list.
     pub const NEWEST: usize = 4;
 
     /// Returns the public address without a slash at its end.
@@ -55,31 +55,16 @@ impl ReadersConfig {
         self.url.as_deref().map(|url| url.trim_end_matches('/'))
     }
 
-    /// Returns what cannot be used, each with its key; `directory` says whether the mirror is one.
+    /// Returns what is invalid, each with its key; `directory` is whether the mirror is one.
     pub(super) fn problems(&self, directory: bool) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if let Some(url) = &self.url {
-            let web = url::Url::parse(url).is_ok_and(|read| {
-                matches!(read.scheme(), "http" | "https")
-                    && read.query().is_none()
-                    && read.fragment().is_none()
-            });
-            let plain = url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'\\$[]".contains(&byte));
-            if !web || !plain {
-                problems.push((
-                    "url",
-                    format!("`{url}` is not an address such as `https://mirror.example.org/pub`"),
-                ));
-            }
+            problems.extend(not_an_address(url).map(|why| ("url", why)));
         }
         if !(1..=MOST).contains(&self.newest) {
             problems.push(("newest", format!("{} is not a number from 1 to {MOST}", self.newest)));
         }
-        if let Err(why) = Declared::parse(&glob::Pattern::escape(self.path.as_str())) {
-            problems.push(("path", why));
-        } else if unprintable(self.path.as_str()).is_some() {
-            problems.push(("path", "a printable path is accepted".to_owned()));
-        }
+        problems.extend(not_a_place(&self.path).map(|why| ("path", why)));
         if let Some(server) = self.server.as_deref().filter(|server| !matches!(*server, "nginx" | "apache")) {
             problems.push((
                 "for",
@@ -87,7 +72,7 @@ impl ReadersConfig {
             ));
         }
         if !directory {
-            // Settings of a bucket must not run commands or write files on the machine of whoever opens it.
+            // Settings of a bucket must not run commands or write files on the machine of a user who opens it.
             let keys = [("out", self.out.is_some()), ("reload", !self.reload.is_empty())];
             for (key, _) in keys.into_iter().filter(|(_, given)| *given) {
                 let why = "it is accepted for a mirror in a directory only; run `mirrorkeep export readers --for nginx --out FILE` on the server";
@@ -102,7 +87,7 @@ impl ReadersConfig {
         if self.out.as_ref().is_some_and(|out| !out.is_absolute()) {
             problems.push((
                 "out",
-                "an absolute path is accepted, such as `/etc/nginx/mirrorkeep-readers.inc`".to_owned(),
+                "an absolute path is accepted, such as `/var/lib/mirrorkeep/nginx-readers.inc`".to_owned(),
             ));
         }
         if !self.reload.is_empty() && self.out.is_none() {
@@ -112,5 +97,30 @@ impl ReadersConfig {
             problems.push(("reload", "the first word is the program, such as `nginx`".to_owned()));
         }
         problems
+    }
+}
+
+/// Returns why a text is not the public address of a mirror.
+pub(super) fn not_an_address(url: &str) -> Option<String> {
+    let web = url::Url::parse(url).is_ok_and(|read| {
+        let anyone = read.username().is_empty() && read.password().is_none();
+        let whole = read.query().is_none() && read.fragment().is_none();
+        matches!(read.scheme(), "http" | "https") && anyone && whole
+    });
+    let plain = url.bytes().all(|byte| byte.is_ascii_graphic() && !b"\"'\\$[]".contains(&byte));
+    (!web || !plain).then(|| format!("`{url}` is not an address such as `https://mirror.example.org/pub`"))
+}
+
+/// Returns why a directory of public files cannot be beside that of another section, `key`.
+pub(super) fn in_the_way(path: &RelPath, other: &RelPath, key: &str) -> Option<String> {
+    let meets = path.is_within(other) || other.is_within(path);
+    meets.then(|| format!("`{path}` and `{key}.path` (`{other}`) are in each other's way"))
+}
+
+/// Returns why public files cannot be in a directory.
+pub(super) fn not_a_place(path: &RelPath) -> Option<String> {
+    match Declared::parse(&glob::Pattern::escape(path.as_str())) {
+        Err(why) => Some(why),
+        Ok(_) => unprintable(path.as_str()).map(|_| "a printable path is accepted".to_owned()),
     }
 }

@@ -1,4 +1,4 @@
-//! What the own area keeps of each build: its record, its manifest, its holds.
+//! The files of the own area for each build: its record, its manifest, its holds.
 
 use super::{Mirror, StateError, WriteLock};
 use crate::model::{BuildId, RelPath};
@@ -7,7 +7,7 @@ use crate::store::{Kind, Listed, Put, StoreError, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// More than a record or a list of holds ever has, in bytes.
+/// More bytes than a record or a list of holds ever has.
 pub(crate) const RECORD_LIMIT: u64 = 16 << 20;
 
 /// The largest size of a manifest or of a list of checksums, in bytes: two million files with paths of a hundred bytes.
@@ -22,18 +22,18 @@ struct HoldsFile {
     holds: Vec<Hold>,
 }
 
-/// What is kept below one directory of the own area, by build.
+/// The files below one directory of the own area, by build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tree {
     /// Records.
     Builds,
-    /// Manifests; apart from the records, so that listing these lists builds and nothing else.
+    /// Manifests; separate from the records, so that listing the records lists only builds.
     Manifests,
     /// Holds.
     Holds,
-    /// Marks of builds that are being let go.
+    /// Marks of builds that are being deleted.
     Going,
-    /// The ends of what gates and carried commands wrote.
+    /// The ends of the output of gates and carried commands.
     Logs,
 }
 
@@ -43,7 +43,7 @@ impl Tree {
         RelPath::state(&format!("{}/{id}.{ending}", self.dir()))
     }
 
-    /// Returns the build of which a file is kept at a path.
+    /// Returns the build to which the file at a path belongs.
     pub(super) fn build_at(self, path: &RelPath) -> Option<BuildId> {
         let id: BuildId =
             path.below(&RelPath::state(self.dir()))?.as_str().rsplit_once('.')?.0.parse().ok()?;
@@ -62,7 +62,7 @@ impl Tree {
 }
 
 impl Mirror {
-    /// Returns the record of a build; nothing when there is none.
+    /// Returns the record of a build; nothing if there is none.
     pub fn record(&self, id: &BuildId) -> Result<Option<BuildRecord>, StateError> {
         match self.store().read(&Tree::Builds.at(id), RECORD_LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
@@ -73,13 +73,13 @@ impl Mirror {
         }
     }
 
-    /// Returns the manifest of a build; nothing when there is none.
+    /// Returns the manifest of a build; nothing if there is none.
     pub fn manifest(&self, id: &BuildId) -> Result<Option<Manifest>, StateError> {
         let text = self.manifest_text(id)?.map(|bytes| Manifest::parse(&bytes)).transpose();
         text.map_err(|error| StateError::Manifest(id.clone(), error))
     }
 
-    /// Returns the bytes of the manifest of a build; nothing when there is none.
+    /// Returns the bytes of the manifest of a build; nothing if there is none.
     pub fn manifest_text(&self, id: &BuildId) -> Result<Option<Vec<u8>>, StoreError> {
         match self.store().read(&Tree::Manifests.at(id), MANIFEST_LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
@@ -87,7 +87,7 @@ impl Mirror {
         }
     }
 
-    /// Returns every build of which a record is kept, sorted.
+    /// Returns every build that has a record, sorted.
     pub fn recorded(&self) -> Result<Vec<BuildId>, StateError> {
         Ok(self.kept_below(Tree::Builds)?.into_iter().filter_map(|(_, id)| id).collect())
     }
@@ -100,7 +100,7 @@ impl Mirror {
         Ok(super::journal::history(self.store(), wanted)?.events)
     }
 
-    /// Returns every event that can be read, with the reason why others cannot: for a command that only shows them.
+    /// Returns every readable event, with the reason why others cannot be read: for a command that only shows them.
     pub fn readable_history(
         &self,
     ) -> Result<(Vec<crate::record::Event>, Option<super::JournalError>), super::JournalError> {
@@ -124,15 +124,14 @@ impl Mirror {
         Ok(holds)
     }
 
-    /// Returns every file in a tree of the own area, sorted, with the build of which it is; none, where its name is that
-    /// of no build.
+    /// Returns every file in a tree of the own area, sorted, with its build; none if its name is not that of a build.
     fn kept_below(&self, tree: Tree) -> Result<Vec<(RelPath, Option<BuildId>)>, StoreError> {
         let paths = self.files_below(tree)?;
         Ok(paths.into_iter().map(|path| (path.clone(), tree.build_at(&path))).collect())
     }
 
-    /// Returns every file in a tree of the own area, sorted; none when it is not there. A directory in the place of a file
-    /// counts as one, so that whoever reads it fails.
+    /// Returns every file in a tree of the own area, sorted; none if it does not exist. A directory at the path of a
+    /// file counts as one, so that reading it fails.
     pub(super) fn files_below(&self, tree: Tree) -> Result<Vec<RelPath>, StoreError> {
         let dir = RelPath::state(tree.dir());
         if !self.store().abilities().directories {
@@ -144,7 +143,7 @@ impl Mirror {
                 Err(error) if error.is_not_found() => continue,
                 listing => listing?,
             };
-            // The name of a stream may look like that of a file; then files or streams are in it.
+            // The name of a stream may look like that of a file; then it has files or streams in it.
             let is_ours = |entry: &Listed| {
                 entry.kind == Kind::Dir || dir.child(&entry.name).is_ok_and(|at| tree.build_at(&at).is_some())
             };
@@ -189,7 +188,7 @@ impl WriteLock<'_> {
         self.mirror().store().put(&at, text.as_bytes(), Put::Replace)
     }
 
-    /// Removes what is kept of a build beyond its holds.
+    /// Removes the record and manifest of a build, not its holds.
     pub fn forget(&self, id: &BuildId) -> Result<(), StoreError> {
         let store = self.mirror().store();
         store.remove(&Tree::Logs.at(id))?;
@@ -197,14 +196,14 @@ impl WriteLock<'_> {
         store.remove(&Tree::Builds.at(id))
     }
 
-    /// Writes the holds of a build; none removes the file.
+    /// Writes the holds of a build; without any, the file is removed.
     pub fn keep_holds(&self, id: &BuildId, holds: Vec<Hold>) -> Result<(), StoreError> {
         let at = Tree::Holds.at(id);
         if holds.is_empty() {
             return self.mirror().store().remove(&at);
         }
         let file = HoldsFile { version: 1, id: id.clone(), holds };
-        // Holds are plain data.
+        // Plain data always serializes.
         let text = serde_json::to_vec_pretty(&file).unwrap_or_default();
         self.mirror().store().put(&at, &text, Put::Replace)
     }

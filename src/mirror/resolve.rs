@@ -1,29 +1,29 @@
-//! Where a name leads, every link on the way followed, by looking at one name at a time.
+//! What an alias resolves to, every link on the way followed, by looking at one name at a time.
 //!
-//! Nothing here trusts the kernel to stay below the root: each link's text is applied to the path as text, so that
-//! a link out of the mirror is seen and told, never walked.
+//! Nothing here relies on the kernel to stay below the root: each link's text is applied to the path as text, so that
+//! a link out of the mirror is seen and reported, never followed.
 
 use crate::model::RelPath;
 use crate::store::{Entry, Kind, Result, Store, StoreErrorKind};
 
-/// How many links may follow each other, as in Linux.
+/// The maximum number of links in a row, as in Linux.
 const HOPS: usize = 40;
 
-/// Where a name leads.
+/// What an alias resolves to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved {
-    /// To something that is there, below the root.
+    /// Something that exists below the root.
     To(RelPath),
-    /// To a path below the root where nothing is.
+    /// A path below the root where nothing exists.
     Dangles(RelPath),
-    /// Round in circles.
+    /// A loop.
     Loops,
-    /// Out of the mirror, or by an absolute path.
+    /// A path outside the mirror, or an absolute path.
     Leaves(String),
 }
 
 impl Resolved {
-    /// Returns the path below the root that it leads to, whether or not something is there.
+    /// Returns the path below the root to which it resolves, whether or not something exists there.
     pub fn path(self) -> Option<RelPath> {
         match self {
             Self::To(path) | Self::Dangles(path) => Some(path),
@@ -32,7 +32,7 @@ impl Resolved {
     }
 }
 
-/// What is at a path, as far as following links goes.
+/// What is at a path, as far as following links is concerned.
 pub(super) enum Step {
     /// A link with that text.
     Link(String),
@@ -40,12 +40,12 @@ pub(super) enum Step {
     There,
 }
 
-/// Returns where the path leads when every link on the way is followed.
+/// Returns what the path resolves to when every link on the way is followed.
 pub fn resolve(store: &dyn Store, path: &RelPath) -> Result<Resolved> {
     follow(path, |at| look(store, at))
 }
 
-/// Returns what the store says is at a path.
+/// Returns what the store has at a path.
 pub(super) fn look(store: &dyn Store, at: &RelPath) -> Result<Option<Step>> {
     let step = |entry: Entry| match entry.kind {
         Kind::Link => Step::Link(entry.link.unwrap_or_default()),
@@ -57,7 +57,7 @@ pub(super) fn look(store: &dyn Store, at: &RelPath) -> Result<Option<Step>> {
     }
 }
 
-/// Returns the same by what `look` says of each path on the way; nothing means that nothing is there.
+/// Returns the same by what `look` returns for each path on the way; nothing means that nothing exists there.
 pub(super) fn follow(path: &RelPath, look: impl Fn(&RelPath) -> Result<Option<Step>>) -> Result<Resolved> {
     let mut ahead: Vec<String> = path.names().rev().map(str::to_owned).collect();
     let mut at = RelPath::root();
@@ -80,7 +80,7 @@ pub(super) fn follow(path: &RelPath, look: impl Fn(&RelPath) -> Result<Option<St
             return Ok(Resolved::Loops);
         }
         let Some(target) = next.follow(&text) else { return Ok(Resolved::Leaves(text)) };
-        // The target is seen from the root again, since it may itself go through links.
+        // The target is resolved from the root again, since it may itself go through links.
         ahead.extend(target.names().rev().map(str::to_owned));
         at = RelPath::root();
     }

@@ -1,26 +1,25 @@
-//! Which builds are there: a directory says so where trees are moved, and the seal where they are not.
+//! Which builds exist: if trees are moved, those with a directory, and otherwise those with a seal.
 //!
-//! In an object store the files of a build arrive one by one, under the place where they stay. The build is there
-//! when its seal is there: its record, created last and only if none is there. Before that, and once the seal is
-//! gone, nothing below that place counts, whatever lies there. Not promised to those who read the bucket by keys
-//! they guess: they see objects, not builds.
+//! In an object store the files of a build are uploaded one by one, to their final path. The build exists once its
+//! seal does: its record, created last and only if none exists. Before that, and once the seal is removed, everything
+//! below that path is ignored. Not guaranteed for readers who guess keys of the bucket: they see objects, not builds.
 
 use super::{Mirror, Resolved, StateError, Trashed, Tree, WriteLock, resolve};
 use crate::model::{BuildId, RelPath, Stream};
 use crate::record::BuildRecord;
 use crate::store::{Entry, Put, StoreError, StoreErrorKind, Swept};
 
-/// More than a record ever has, in bytes.
+/// More bytes than a record ever has.
 const LIMIT: u64 = 16 << 20;
 
 impl Mirror {
-    /// Returns what is at a path for readers: nothing, when it lies in a build that is not there.
+    /// Returns what is at a path for readers: nothing, if it is in a build that does not exist.
     pub fn look(&self, at: &RelPath) -> Result<Option<Entry>, StoreError> {
         let found = self.store().look(at)?;
         if found.is_some() && self.protocol.is_hidden(self, at)? { Ok(None) } else { Ok(found) }
     }
 
-    /// Returns where a path leads for readers.
+    /// Returns what a path resolves to for readers.
     pub fn resolve(&self, path: &RelPath) -> Result<Resolved, StoreError> {
         Ok(match resolve(self.store(), path)? {
             Resolved::To(target) if self.protocol.is_hidden(self, &target)? => Resolved::Dangles(target),
@@ -28,12 +27,12 @@ impl Mirror {
         })
     }
 
-    /// Removes the files of a build whose seal is gone, and what was kept of it.
+    /// Removes the files of a build without a seal, and its record and manifest.
     ///
-    /// The caller holds the ticket of the build, so that nobody lays it down again meanwhile.
+    /// The caller has locked the ticket of the build, so that no process uploads it again at the same time.
     pub fn sweep_unsealed(&self, id: &BuildId, path: &RelPath) -> Result<Swept, StoreError> {
         if self.has_build(id)? {
-            let why = "the build has a seal, so it is no rubbish";
+            let why = "the build has a seal, so its files are not removed";
             return Err(StoreError::because(StoreErrorKind::AlreadyExists, "sweep", path, why));
         }
         let swept = self.store().sweep(path);
@@ -44,9 +43,9 @@ impl Mirror {
         Ok(swept)
     }
 
-    /// Returns the paths of what lies directly in a directory of the own area.
+    /// Returns the paths directly in a directory of the own area.
     ///
-    /// Some object stores show a directory long after its last object went, so that only objects are believed.
+    /// Some object stores list a directory long after its last object was deleted, so only objects count.
     pub fn list_state(&self, dir: &RelPath) -> Result<Vec<RelPath>, StoreError> {
         if !self.store().abilities().directories {
             let below = self.store().below(dir)?;
@@ -68,29 +67,30 @@ impl Mirror {
 }
 
 impl WriteLock<'_> {
-    /// Creates the seal of a build: from here on it is there. Fails when it has one.
+    /// Creates the seal of a build, which makes it visible. Fails if there is one.
     pub fn seal(&self, record: &BuildRecord) -> Result<(), StoreError> {
         let at = Tree::Builds.at(&record.id);
         self.mirror().store().put(&at, record.write().as_bytes(), Put::Create)
     }
 
-    /// Removes the seal of a build: from here on it is not there.
+    /// Removes the seal of a build, which hides it.
     pub fn unseal(&self, id: &BuildId) -> Result<(), StoreError> {
         self.mirror().store().remove(&Tree::Builds.at(id))
     }
 
-    /// Marks a build as going: whoever protects it from now on looks at the mark, and takes that back.
+    /// Marks a build as being deleted: commands that protect it from now on look at the mark, and undo the
+    /// protection.
     pub fn mark_going(&self, id: &BuildId) -> Result<(), StoreError> {
         let text = serde_json::json!({"going": 1, "who": self.mirror().who()}).to_string();
         self.mirror().store().put(&Tree::Going.at(id), text.as_bytes(), Put::Replace)
     }
 
-    /// Takes the mark away, after the seal or because the build stays.
+    /// Removes the mark, after the seal or because the build stays.
     pub fn unmark(&self, id: &BuildId) -> Result<(), StoreError> {
         self.mirror().store().remove(&Tree::Going.at(id))
     }
 
-    /// Writes the record of a build that is still the one that was read, and still there.
+    /// Writes the record of a build if it still exists and is the one that was read.
     pub fn renew_record(&self, before: &BuildRecord, after: &BuildRecord) -> Result<(), StoreError> {
         let store = self.mirror().store();
         let at = Tree::Builds.at(&before.id);
@@ -102,9 +102,9 @@ impl WriteLock<'_> {
         store.renew(&at, &bytes, after.write().as_bytes())
     }
 
-    /// Puts the seal of a build away into its directory of the trash: the build is not there any more.
+    /// Moves the seal of a build to its directory of the trash: the build does not exist any more.
     ///
-    /// Its files stay where they are and count for nothing until they are swept or the seal comes back.
+    /// Its files stay where they are and are ignored until they are swept or the seal is restored.
     pub fn put_away(&self, trashed: &Trashed) -> Result<(), StoreError> {
         let store = self.mirror().store();
         let record = store.read(&Tree::Builds.at(&trashed.ticket.id), LIMIT)?;
@@ -112,7 +112,7 @@ impl WriteLock<'_> {
         self.unseal(&trashed.ticket.id)
     }
 
-    /// Takes the seal of a build back from the trash; one that came back already is left alone.
+    /// Moves the seal of a build back from the trash; one that is back already is left alone.
     pub fn take_back(&self, trashed: &Trashed) -> Result<(), StoreError> {
         let store = self.mirror().store();
         let at = Tree::Builds.at(&trashed.ticket.id);

@@ -1,17 +1,16 @@
-//! Which layout, policy and pipeline are in force: a file beside `mirror.yaml` is written first, then the line that
-//! names it.
+//! Setting the layout, policy or pipeline: a file beside `mirror.yaml` is written first, then the line that names it.
 //!
-//! A command that is killed between the two leaves the old one in force, and a file that nothing names.
+//! If a command is killed between the two, the old one stays in force, and the file is not named by anything.
 
 use super::MirrorError;
 use super::{Mirror, MirrorConfig, WriteLock};
-use crate::model::{Document, RelPath};
+use crate::model::{Digest, Document, RelPath};
 use crate::store::{Put, Store, StoreError};
 
-/// More than a file of settings ever has, in bytes.
+/// More bytes than a file of settings ever has.
 pub const SETTINGS_LIMIT: u64 = 1 << 20;
 
-/// Something that ships with the program, or a file of the user's.
+/// A shipped layout, policy or pipeline, or a file of the user.
 #[derive(Debug, Clone)]
 pub enum Chosen {
     /// By its name.
@@ -23,15 +22,20 @@ pub enum Chosen {
 /// Which of the three files an admin writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InForce {
-    /// What says where a build has its place.
+    /// Defines the paths of builds.
     Layout,
-    /// What says how long a build stays.
+    /// Defines how long a build stays.
     Policy,
-    /// What says when a stage moves to a build.
+    /// Defines when a stage moves to a build.
     Pipeline,
 }
 
 impl InForce {
+    /// Returns the one with that key in `mirror.yaml`.
+    fn of_key(key: &str) -> Option<Self> {
+        [Self::Layout, Self::Policy, Self::Pipeline].into_iter().find(|one| one.key() == key)
+    }
+
     /// Returns its key in `mirror.yaml`.
     pub fn key(self) -> &'static str {
         match self {
@@ -56,10 +60,11 @@ impl InForce {
 }
 
 impl Mirror {
-    /// Returns the name and the text of what is in force, nothing where `mirror.yaml` names none; `shipped` knows the
-    /// texts of those that ship.
+    /// Returns the name and the text of what is in force, nothing if `mirror.yaml` names none; `shipped` returns the
+    /// texts of shipped ones.
     ///
-    /// The file is read now: a mirror opens though its policy or pipeline is broken, for commands that do not need it.
+    /// The file is read now: a mirror opens even if its policy or pipeline is broken, for commands that do not need
+    /// it.
     pub fn in_force(
         &self,
         which: InForce,
@@ -69,13 +74,14 @@ impl Mirror {
         Ok(Some((name.to_owned(), text_of(self.store(), which, name, shipped)?)))
     }
 
-    /// Returns a warning for each file `policy.yaml` or `pipeline.yaml` beside mirror.yaml, which names another or none.
+    /// Returns a warning for each file `policy.yaml` or `pipeline.yaml` beside mirror.yaml if that names another one
+    /// or none.
     pub fn idle_settings(&self) -> Result<Vec<String>, MirrorError> {
         let idle = |which| self.idle(which).transpose();
         [InForce::Policy, InForce::Pipeline].into_iter().filter_map(idle).collect()
     }
 
-    /// Returns a warning where a file is beside mirror.yaml under the name that `init` gives it, and is not in force.
+    /// Returns a warning if a file beside mirror.yaml has the name that `init` gives it, and is not in force.
     pub fn idle(&self, which: InForce) -> Result<Option<String>, MirrorError> {
         let (file, key, now) = (which.file(), which.key(), which.of(self.config()));
         if now == Some(&*file) || self.store().look(&RelPath::state(&file))?.is_none() {
@@ -90,7 +96,7 @@ impl Mirror {
         )))
     }
 
-    /// Returns the name that `mirror.yaml` has when something chosen is in force.
+    /// Returns the name in `mirror.yaml` for a chosen layout, policy or pipeline.
     pub fn name_in_force(&self, which: InForce, chosen: &Chosen) -> String {
         match chosen {
             Chosen::Shipped(name) => name.clone(),
@@ -101,9 +107,28 @@ impl Mirror {
         }
     }
 
-    /// Puts another layout, policy or pipeline in force for every command that opens the mirror from now on.
+    /// Returns whether `mirror.yaml` names this layout, policy or pipeline now, and its file has a text with that digest.
+    pub(crate) fn is_in_force(
+        &self,
+        key: &str,
+        name: &str,
+        digest: Option<Digest>,
+    ) -> Result<bool, StoreError> {
+        let Some(which) = InForce::of_key(key) else { return Ok(false) };
+        let text = read_text(self.store(), "mirror.yaml")?;
+        let config = Document::parse(&text, "mirror.yaml").ok().and_then(|document| document.read().ok());
+        let Some(config) = config else { return Ok(false) };
+        if which.of(&config) != Some(name) {
+            return Ok(false);
+        }
+        let Some(digest) = digest else { return Ok(true) };
+        let text = read_text(self.store(), name)?;
+        Ok(Digest::of(text.as_bytes()) == digest)
+    }
+
+    /// Sets another layout, policy or pipeline for every command that opens the mirror from now on.
     ///
-    /// Comments and other keys of `mirror.yaml` stay; fails where the line cannot be found.
+    /// Comments and other keys of `mirror.yaml` stay; fails if the line cannot be found.
     pub fn put_in_force(&self, which: InForce, chosen: &Chosen, lock: &WriteLock) -> Result<(), MirrorError> {
         let store = lock.mirror().store();
         let name = self.name_in_force(which, chosen);
@@ -113,7 +138,7 @@ impl Mirror {
             let document = Document::parse(text, "mirror.yaml").map_err(MirrorError::Config)?;
             document.read().map_err(MirrorError::Config)
         };
-        // What the settings are now: another key may have changed since the mirror was opened.
+        // The present settings: another key may have changed since the mirror was opened.
         let now = read(&text)?;
         let wanted = match which {
             InForce::Layout => MirrorConfig { layout: name.clone(), ..now },
@@ -134,7 +159,7 @@ impl Mirror {
     }
 }
 
-/// Returns whether a name is that of a file beside `mirror.yaml`, and not of something that ships.
+/// Returns whether a name is that of a file beside `mirror.yaml`, and not of a shipped one.
 pub(super) fn is_file(name: &str) -> bool {
     name.ends_with(".yaml")
 }
@@ -144,7 +169,7 @@ pub(super) fn read_text(store: &dyn Store, name: &str) -> Result<String, StoreEr
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Returns the text of something that ships, or of the file beside `mirror.yaml`.
+/// Returns the text of a shipped one, or of the file beside `mirror.yaml`.
 pub(super) fn text_of(
     store: &dyn Store,
     which: InForce,
@@ -163,7 +188,7 @@ pub(super) fn text_of(
     }
 }
 
-/// Returns a text in which the line of a key at the top says another value; a line is added where there is none.
+/// Returns a text in which the line of a key at the top has another value; a line is added if there is none.
 fn with_line(text: &str, key: &str, value: &str) -> String {
     let is_its = |line: &str| line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(':'));
     let line = format!("{key}: {value}");

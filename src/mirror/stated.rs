@@ -1,26 +1,26 @@
 //! Comparing the tickets of the trash with the events of the journal that filled its directories.
 //!
-//! A ticket alone is not believed: it decides when bytes are deleted and where a tree comes back. Each directory of the
-//! trash is named by the number of an event, and only the segments with these events are read, each event once.
+//! A ticket alone is not trusted: it decides when bytes are deleted and where a tree is restored. Each directory of
+//! the trash is named by the number of an event, and only the segments with these events are read, each event once.
 
 use super::journal::numbered;
 use super::records::RECORD_LIMIT;
 use super::statements::{Stated, number_of, term_of};
 use super::{GOING, Mirror, Ticket, TicketKind, Trashed};
 use crate::model::{BuildId, RelPath, Stamp};
-use crate::record::{Event, EventKind, Phase};
+use crate::record::{Details, Event, EventKind, Phase};
 use crate::store::StoreError;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The part of a record that names its build.
+/// The field of a record that names its build.
 #[derive(Debug, Deserialize)]
 struct Named {
     id: BuildId,
 }
 
 impl Mirror {
-    /// Reads what the journal states of these directories of the trash, where that is not known yet.
+    /// Reads the statements of the journal about these directories of the trash, if not known yet.
     pub(super) fn learn<'a>(&self, dirs: impl Iterator<Item = &'a RelPath>) -> Result<(), StoreError> {
         let known = || self.statements().known();
         let numbers: BTreeSet<u64> = {
@@ -85,7 +85,7 @@ impl Mirror {
             return differs("the time", &ticket.since, &event.at);
         }
         if let Some(noted) = said.inode.filter(|noted| noted.1 != ticket.inode.1) {
-            // It was noted again after the mirror moved to another disk, or is not that of the tree.
+            // It was recorded again after the mirror moved to another disk, or is not that of the tree.
             let tree = at.child("tree").unwrap_or_default();
             let there = self.store().look(&tree).map_err(|error| super::chain(&error))?;
             if there.is_some_and(|entry| entry.inode.1 != ticket.inode.1) {
@@ -105,16 +105,16 @@ impl Mirror {
         Ok(())
     }
 
-    /// Returns why a build in the trash was withdrawn; nothing where a prune moved it there, or the event is lost.
-    pub(crate) fn withdrawn(&self, trashed: &Trashed) -> Option<String> {
+    /// Returns what the event states that moved a build to the trash; nothing where the event is lost.
+    pub(crate) fn filled_by(&self, trashed: &Trashed) -> Option<Details> {
         let number = number_of(&trashed.at)?;
         self.learn(std::iter::once(&trashed.at)).ok()?;
         let stated = self.statements().known().get(&number).cloned()?;
-        stated.event.stated().why
+        Some(stated.event.stated())
     }
 
-    /// Returns the build of a directory of the trash, as the journal or the record in it states; nothing where neither
-    /// does.
+    /// Returns the build of a directory of the trash, by the journal or the record in it; nothing if neither states
+    /// it.
     pub(crate) fn build_in(&self, at: &RelPath) -> Option<BuildId> {
         let stated = || {
             self.learn(std::iter::once(at)).ok()?;
@@ -142,7 +142,7 @@ impl Mirror {
         }
     }
 
-    /// Returns the build that the record in a directory of the trash names; nothing where none does.
+    /// Returns the build that the record in a directory of the trash names; nothing if there is none.
     pub(crate) fn named_in(&self, at: &RelPath) -> Result<Option<BuildId>, StoreError> {
         let record = at.child("record.json").unwrap_or_default();
         match self.store().read(&record, RECORD_LIMIT) {
@@ -158,7 +158,7 @@ impl Mirror {
         self.compared(at, ticket)
     }
 
-    /// Returns the ticket of a directory of the trash, compared with nothing.
+    /// Returns the ticket of a directory of the trash, without a comparison.
     pub fn ticket_as_written(&self, at: &RelPath) -> Result<Ticket, String> {
         let bytes = self.store().read(&Trashed::ticket_in(at), super::trash::TICKET_LIMIT);
         serde_json::from_slice(&bytes.map_err(|error| super::chain(&error))?)

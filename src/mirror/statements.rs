@@ -1,18 +1,18 @@
-//! What the journal states of directories of the trash, kept while a mirror is open.
+//! Statements of the journal about directories of the trash, cached while a mirror is open.
 
 use crate::model::{RelPath, Stamp};
 use crate::record::Event;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What is being swept has this ending.
+/// The suffix of a directory that is being swept.
 pub const GOING: &str = ".going";
 
-/// What the journal states of directories of the trash, as far as it was read: an event does not change.
+/// Statements of the journal about directories of the trash, as far as read: an event does not change.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Statements(Arc<Mutex<BTreeMap<u64, Stated>>>);
 
-/// What the journal states of one directory.
+/// The statements of the journal about one directory.
 #[derive(Debug, Clone)]
 pub(super) struct Stated {
     /// The event that names the directory.
@@ -21,14 +21,14 @@ pub(super) struct Stated {
     pub(super) settled: Option<Stamp>,
 }
 
-/// Returns the number of the event that a directory of the trash is named by; none where its name is not one.
+/// Returns the number of the event by which a directory of the trash is named; none if its name is not one.
 pub(crate) fn number_of(at: &RelPath) -> Option<u64> {
     let name = at.name().strip_suffix(GOING).unwrap_or(at.name());
     let number: u64 = name.parse().ok()?;
     (format!("{number:012}") == name).then_some(number)
 }
 
-/// Returns the last instant at which a build can come back, as an event states it.
+/// Returns the last instant at which a build can be restored, as an event states it.
 pub(crate) fn term_of(event: &Event) -> Option<Stamp> {
     event.stated().until
 }

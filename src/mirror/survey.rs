@@ -1,7 +1,7 @@
-//! Looking at a mirror: one walk from the root down to the builds makes a census.
+//! Surveying a mirror: one walk from the root down to the builds makes a census.
 //!
-//! The walk follows no link and goes only where the layout says that builds can be. What cannot be read becomes a
-//! [`Unreadable`] and never an absence: whoever deletes must take it for a reason to keep. Times of files are never
+//! The walk follows no link and enters only directories where the layout allows builds. What cannot be read becomes
+//! an [`Unreadable`] and never an absence: before a deletion it counts as a reason to keep. Times of files are never
 //! used as the age of a build.
 
 use super::anchors::Anchors;
@@ -24,24 +24,24 @@ use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
 use tracing::info;
 
-/// A census, and what stood in the way of a better one.
+/// A census, and what could not be read for it.
 #[derive(Debug)]
 pub struct Survey {
     /// What was found.
     pub census: Census,
     /// What could not be read.
     pub troubles: Vec<Unreadable>,
-    /// Whether any build is there that mirrorkeep did not publish.
+    /// Whether there is any build that mirrorkeep did not publish.
     pub scripted: bool,
-    /// Builds that are held and not there.
+    /// Builds that are held and do not exist.
     pub held: Vec<(BuildId, Vec<Hold>)>,
-    /// Every build that was ever pruned, and when, by the journal.
+    /// Every build that was pruned or recorded as gone, and when, by the journal.
     pub pruned: Vec<(BuildId, Stamp)>,
     /// Whether a plan was ever carried out that deleted a build or parts of one, by the journal.
     pub planned: bool,
-    /// The image pins that are in force.
+    /// The image pins in force.
     pub pins: PinsInForce,
-    /// Holds that the journal states and that are not there.
+    /// Holds that are in the journal and not in their files.
     pub lost_holds: Vec<LostHolds>,
     /// How the journal and what refers to it contradict each other: events were lost.
     pub lost: Vec<AnchorError>,
@@ -50,32 +50,38 @@ pub struct Survey {
 /// Something that could not be read.
 #[derive(Debug)]
 pub struct Unreadable {
-    /// Where.
+    /// The path.
     pub path: RelPath,
-    /// Why not.
+    /// The reason.
     pub error: StateError,
 }
 
 impl Unreadable {
-    /// Returns why not, with what a person can do about it.
+    /// Returns the reason, with what the user can do about it.
     pub fn advice(&self) -> String {
         let hint = self.error.class().hint.map(|hint| format!("; {hint}")).unwrap_or_default();
         format!("{}{hint}", chain(&self.error))
     }
 
-    /// Returns whether it may protect any build, and not only the one that it is part of.
+    /// Returns whether it may protect any build, and not only the one of which it is part.
     pub fn may_protect_any(&self, mirror: &Mirror) -> bool {
         !matches!(mirror.layout().place(&self.path), Place::Build { .. })
     }
 }
 
-/// Returns the streams of which nothing could be read; fails with a directory above streams, where any may be.
+/// Returns the streams of which nothing could be read; fails with a directory above streams or that of records, which
+/// may have any of them.
 pub fn hidden_streams<'a>(
     mirror: &Mirror,
     troubles: &'a [Unreadable],
 ) -> Result<Vec<Stream>, &'a Unreadable> {
     let mut hidden = Vec::new();
+    let records = RelPath::state("builds");
     for trouble in troubles {
+        // Builds that are only recorded there, as all are in a bucket, are missing then.
+        if trouble.path == records {
+            return Err(trouble);
+        }
         match mirror.layout().place(&trouble.path) {
             Place::Stream { stream } => hidden.push(stream),
             Place::Root | Place::Above => return Err(trouble),
@@ -90,40 +96,40 @@ pub fn hidden_streams<'a>(
 struct Found {
     streams: BTreeMap<Stream, Vec<BuildCensus>>,
     links: Vec<RelPath>,
-    /// Links in directories that do not lead to builds, and where they lead.
+    /// Links in directories that are not above builds, and their targets.
     deep: Vec<Leading>,
     strays: Vec<StrayCensus>,
     troubles: Vec<Unreadable>,
 }
 
-/// Returns what the mirror holds, as seen at `at`.
+/// Returns the census of the mirror at `at`.
 pub fn survey(mirror: &Mirror, at: Stamp) -> Result<Survey, JournalError> {
     surveyed(mirror, at, None, &by_record(mirror), &Err)
 }
 
-/// Returns what one stream holds: its builds and the aliases in it; nothing of holds, and nothing of other streams.
+/// Returns the census of one stream: its builds and the aliases in it, without holds and other streams.
 pub fn survey_stream(mirror: &Mirror, stream: &Stream, at: Stamp) -> Result<Survey, JournalError> {
     surveyed(mirror, at, Some(stream), &by_record(mirror), &Err)
 }
 
-/// How one build is looked at.
+/// How one build is read.
 type Look<'a> = dyn Fn(&BuildId, Kept) -> Result<BuildCensus, StateError> + Sync + 'a;
 
-/// Looks at a build by its record alone.
+/// Reads a build by its record alone.
 fn by_record(mirror: &Mirror) -> impl Fn(&BuildId, Kept) -> Result<BuildCensus, StateError> + Sync {
     move |id, record| build_info_from_record(mirror, id, record?)
 }
 
-/// Returns the same for a command that shows the mirror and decides nothing, with the reason why no decision can be made
-/// where the journal cannot be used.
+/// Returns the same for a command that only shows the mirror, with the reason why no decision can be made if the
+/// journal cannot be used.
 pub fn survey_to_show(mirror: &Mirror, at: Stamp) -> Result<(Survey, Option<JournalError>), JournalError> {
     let (survey, unread) = survey_despite(mirror, at, &by_record(mirror))?;
     let lost = survey.lost.first().map(|lost| lost.clone().into());
     Ok((survey, unread.or(lost)))
 }
 
-/// Does the same where whoever asks looks at the builds, each once, on many threads; returns also why the journal cannot be
-/// read.
+/// Does the same with a function that reads the builds, each once, on many threads; also returns why the journal
+/// cannot be read.
 pub fn survey_despite(
     mirror: &Mirror,
     at: Stamp,
@@ -138,7 +144,7 @@ pub fn survey_despite(
     Ok((survey, unread.into_inner()))
 }
 
-/// What takes the place of a journal that cannot be used.
+/// The replacement for a journal that cannot be used.
 type Without<'a> = dyn Fn(JournalError) -> Result<History, JournalError> + 'a;
 
 fn surveyed(
@@ -180,7 +186,7 @@ fn surveyed(
     };
     let held = holds.iter().filter(|(id, _)| !is_there(id)).map(|(id, holds)| (id.clone(), holds.clone()));
     let held = held.collect();
-    // Before the journal, which then has come at least as far.
+    // Read before the journal, which then is at least as new.
     let anchors = Anchors::read(mirror);
     let history = History::read(mirror).or_else(without)?;
     let mut lost = history.wrong.clone();
@@ -218,7 +224,7 @@ fn surveyed(
     for (path, to) in std::mem::take(&mut found.deep) {
         seen.insert(path.clone());
         let moves = moves.get(&path).cloned().unwrap_or_default();
-        // What leads nowhere below the root protects nothing, and in a place of others it is theirs.
+        // A link to nothing below the root protects nothing, and in a declared tree it belongs to others.
         if matches!(to, Resolved::To(_) | Resolved::Dangles(_)) {
             census.aliases.push(seen_alias(path, to, false, moves));
         }
@@ -228,7 +234,7 @@ fn surveyed(
         let (path, moves) = (path.clone(), moves.get(path).cloned().unwrap_or_default());
         census.aliases.push(AliasCensus { path, target: None, required: true, moves, problem });
     }
-    // A name in what cannot be read may be there.
+    // There may be an alias in a part that cannot be read.
     let is_hidden = |path: &RelPath| found.troubles.iter().any(|trouble| path.is_within(&trouble.path));
     let is_gone = |path: &RelPath| path.is_within(&top) && !seen.contains(path) && !is_hidden(path);
     for (path, moves) in moves.iter().filter(|(path, _)| is_gone(path)) {
@@ -261,7 +267,7 @@ impl Found {
         self
     }
 
-    /// Notes the links below a directory, or that it could not be read, since one that protects may be there.
+    /// Records the links below a directory, or that it could not be read, since one of them may protect a build.
     fn leading(dir: &RelPath, links: Result<Vec<Leading>, StateError>) -> Self {
         match links {
             Ok(deep) => Self { deep, ..Self::default() },
@@ -274,18 +280,18 @@ impl Found {
     }
 }
 
-/// What a walk is after.
+/// The purpose of a walk.
 struct Wanted<'a> {
     mirror: &'a Mirror,
     holds: &'a BTreeMap<BuildId, Vec<Hold>>,
-    /// Where something is mounted below the root.
+    /// The mount points below the root.
     mounts: &'a [RelPath],
-    /// The stream whose builds are looked at; every one's without it.
+    /// The stream whose builds are read; all without it.
     only: Option<&'a Stream>,
     look: &'a Look<'a>,
 }
 
-/// Walks a directory that leads to builds.
+/// Walks a directory above builds.
 fn walk(wanted: &Wanted<'_>, dir: &RelPath, place: &Place) -> Found {
     let mirror = wanted.mirror;
     let listing = match mirror.store().list(dir) {
@@ -315,7 +321,7 @@ fn walk(wanted: &Wanted<'_>, dir: &RelPath, place: &Place) -> Found {
     below.into_iter().fold(found, Found::and)
 }
 
-/// Looks at one thing in a directory that leads to builds.
+/// Reads one entry of a directory above builds.
 fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
     if path.is_own() {
         return Found::default();
@@ -336,7 +342,7 @@ fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
         Place::Stray(stray) => stray_at(&path, stray.why.clone()).and(other(wanted, &path, kind)),
         Place::Alias { .. } => {
             let found = stray_at(&path, "an alias is a symlink; this is none".to_owned());
-            // Where an alias cannot be a symlink, it is our own copy of what the alias leads to.
+            // If an alias cannot be a symlink, this is mirrorkeep's own copy of its target.
             let symlinks = wanted.mirror.store().abilities().symlinks;
             if symlinks { found.and(other(wanted, &path, kind)) } else { found }
         }
@@ -345,7 +351,7 @@ fn visit(wanted: &Wanted<'_>, path: RelPath, kind: Kind) -> Found {
     }
 }
 
-/// Looks for links in what neither is a build nor leads to any.
+/// Looks for links in entries that are neither builds nor above builds.
 fn other(wanted: &Wanted<'_>, path: &RelPath, kind: Kind) -> Found {
     if kind != Kind::Dir || wanted.only.is_some() {
         return Found::default();
@@ -357,7 +363,7 @@ fn stray_at(path: &RelPath, why: String) -> Found {
     Found { strays: vec![StrayCensus { path: path.to_string(), why }], ..Found::default() }
 }
 
-/// Looks at builds that no walk meets.
+/// Reads builds that no walk meets.
 fn unmet(wanted: &Wanted<'_>, builds: Vec<Sealed>) -> Found {
     let found: Vec<Found> = builds
         .into_par_iter()
@@ -369,7 +375,7 @@ fn unmet(wanted: &Wanted<'_>, builds: Vec<Sealed>) -> Found {
     found.into_iter().fold(Found::default(), Found::and)
 }
 
-/// Looks at one build, of which that is kept.
+/// Reads one build with this record.
 fn build(wanted: &Wanted<'_>, id: &BuildId, path: &RelPath, record: Kept) -> Found {
     let (mut build, trouble) = match (wanted.look)(id, record) {
         Ok(build) => (build, None),
@@ -388,14 +394,14 @@ fn build(wanted: &Wanted<'_>, id: &BuildId, path: &RelPath, record: Kept) -> Fou
     Found { streams, troubles: trouble.into_iter().collect(), ..Found::default() }
 }
 
-/// Says that something is mounted in a build.
+/// Reports that something is mounted in a build.
 pub(crate) fn mounted_at(mount: &RelPath) -> String {
     format!("something is mounted at `{mount}`; unmount it first")
 }
 
-/// Returns what is known of each build of a stream; one that cannot be read has a problem.
+/// Returns the facts about each build of a stream; one that cannot be read has a problem.
 ///
-/// Fails when the stream cannot be read, or the build that is `needed`: neither may pass for not being there.
+/// Fails if the stream or the `needed` build cannot be read: neither may count as missing.
 pub fn builds_of(
     mirror: &Mirror,
     stream: &Stream,
@@ -420,7 +426,7 @@ pub fn builds_of(
     Ok(builds)
 }
 
-/// What the journal says of aliases and of builds that may be gone.
+/// The journal's statements about aliases and about builds that may be gone.
 #[derive(Debug, Default)]
 struct History {
     moves: BTreeMap<RelPath, Vec<AliasMove>>,
@@ -428,7 +434,7 @@ struct History {
     successes: BTreeMap<Stream, Vec<(Stamp, Stamp)>>,
     /// Builds that were published here.
     published: HashSet<BuildId>,
-    /// Builds that went, and when.
+    /// Builds that were deleted, and when.
     pruned: Vec<(BuildId, Stamp)>,
     /// Whether a plan deleted anything.
     planned: bool,
@@ -451,11 +457,12 @@ impl History {
             EventKind::Unaliased,
             EventKind::Published,
             EventKind::Pruned,
+            EventKind::Lost,
             EventKind::Trimmed,
             EventKind::Pinned,
             EventKind::Promoted,
         ];
-        // Of what was about to happen only the holds are looked at in detail, and of a promotion nothing.
+        // Of intents, only the holds are read in detail, and of a promotion nothing.
         let detailed = |event: &Event| match event.what {
             EventKind::Promoted => false,
             what => event.phase == Phase::Done || STATING.contains(&what),
@@ -463,7 +470,8 @@ impl History {
         let read = journal::history_with(mirror.store(), &[&wanted[..], &STATING].concat(), detailed)?;
         let wrong = [read.of_others(&mirror.config().id), read.wrong].concat();
         let mut history = Self { last: read.last, wrong, ..Self::default() };
-        // The names that moved since a promotion began. One that cannot be settled stays open, and other commands go on.
+        // The aliases that moved since a promotion began. One that cannot be settled stays open, and other commands
+        // continue.
         let mut promoting: Option<Vec<RelPath>> = None;
         for event in read.events {
             if event.what == EventKind::Promoted {
@@ -484,7 +492,7 @@ impl History {
                 continue;
             }
             if event.what == EventKind::Published && event.phase == Phase::Intent {
-                // What aliases led to under that name was another build; those of this one move after its intent.
+                // Aliases with that target pointed to another build; those of this one move after its intent.
                 if let Ok(id) = event.to.parse::<BuildId>()
                     && history.published.contains(&id)
                     && let Ok(path) = mirror.layout().build_path(&id)
@@ -499,8 +507,10 @@ impl History {
                 continue;
             }
             if event.what == EventKind::Pruned {
-                // What a person withdrew has a reason and no plan.
+                // A withdrawal has a reason and no plan.
                 history.planned |= event.stated().why.is_none();
+                history.pruned.extend(event.to.parse().ok().map(|id| (id, event.at)));
+            } else if event.what == EventKind::Lost {
                 history.pruned.extend(event.to.parse().ok().map(|id| (id, event.at)));
             } else if event.what == EventKind::Trimmed {
                 history.planned = true;
@@ -537,8 +547,8 @@ impl History {
         Ok(history)
     }
 
-    /// Forgets the moves of a promotion that was undone, there and back: nobody was to see them. What other commands moved
-    /// while it could not be settled stays.
+    /// Forgets the moves of a promotion that was undone, there and back: no reader should see them. Moves by other
+    /// commands in the meantime stay.
     fn forget(&mut self, moved: &[RelPath]) {
         let paths: std::collections::BTreeSet<&RelPath> = moved.iter().collect();
         for path in paths {
@@ -560,7 +570,7 @@ impl History {
         }
     }
 
-    /// Notes when the first later success of each build became visible, also when that one is gone.
+    /// Records when the first later success of each build became visible, even if that one is gone.
     fn supersede(&self, stream: &Stream, builds: &mut [BuildCensus]) {
         let Some(successes) = self.successes.get(stream) else { return };
         for build in builds {
@@ -571,7 +581,7 @@ impl History {
     }
 }
 
-/// Returns where an alias must be: in every stream that has a build which it could point at.
+/// Returns where an alias must exist: in every stream that has a build to which it could point.
 fn required_aliases(mirror: &Mirror, found: &Found) -> std::collections::BTreeSet<RelPath> {
     let mut required = std::collections::BTreeSet::new();
     for (stream, builds) in &found.streams {
@@ -590,7 +600,7 @@ fn required_aliases(mirror: &Mirror, found: &Found) -> std::collections::BTreeSe
     required
 }
 
-/// Looks at one link outside the builds.
+/// Reads one link outside the builds.
 fn alias(
     mirror: &Mirror,
     path: &RelPath,

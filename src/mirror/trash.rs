@@ -1,7 +1,7 @@
-//! What waits in the trash: each build with a ticket that says what it was and when its bytes may go.
+//! The contents of the trash: each build with a ticket that states what it was and when its bytes may be deleted.
 //!
-//! A directory of the trash holds `ticket.json`, the tree as `tree`, and the record and manifest as they were. One
-//! whose name ends in `.going` is being swept and cannot come back.
+//! A directory of the trash has `ticket.json`, the tree as `tree`, and the record and manifest as they were. One
+//! whose name ends in `.going` is being swept and cannot be restored.
 
 use super::journal::last_event;
 use super::records::RECORD_LIMIT;
@@ -15,36 +15,36 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// More than a ticket ever has, in bytes.
+/// More bytes than a ticket ever has.
 pub(crate) const TICKET_LIMIT: u64 = 1 << 20;
 
-/// What lies in one directory of the trash.
+/// The contents of one directory of the trash.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Ticket {
     /// The version of this form: 1.
     pub ticket: u32,
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
-    /// Where it lay.
+    /// Its former path.
     pub path: RelPath,
-    /// Whether the whole build lies here, or only what it was before parts were taken out.
+    /// Whether this is the whole build, or its state before parts were removed.
     pub what: TicketKind,
-    /// Since when.
+    /// Since when it is there.
     pub since: Stamp,
     /// The last instant at which it can be restored.
     pub until: Stamp,
-    /// How many bytes it had.
+    /// Its size in bytes.
     pub bytes: u64,
-    /// What tells the tree itself from others that lay at its path: device and inode.
+    /// What distinguishes the tree itself from others at its path: device and inode.
     pub inode: (u64, u64),
 }
 
-/// What a directory of the trash holds.
+/// What a directory of the trash has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum TicketKind {
-    /// A build that is gone from its place.
+    /// A build that was removed from its path.
     Build,
     /// A build as it was before parts were removed.
     Untrimmed,
@@ -59,23 +59,23 @@ pub struct Trashed {
     pub ticket: Ticket,
 }
 
-/// What lies in the trash.
+/// The contents of the trash.
 #[derive(Debug, Default)]
 pub struct Trash {
-    /// Builds that can come back, the oldest first.
+    /// Builds that can be restored, the oldest first.
     pub waiting: Vec<Trashed>,
     /// Directories that are being swept.
     pub going: Vec<RelPath>,
-    /// Directories with a ticket and no tree: about to be filled, or left behind by what took the tree away.
+    /// Directories with a ticket and no tree: about to be filled, or left after the tree was moved away.
     pub empty: Vec<RelPath>,
-    /// Directories without a ticket that can be read.
+    /// Directories without a readable ticket.
     pub strange: Vec<(RelPath, String)>,
-    /// Such directories that no event of the journal can have made: nothing was pruned into them.
+    /// Those of these directories that no event of the journal can have made: nothing was pruned into them.
     pub alien: Vec<(RelPath, String)>,
 }
 
 impl Trash {
-    /// Returns every directory without a ticket that can be read, whoever made it.
+    /// Returns every directory without a readable ticket, whoever made it.
     pub fn unread(self) -> impl Iterator<Item = (RelPath, String)> {
         self.strange.into_iter().chain(self.alien)
     }
@@ -91,29 +91,29 @@ impl fmt::Display for TicketKind {
 }
 
 impl Trashed {
-    /// Returns where the ticket of a directory of the trash lies.
+    /// Returns the path of the ticket of a directory of the trash.
     pub fn ticket_in(at: &RelPath) -> RelPath {
         at.child("ticket.json").unwrap_or_default()
     }
 
-    /// Returns where the tree lies.
+    /// Returns the path of the tree.
     pub fn tree(&self) -> RelPath {
         self.at.child("tree").unwrap_or_default()
     }
 
-    /// Returns where the record lies.
+    /// Returns the path of the record.
     pub fn record(&self) -> RelPath {
         self.at.child("record.json").unwrap_or_default()
     }
 
-    /// Returns where the manifest lies.
+    /// Returns the path of the manifest.
     pub fn manifest(&self) -> RelPath {
         self.at.child("files").unwrap_or_default()
     }
 }
 
 impl Mirror {
-    /// Returns what lies in the trash.
+    /// Returns the contents of the trash.
     pub fn trash(&self) -> Result<Trash, StateError> {
         let mut trash = Trash::default();
         let kept = self.list_state(&RelPath::state("trash"))?;
@@ -150,14 +150,14 @@ impl Mirror {
         Ok(trash)
     }
 
-    /// Returns what lies in the trash of a build: the whole of it before parts of it, the newest before older ones.
+    /// Returns the trash entries of a build: the whole build before parts of it, the newest before older ones.
     pub fn in_trash(&self, id: &BuildId) -> Result<Option<Trashed>, StateError> {
         let waiting = self.trash()?.waiting.into_iter().filter(|trashed| trashed.ticket.id == *id);
         let rank = |trashed: &Trashed| (trashed.ticket.what == TicketKind::Build, trashed.ticket.since);
         Ok(waiting.max_by_key(rank))
     }
 
-    /// Returns the record that lies in a directory of the trash; `NotFound` when none does.
+    /// Returns the record in a directory of the trash; `NotFound` if there is none.
     pub fn record_in(&self, trashed: &Trashed) -> Result<BuildRecord, StateError> {
         let (bytes, id) = (self.store().read(&trashed.record(), RECORD_LIMIT)?, &trashed.ticket.id);
         BuildRecord::parse(&bytes, id).map_err(|error| StateError::Record(id.clone(), error))
@@ -165,7 +165,7 @@ impl Mirror {
 }
 
 impl WriteLock<'_> {
-    /// Returns the directory of the trash for what goes by the next event; fails when it is there already.
+    /// Returns the directory of the trash for a deletion by the next event; fails if it already exists.
     pub fn next_in_trash(&self) -> Result<RelPath, JournalError> {
         let at = RelPath::state(&format!("trash/{:012}", self.next_seq()));
         match self.mirror().store().look(&at)? {
@@ -176,12 +176,12 @@ impl WriteLock<'_> {
 
     /// Writes the ticket of a directory in the trash.
     pub fn keep_ticket(&self, trashed: &Trashed) -> Result<(), StoreError> {
-        // A ticket is plain data.
+        // Plain data always serializes.
         let text = serde_json::to_vec_pretty(&trashed.ticket).unwrap_or_default();
         self.mirror().store().put(&Trashed::ticket_in(&trashed.at), &text, Put::Replace)
     }
 
-    /// Moves record and manifest of a build that went into the trash after it.
+    /// Moves record and manifest of a build to the trash after it.
     pub fn file_away(&self, at: &RelPath, id: &BuildId) -> Result<(), StoreError> {
         let store = self.mirror().store();
         for (from, to) in kept(at, id) {
@@ -192,7 +192,7 @@ impl WriteLock<'_> {
         Ok(())
     }
 
-    /// Moves the logs of a build that went into the trash after it. One that only lost parts keeps them.
+    /// Moves the logs of a build to the trash after it. A build that only lost parts keeps them.
     pub fn file_logs_away(&self, at: &RelPath, id: &BuildId) -> Result<(), StoreError> {
         let (store, (from, to)) = (self.mirror().store(), logs(at, id));
         if store.look(&from)?.is_some() && store.look(&to)?.is_none() {
@@ -215,13 +215,13 @@ impl WriteLock<'_> {
     }
 }
 
-/// Returns where record and manifest lie, and where in the trash.
+/// Returns the paths of record and manifest, and those in the trash.
 fn kept(at: &RelPath, id: &BuildId) -> [(RelPath, RelPath); 2] {
     let own = |name: &str| at.child(name).unwrap_or_default();
     [(Tree::Manifests.at(id), own("files")), (Tree::Builds.at(id), own("record.json"))]
 }
 
-/// Returns where the logs lie, and where in the trash.
+/// Returns the path of the logs, and that in the trash.
 fn logs(at: &RelPath, id: &BuildId) -> (RelPath, RelPath) {
     (Tree::Logs.at(id), at.child("logs.json").unwrap_or_default())
 }

@@ -1,8 +1,8 @@
-//! What lies at the place of a build and is no more of it: parts that were taken out, and wait in the trash.
+//! Objects at the path of a build that do not belong to it any more: parts that were removed, and are in the trash.
 //!
-//! A directory keeps such parts in the trash itself. In an object store nothing is moved: the objects of a part stay
-//! where they were until its term is over, and a list beside the ticket names each. What the manifest of the build
-//! names is of the build, whatever a list says: it came back, or was never taken out.
+//! In a directory mirror such parts are in the trash itself. In an object store nothing is moved: the objects of a
+//! part stay where they were until its term is over, and a list beside the ticket names each. Objects in the manifest
+//! of the build belong to the build, whatever a list states: they were restored, or never removed.
 
 use super::records::MANIFEST_LIMIT;
 use super::trash::TICKET_LIMIT;
@@ -16,16 +16,16 @@ use std::sync::{Mutex, PoisonError};
 /// The name of the list, in a directory of the trash.
 const PARTS: &str = "parts";
 
-/// Looks for parts that wait, build by build.
+/// Looks for removed parts, build by build.
 #[derive(Debug)]
 pub struct TrimmedObjects<'m> {
     mirror: &'m Mirror,
-    /// Of which build each directory of the trash has parts; nothing where it has none.
+    /// The build whose parts each directory of the trash has; nothing if it has none.
     seen: Mutex<HashMap<RelPath, Option<BuildId>>>,
 }
 
 impl Mirror {
-    /// Returns the list of what was taken out of a build, in a directory of the trash; nothing where it has none.
+    /// Returns the list of what was removed from a build, in a directory of the trash; nothing if it has none.
     pub fn parts_in(&self, at: &RelPath) -> Result<Option<Manifest>, StateError> {
         let place = parts_at(at);
         match self.store().read(&place, MANIFEST_LIMIT) {
@@ -37,14 +37,14 @@ impl Mirror {
         }
     }
 
-    /// Looks for parts that wait.
+    /// Looks for removed parts.
     pub fn apart(&self) -> TrimmedObjects<'_> {
         TrimmedObjects { mirror: self, seen: Mutex::default() }
     }
 }
 
 impl TrimmedObjects<'_> {
-    /// Walks the tree of a build, and leaves out what is no more of it.
+    /// Walks the tree of a build, and leaves out what does not belong to it any more.
     pub fn walk(&self, id: &BuildId, root: &RelPath) -> Result<TreeSnapshot, StateError> {
         let mut walked = TreeSnapshot::of(self.mirror.store(), root)?;
         let apart = self.of(id)?;
@@ -54,9 +54,9 @@ impl TrimmedObjects<'_> {
         Ok(walked)
     }
 
-    /// Returns what lies at the place of a build and is no more of it, by paths in the build.
+    /// Returns the objects at the path of a build that do not belong to it any more, by paths in the build.
     ///
-    /// Each time the trash is listed once; only what came since is read.
+    /// The trash is listed once each time; only new entries are read.
     pub fn of(&self, id: &BuildId) -> Result<HashSet<RelPath>, StateError> {
         let mut apart = HashSet::new();
         for at in self.mirror.protocol.parts_in_place(self.mirror)? {
@@ -76,7 +76,7 @@ impl TrimmedObjects<'_> {
         Ok(apart)
     }
 
-    /// Returns the build of which a directory of the trash has parts.
+    /// Returns the build whose parts a directory of the trash has.
     fn whose(&self, at: &RelPath) -> Result<Option<BuildId>, StateError> {
         let seen = || self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = seen().get(at).cloned() {
@@ -87,7 +87,7 @@ impl TrimmedObjects<'_> {
             Err(error) if error.is_not_found() => return Ok(None),
             bytes => bytes?,
         };
-        // One that cannot be used is told by whoever sweeps.
+        // The sweep reports an invalid one.
         let ticket = serde_json::from_slice::<Ticket>(&bytes).ok();
         let whose = ticket.filter(|ticket| ticket.what == TicketKind::Untrimmed).map(|ticket| ticket.id);
         seen().insert(at.clone(), whose.clone());
@@ -95,7 +95,7 @@ impl TrimmedObjects<'_> {
     }
 }
 
-/// Returns where the list of what was taken out lies, in a directory of the trash.
+/// Returns the path of the list of what was removed, in a directory of the trash.
 pub fn parts_at(at: &RelPath) -> RelPath {
     at.child(PARTS).unwrap_or_default()
 }

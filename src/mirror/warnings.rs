@@ -1,4 +1,4 @@
-//! What a command could not do and went on without, for whoever shows it to a person.
+//! Warnings about what a command could not do and continued without, for display.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -15,7 +15,7 @@ impl Warnings {
         }
     }
 
-    /// Takes the warnings out, oldest first.
+    /// Removes and returns the warnings, oldest first.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

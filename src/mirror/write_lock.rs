@@ -1,8 +1,8 @@
 //! The write lock: the right to change a mirror, one holder at a time, for as long as a commit takes.
 //!
-//! It is taken around commit points only, never while bytes are copied or swept. Taking it fails when somebody
-//! else keeps it longer than the mirror waits, when another mirror lies at the place, and when the journal is
-//! damaged. It is released when its value is dropped, and by the kernel when the process dies.
+//! It is taken around commit points only, never while bytes are copied or swept. Taking it fails if another process
+//! keeps it longer than the mirror waits, if another mirror is at the path, and if the journal is damaged. It is
+//! released when its value is dropped, and by the kernel when the process dies.
 
 use super::{Fact, Journal, JournalError, Mirror, MirrorError};
 use crate::model::{Class, Classify, ErrorKind, Stamp};
@@ -21,13 +21,13 @@ pub struct WriteLock<'m> {
     guard: Guard,
 }
 
-/// Says why the right to change a mirror was not given.
+/// Why the write lock could not be taken.
 #[derive(Debug, thiserror::Error)]
 pub enum LockError {
-    /// Somebody else has it.
+    /// Another process has it.
     #[error("the mirror is busy")]
     Busy(#[source] StoreError),
-    /// The mirror is gone, or is another one.
+    /// The mirror is gone, or is a different one.
     #[error(transparent)]
     Mirror(#[from] MirrorError),
     /// The journal cannot be used.
@@ -50,7 +50,7 @@ impl Classify for LockError {
 }
 
 impl<'m> WriteLock<'m> {
-    /// Returns the right to change a mirror whose lock is held.
+    /// Returns the right to change a mirror whose lock was taken.
     pub(super) fn over(
         mirror: &'m Mirror,
         clock: &'m (dyn Fn() -> Stamp + Sync),
@@ -72,22 +72,22 @@ impl WriteLock<'_> {
         (self.clock)()
     }
 
-    /// Returns what a command inherits so that the mirror stays locked while it runs, also if this process is killed.
+    /// Returns what a command inherits so that the mirror stays locked while it runs, even if this process is killed.
     pub(crate) fn inherited(&self) -> Option<OwnedFd> {
         self.guard.file()
     }
 
-    /// Writes down what happened without an intent.
+    /// Records an event without an intent.
     pub fn note(&self, at: Stamp, to: impl ToString, payload: &Payload) -> Result<u64, JournalError> {
         self.outcome(at, (Phase::Done, None), Fact::new(to, payload))
     }
 
-    /// Writes down an intent.
+    /// Records an intent.
     pub(super) fn intend(&self, at: Stamp, fact: Fact) -> Result<u64, JournalError> {
         self.journal().intend(self.mirror.store(), at, fact)
     }
 
-    /// Writes down the outcome of the intent with that number.
+    /// Records the outcome of the intent with that number.
     pub(super) fn outcome(
         &self,
         at: Stamp,
@@ -112,12 +112,12 @@ impl WriteLock<'_> {
         self.journal().unsettled().to_vec()
     }
 
-    /// Fails when the journal states the id of another mirror.
+    /// Fails if the journal states the ID of another mirror.
     pub(super) fn is_of_this_mirror(&self) -> Result<(), JournalError> {
         Ok(self.journal().belongs_to(&self.mirror.config().id)?)
     }
 
-    /// Lets the journal continue with a higher number.
+    /// Makes the journal continue with a higher number.
     pub(super) fn skip_to(&self, next: u64) {
         self.journal().skip_to(next);
     }

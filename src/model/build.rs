@@ -1,7 +1,7 @@
-//! Streams and builds: who is meant.
+//! Streams and builds: their names.
 //!
-//! A [`Stream`] is a line of builds, a [`BuildName`] one build in it, a [`BuildId`] both. They are names only:
-//! whether a layout has a place for them, and which path that is, the layout says.
+//! A [`Stream`] is a series of builds, a [`BuildName`] one build in it, a [`BuildId`] both. They are only names: the
+//! layout decides whether there is a place for them, and at which path.
 
 use crate::model::{PathError, RelPath};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -10,7 +10,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-/// A line of builds of one branch and distribution, such as `master/debian`.
+/// The builds of one branch and distribution, such as `master/debian`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Stream(RelPath);
 
@@ -21,19 +21,19 @@ pub struct BuildName(String);
 /// One build of one stream, such as `master/centos/20181205T060000Z`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BuildId {
-    /// The line of builds.
+    /// The stream.
     pub stream: Stream,
-    /// The build in it.
+    /// The name of the build in it.
     pub name: BuildName,
 }
 
-/// Says why a text names no stream or build.
+/// Why a text is not the name of a stream or build.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
-    /// The text is no path in normal form.
+    /// The text is not a path in normal form.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// The text is empty where a stream is wanted.
+    /// The text is empty where a stream is expected.
     #[error("a stream has at least one name, such as `master/centos`")]
     NoStream,
     /// A build's name with a slash or without a letter.
@@ -66,12 +66,12 @@ impl BuildName {
 }
 
 impl BuildId {
-    /// Returns the id of that build in that stream.
+    /// Returns the ID of that build in that stream.
     pub fn new(stream: Stream, name: BuildName) -> Self {
         Self { stream, name }
     }
 
-    /// Returns stream and name as one path: where records and holds are kept, whatever the layout.
+    /// Returns stream and name as one path: where records and holds are stored, in every layout.
     pub fn as_path(&self) -> RelPath {
         self.stream.0.child(&self.name.0).unwrap_or_default()
     }
@@ -132,7 +132,8 @@ impl fmt::Display for BuildId {
     }
 }
 
-/// Lets a type that prints and parses stand in JSON and YAML as its text, which a JSON schema describes in a sentence.
+/// Lets a type that prints and parses be written to JSON and YAML as its text, which a JSON schema describes in a
+/// sentence.
 macro_rules! as_text {
     ($($name:ident: $description:literal),+) => {$(
         impl Serialize for $name {

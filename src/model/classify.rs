@@ -1,7 +1,7 @@
-//! What an error means to the command that ran into it: its kind, and what a person can do.
+//! What an error means to the command that meets it: its kind, and what the user can do.
 //!
-//! Each error type says this beside its variants, in a `match` without a wildcard arm: a new variant does not compile
-//! until it says its kind. A variant that wraps another error passes on what that one says.
+//! Each error type implements this beside its variants, in a `match` without a wildcard arm: a new variant does not
+//! compile until its kind is given. A variant that wraps another error passes on the class of that error.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -22,7 +22,7 @@ pub enum ErrorKind {
     Refused,
     /// Another process holds a lock.
     Busy,
-    /// The command was asked to stop.
+    /// The command was cancelled.
     Interrupted,
 }
 
@@ -31,7 +31,7 @@ pub enum ErrorKind {
 pub struct Class {
     /// The kind.
     pub kind: ErrorKind,
-    /// What a person can do, a command if possible.
+    /// What the user can do, a command if possible.
     pub hint: Option<String>,
 }
 
@@ -47,14 +47,14 @@ pub trait Classify {
 }
 
 impl ErrorKind {
-    /// Returns this kind with something to do.
+    /// Returns this kind with a hint.
     pub fn hint(self, hint: impl Into<String>) -> Class {
         Class { kind: self, hint: Some(hint.into()) }
     }
 }
 
 impl Class {
-    /// Returns the same with another thing to do, if there is none yet.
+    /// Returns the same with another hint, if there is none yet.
     #[must_use]
     pub fn or_hint(self, hint: impl Into<String>) -> Self {
         Self { hint: self.hint.or_else(|| Some(hint.into())), ..self }

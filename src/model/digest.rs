@@ -1,4 +1,4 @@
-//! SHA-256 digests: how bytes are told apart.
+//! SHA-256 digests, which identify bytes.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,7 +11,7 @@ use std::str::FromStr;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest([u8; 32]);
 
-/// Says why a text is not a digest.
+/// Why a text is not a digest.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a SHA-256 digest; expected 64 hexadecimal digits")]
 pub struct DigestError(String);
@@ -32,13 +32,19 @@ impl Digest {
     }
 }
 
+impl From<[u8; 32]> for Digest {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl Hasher {
-    /// Returns a hasher that has seen nothing yet.
+    /// Returns a hasher without input.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the next piece in.
+    /// Adds the next piece.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
@@ -69,7 +75,7 @@ impl FromStr for Digest {
     }
 }
 
-/// What stands for a character that is no hexadecimal digit.
+/// The value for a character that is not a hexadecimal digit.
 const NO_DIGIT: u8 = 0x80;
 
 /// Returns the value of a hexadecimal digit.

@@ -1,23 +1,23 @@
-//! Which names a file system may take for one: those that differ in case, or in the Unicode form, only.
+//! Names that a file system may treat as equal: those that differ only in case or in the Unicode form.
 
 use icu_normalizer::{ComposingNormalizerBorrowed, DecomposingNormalizerBorrowed};
 use std::borrow::Cow;
 
-/// Returns a text that is the same for names that differ in case or in the Unicode form only.
+/// Returns a text that is the same for names that differ only in case or in the Unicode form.
 ///
-/// Case is folded fully: `straße` and `STRASSE` are one.
+/// Case is folded fully: `straße` and `STRASSE` are equal.
 pub fn folded_name(name: &str) -> Cow<'_, str> {
     if name.is_ascii() {
         let plain = !name.bytes().any(|byte| byte.is_ascii_uppercase());
         return if plain { name.into() } else { name.to_ascii_lowercase().into() };
     }
     let parts = DecomposingNormalizerBorrowed::new_nfd();
-    // The capital of `ß` is `SS`, and `ẞ` has none. What letters are made of may be in another order afterwards.
+    // The capital of `ß` is `SS`, and `ẞ` has none. The components of letters may be in another order afterwards.
     let folded = parts.normalize(name).to_lowercase().to_uppercase().to_lowercase();
     parts.normalize(&folded).into_owned().into()
 }
 
-/// Returns whether two names are the same but for their Unicode form.
+/// Returns whether two names are equal except for their Unicode form.
 pub fn same_form(one: &str, other: &str) -> bool {
     let composed = ComposingNormalizerBorrowed::new_nfc();
     composed.normalize(one) == composed.normalize(other)

@@ -1,7 +1,7 @@
 //! References of container images: registry, repository, tag and digest.
 //!
-//! The forms are those of the distribution specification. What is left out gets the value that every client gives
-//! it, so that two spellings of one reference are equal, and the printed text has every part.
+//! The forms are those of the distribution specification. Omitted parts get the values that every client gives them,
+//! so that two spellings of one reference are equal, and the printed text has every part.
 
 use super::digest::Digest;
 use super::shown::shown;
@@ -26,7 +26,7 @@ const DEFAULT_REGISTRY: &str = "docker.io";
 
 /// A reference of a container image, such as `docker.io/starlingx/stx-nova:master-debian-stable-latest`.
 ///
-/// One that was read has a tag, a digest or both.
+/// A parsed reference has a tag, a digest or both.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImageRef {
     /// The host of the registry in lower case, with its port if there is one.
@@ -39,7 +39,7 @@ pub struct ImageRef {
     pub digest: Option<Digest>,
 }
 
-/// Says why a text is not a reference of an image.
+/// Why a text is not a reference of an image.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageRefError {
     /// There is no text.
@@ -138,7 +138,7 @@ impl FromStr for ImageRef {
     }
 }
 
-/// Returns what is before the first `sign`, and what is after it if it is there.
+/// Returns what is before the first `sign`, and what is after it, if it occurs.
 fn split(text: &str, sign: char) -> (&str, Option<&str>) {
     text.split_once(sign).map_or((text, None), |(before, after)| (before, Some(after)))
 }
@@ -156,7 +156,7 @@ fn is_registry(first: &str) -> bool {
     first.contains(['.', ':']) || first == "localhost"
 }
 
-/// Returns a registry as it is written here: lower case, the port without zeros before it, one name for Docker Hub.
+/// Returns a registry in its normal form: lower case, the port without leading zeros, one name for Docker Hub.
 fn host(text: &str) -> Option<String> {
     let (name, port) = match text.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((address, port)) => {
@@ -330,7 +330,7 @@ mod tests {
         ) {
             let Ok(image) = format!("{registry}{repository}{tag}{digest}").parse::<ImageRef>() else {
                 let open = tag.is_empty() && digest.is_empty();
-                // A first name with a dot is a registry, though it has the form of a repository.
+                // A first name with a dot is a registry, although it has the form of a repository.
                 let apart = registry.is_empty() && repository.contains('.') && repository.contains('/');
                 prop_assert!(open || apart || registry.contains(':'));
                 return Ok(());

@@ -1,4 +1,4 @@
-//! Labels: facts said of a build after publishing, and the names of jobs that vote on it.
+//! Labels: facts about a published build, and the names of jobs that vote on it.
 
 use crate::model::shown::{named, unprintable};
 use std::fmt;
@@ -11,7 +11,7 @@ pub struct Label {
     value: String,
 }
 
-/// Says why a text is no label.
+/// Why a text is not a label.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LabelError {
     /// There is no `=`.
@@ -33,10 +33,10 @@ pub enum LabelError {
     Unprintable(String, char),
 }
 
-/// What the key of a vote begins with; the name of the job follows.
+/// The prefix of the key of a vote, before the name of the job.
 pub const VOTE: &str = "vote/";
 
-/// The key by which a build is rejected for every stage; with `/` and its name behind it, for one.
+/// The key by which a build is rejected for every stage; with `/` and a stage's name after it, for one.
 pub const REJECTED: &str = "rejected";
 
 /// The longest name of a job.
@@ -56,7 +56,7 @@ pub fn job_name(job: &str) -> Result<(), String> {
 }
 
 impl Label {
-    /// Returns the label of that key and value, which a person may set.
+    /// Returns the label of that key and value, if a person may set it.
     pub fn new(key: &str, value: &str) -> Result<Self, LabelError> {
         if let Some(verb) = verb_of(key) {
             return Err(LabelError::Reserved(key.escape_debug().to_string(), verb));
@@ -69,7 +69,7 @@ impl Label {
         Self::of_verb(key.to_owned(), value)
     }
 
-    /// Returns the label of that key and value, which a build may have: votes and rejections as well.
+    /// Returns the label of that key and value, if a build may have it: votes and rejections as well.
     pub fn read(key: &str, value: &str) -> Result<Self, LabelError> {
         let job = key.strip_prefix(VOTE).is_some_and(|job| job_name(job).is_ok());
         if job || verb_of(key) == Some("reject") {
@@ -110,7 +110,7 @@ impl Label {
     }
 }
 
-/// Returns the verb that alone sets labels with this key.
+/// Returns the only verb that sets labels with this key.
 fn verb_of(key: &str) -> Option<&'static str> {
     if key.starts_with(VOTE) {
         return Some("vote");

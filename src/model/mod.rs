@@ -1,7 +1,7 @@
-//! What things are called: names and values that every other folder speaks in.
+//! Names and values that every other folder uses.
 //!
-//! Text becomes one of these types once, at the edge, and prints back the same. Nothing here does I/O, reads the
-//! clock or uses anything else of the crate.
+//! Text is parsed into one of these types once, at the edge, and prints back the same. Nothing here does I/O, reads
+//! the clock or uses other modules of the crate.
 
 mod build;
 mod classify;
@@ -9,6 +9,7 @@ mod digest;
 mod fold;
 mod image;
 mod label;
+mod misspelt;
 mod one_or_many;
 mod outcome;
 mod path;
@@ -30,6 +31,7 @@ pub use digest::{Digest, DigestError, Hasher};
 pub use fold::{folded_name, same_form};
 pub use image::{ImageRef, ImageRefError};
 pub use label::{Label, LabelError, REJECTED, VOTE, job_name};
+pub use misspelt::{is_misspelt, nearest};
 pub use one_or_many::OneOrMany;
 pub use outcome::{Outcome, OutcomeError};
 pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath};
@@ -37,9 +39,9 @@ pub use patience::{Patience, PatienceError, RETRIES, retry_after};
 pub use shell::shell_word;
 pub use shipped::Shipped;
 pub use shown::{LineError, check_line, is_unprintable, named, show, shown, unprintable};
-pub use stamp::{Stamp, StampError};
-pub use sums::{SUMS_NAME, Scheme, is_sums};
-pub use url::{quoted, url_path};
+pub use stamp::{CLOCK_SKEW, Stamp, StampError};
+pub use sums::{SUMS_NAME, Scheme, is_sums, sums_names};
+pub use url::{quoted, url_link, url_name, url_path};
 pub use version::Version;
-pub use version_order::version_order;
+pub use version_order::{by_runs, version_order};
 pub use yaml::{Document, Mark, Problem};

@@ -1,4 +1,4 @@
-//! One word where one is enough, a list where several will do.
+//! One word, or a list where several are accepted.
 //!
 //! In YAML and JSON both `green` and `[yellow, green]` are accepted; one word is written back without brackets.
 
@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The words of which any will do; never none.
+/// The accepted words; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneOrMany(Vec<String>);
 

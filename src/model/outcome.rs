@@ -1,4 +1,4 @@
-//! How a build went.
+//! The result of a build.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub enum Outcome {
     Unknown,
 }
 
-/// Says why a text is no outcome.
+/// Why a text is not an outcome.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a result; `success`, `fail`, `empty`, `partial` and `unknown` are accepted")]
 pub struct OutcomeError(String);

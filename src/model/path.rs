@@ -1,8 +1,8 @@
 //! A path below a root: the only kind of path that a store accepts.
 //!
 //! A [`RelPath`] is relative, UTF-8 and in normal form: it cannot climb (`..`), start over (`/…`), hide a second
-//! spelling (`a//b`, `./a`) or carry control characters into a terminal or a checksum file. So a path that was
-//! parsed cannot leave the root by its text; that it does not leave it through a symlink is the store's promise.
+//! spelling (`a//b`, `./a`) or carry control characters into a terminal or a checksum file. So a parsed path cannot
+//! leave the root by its text; the store guarantees that it does not leave it through a symlink.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -11,13 +11,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// The directory below a root that holds what mirrorkeep knows and is never served.
+/// The directory below a root with mirrorkeep's own files, which is never served.
 pub const OWN_DIR: &str = ".mirrorkeep";
 
-/// The file beside the builds of a stream that tells consumers until when each is kept.
+/// The file beside the builds of a stream that states for consumers until when each is kept.
 pub const RETENTION_NAME: &str = "retention.json";
 
-/// The longest name that common file systems hold, in bytes.
+/// The longest name that common file systems accept, in bytes.
 const NAME_MAX: usize = 255;
 
 /// The longest path that Linux system calls take, in bytes.
@@ -25,11 +25,12 @@ const PATH_MAX: usize = 4095;
 
 /// A relative path in normal form; the empty path is the root itself.
 ///
-/// A clone shares the text: a build's paths stand in its source, its manifest and its maps, hundreds of thousands each.
+/// A clone shares the text: a build's paths occur in its source, its manifest and its maps, hundreds of thousands
+/// each.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct RelPath(Arc<str>);
 
-/// Says why a text is not a path below a root.
+/// Why a text is not a path below a root.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
     /// The text starts with `/`.
@@ -60,13 +61,13 @@ impl RelPath {
 
     /// Returns the path of `below` in the own area, such as `lock`; the area itself for an empty text.
     ///
-    /// `below` is a name of ours: a text that is no path gives the area itself.
+    /// `below` is a constant of the program: a text that is not a path gives the area itself.
     pub fn state(below: &str) -> Self {
         let area = Self(OWN_DIR.into());
         area.child(below).unwrap_or(area)
     }
 
-    /// Returns whether this is the own area or lies in it.
+    /// Returns whether this is the own area or is in it.
     pub fn is_own(&self) -> bool {
         self.names().next() == Some(OWN_DIR)
     }
@@ -86,7 +87,7 @@ impl RelPath {
         self.0.split('/').filter(|name| !name.is_empty())
     }
 
-    /// Returns how many names the path has.
+    /// Returns the number of names in the path.
     pub fn depth(&self) -> usize {
         self.names().count()
     }
@@ -109,7 +110,7 @@ impl RelPath {
         std::iter::successors(self.parent(), Self::parent).filter(|path| !path.is_root())
     }
 
-    /// Returns the path of `below` seen from this one.
+    /// Returns the path of `below` relative to this one.
     #[must_use]
     pub fn join(&self, below: &Self) -> Self {
         match (self.is_root(), below.is_root()) {
@@ -119,13 +120,13 @@ impl RelPath {
         }
     }
 
-    /// Returns the path of the text `below` seen from this one.
+    /// Returns the path of the text `below` relative to this one.
     pub fn child(&self, below: &str) -> Result<Self, PathError> {
         let path = self.join(&below.parse()?);
         if path.0.len() > PATH_MAX { Err(PathError::LongPath(path.0.len())) } else { Ok(path) }
     }
 
-    /// Returns what is left of this path below `above`, or nothing when it lies elsewhere.
+    /// Returns the rest of this path below `above`, or nothing if it is elsewhere.
     pub fn below(&self, above: &Self) -> Option<Self> {
         if above.is_root() {
             return Some(self.clone());
@@ -138,14 +139,14 @@ impl RelPath {
         }
     }
 
-    /// Returns whether this path is `above` or lies below it.
+    /// Returns whether this path is `above` or below it.
     pub fn is_within(&self, above: &Self) -> bool {
         self.below(above).is_some()
     }
 
-    /// Returns the text of a relative link at this path that points at `target`, such as `../20181205T060000Z`.
+    /// Returns the text of a relative link at this path that points to `target`, such as `../20181205T060000Z`.
     ///
-    /// Both are seen from the root; the text is what a symlink at `self` must hold.
+    /// Both are relative to the root; the text is what a symlink at `self` must have.
     pub fn link_to(&self, target: &Self) -> String {
         let home = self.parent().unwrap_or_default();
         let shared = home.names().zip(target.names()).take_while(|(a, b)| a == b).count();
@@ -154,9 +155,9 @@ impl RelPath {
         if parts.is_empty() { ".".to_owned() } else { parts.join("/") }
     }
 
-    /// Returns where a link at this path with the text `link` leads, or nothing when that is outside the root.
+    /// Returns the target of a link at this path with the text `link`, or nothing if that is outside the root.
     ///
-    /// Only the text is looked at: links on the way are the caller's to follow.
+    /// Only the text is evaluated: following links on the way is left to the caller.
     pub fn follow(&self, link: &str) -> Option<Self> {
         if link.starts_with('/') || link.is_empty() {
             return None;
@@ -186,7 +187,7 @@ impl FromStr for RelPath {
 }
 
 impl RelPath {
-    /// Returns whether a text is a path in normal form, or why not; nothing is kept of it.
+    /// Returns whether a text is a path in normal form, or why not; nothing is allocated.
     pub fn check(text: &str) -> Result<(), PathError> {
         let shown = || text.escape_debug().to_string();
         if text.len() > PATH_MAX {
@@ -195,7 +196,7 @@ impl RelPath {
         if text.starts_with('/') {
             return Err(PathError::Absolute(shown()));
         }
-        // Plain bytes are told from the rest many at a time; nearly every path has no others.
+        // Plain bytes are recognized many at a time; nearly every path has no others.
         let is_plain = |byte: &u8| (0x20..0x7f).contains(byte);
         if !text.as_bytes().iter().all(is_plain) && text.chars().any(char::is_control) {
             return Err(PathError::Control(shown()));

@@ -1,43 +1,49 @@
-//! For how long requests to a server are tried again, as the environment sets it.
+//! How long requests to a server are retried, as the environment sets it.
 
 use chrono::{DateTime, Utc};
 use std::str::FromStr;
 use std::time::Duration;
 
-/// The target of the events that report that a request is tried again.
+/// The target of the events that report a retry.
 pub const RETRIES: &str = "mirrorkeep::retries";
 
-/// For how long all tries of one request go on.
+/// The time limit of all attempts of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Patience(Duration);
 
-/// Says why a text is not a patience.
+/// Why a text is not a valid time limit.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no whole number of seconds from 1 to 600")]
+#[error("`{0}` is not a whole number of seconds from 1 to 600")]
 pub struct PatienceError(String);
 
 impl Patience {
     /// Names the environment variable that sets it, in seconds.
     pub const VARIABLE: &'static str = "MIRRORKEEP_PATIENCE";
 
-    /// Reads what the variable has; the default where it is not set.
+    /// Parses the value of the variable; the default if it is not set.
     pub fn given(variable: Option<&str>) -> Result<Self, PatienceError> {
         variable.map_or(Ok(Self::default()), str::parse)
     }
 
-    /// Returns how long all tries of a request may take.
+    /// Returns the time limit of all attempts of a request.
     pub fn all_tries(self) -> Duration {
         self.0
     }
 
-    /// Returns how long a server may be silent before it is asked again: a quarter of the patience.
+    /// Returns the same, but at most this many seconds.
+    #[must_use]
+    pub fn at_most(self, seconds: u16) -> Self {
+        Self(self.0.min(Duration::from_secs(seconds.into())))
+    }
+
+    /// Returns how long a server may be silent before the next attempt: a quarter of the limit.
     pub fn silence(self) -> Duration {
         self.0 / 4
     }
 }
 
 impl Default for Patience {
-    /// Longer than a server takes to start again.
+    /// Longer than a restart of a server takes.
     fn default() -> Self {
         Self(Duration::from_mins(1))
     }
@@ -54,7 +60,7 @@ impl FromStr for Patience {
     }
 }
 
-/// Returns for how long a server asks to wait, by the value of `Retry-After`: so many seconds, or until an instant.
+/// Returns how long a server asks to wait, by the value of `Retry-After`: a number of seconds, or until an instant.
 pub fn retry_after(text: &str, now: DateTime<Utc>) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse::<u32>() {
         return Some(Duration::from_secs(seconds.into()));

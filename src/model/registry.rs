@@ -1,8 +1,8 @@
 //! Where images are: registries, namespaces in them, repositories, and images by tag or digest.
 //!
-//! A registry is spoken with over TLS unless it is on loopback or its address begins with `http://`; an address on loopback
-//! that begins with `https://` is spoken with over TLS, too. Every type prints as it is read, so that what a journal states
-//! of an image leads to it again.
+//! A registry is used over TLS unless it is on loopback or its address begins with `http://`; an address on loopback
+//! that begins with `https://` is used over TLS, too. Every type prints as it is parsed, so that an address in a
+//! journal resolves to the same image again.
 
 use super::{Class, Classify, Digest, ErrorKind, ImageRef, ImageRefError};
 use core::net::Ipv6Addr;
@@ -37,7 +37,7 @@ pub struct Repository {
     name: String,
 }
 
-/// What names a manifest in a repository.
+/// What identifies a manifest in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reference {
     /// A tag.
@@ -51,14 +51,14 @@ pub enum Reference {
 pub struct Image {
     /// The repository.
     pub repository: Repository,
-    /// Which manifest.
+    /// The manifest.
     pub reference: Reference,
 }
 
-/// Says why a text is not an address of a registry, or not the name of an image in it.
+/// Why a text is not an address of a registry, or not the name of an image in it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AddressError {
-    /// The scheme is another than `http` and `https`.
+    /// The scheme is neither `http` nor `https`.
     #[error(
         "`{0}` is not the address of a registry: only `http://` and `https://` are accepted before the host"
     )]
@@ -83,17 +83,17 @@ impl Classify for AddressError {
 }
 
 impl Host {
-    /// Returns the host of a reference, which names no scheme.
+    /// Returns the host of a reference, which has no scheme.
     fn of(name: &str) -> Self {
         Self { name: name.to_owned(), plain: is_loopback(name) }
     }
 
-    /// Returns the host with its port, as credentials are kept for it.
+    /// Returns the host with its port, which is the key of its credentials.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns whether it is spoken with without TLS.
+    /// Returns whether it is used without TLS.
     pub(crate) fn is_plain(&self) -> bool {
         self.plain
     }
@@ -109,7 +109,7 @@ impl Host {
         format!("{}://{name}/v2/", if self.plain { "http" } else { "https" })
     }
 
-    /// Returns what has to be written before its name.
+    /// Returns the prefix that its printed name needs.
     fn scheme(&self) -> &'static str {
         match (self.plain, self.is_loopback()) {
             (true, false) => "http://",
@@ -130,7 +130,7 @@ pub(crate) fn is_loopback(name: &str) -> bool {
     host == "localhost" || host.parse::<core::net::Ipv4Addr>().is_ok_and(|address| address.is_loopback())
 }
 
-/// Takes the scheme from the beginning of an address; if there is one, whether it is plain HTTP.
+/// Removes the scheme from the beginning of an address; if there is one, returns whether it is plain HTTP.
 fn scheme(text: &str) -> Result<(Option<bool>, &str), AddressError> {
     match text.split_once("://") {
         Some(("http", rest)) => Ok((Some(true), rest)),
@@ -160,7 +160,7 @@ impl Address {
         &self.host
     }
 
-    /// Returns the repository of that name below the namespace.
+    /// Returns the repository with that name below the namespace.
     pub fn repository(&self, name: &str) -> Result<Repository, AddressError> {
         let slash = if self.namespace.is_empty() { "" } else { "/" };
         let text = format!("{}/{}{slash}{name}:x", self.host.name, self.namespace);
@@ -174,7 +174,7 @@ impl FromStr for Address {
 
     fn from_str(text: &str) -> Result<Self, AddressError> {
         let (plain, rest) = scheme(text)?;
-        // A repository below it and a tag, as every repository that belongs to it is read.
+        // A repository below it and a tag, as for every repository that belongs to it.
         let ImageRef { registry, repository, .. } = image(&format!("{rest}/x:x"), text)?;
         let namespace = repository.strip_suffix('x').unwrap_or_default().trim_end_matches('/').to_owned();
         let default = Host::of(&registry);

@@ -1,4 +1,4 @@
-//! Words of a command line that a shell reads as they were meant.
+//! Quoting words of a command line for a shell.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;

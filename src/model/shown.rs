@@ -1,18 +1,18 @@
-//! Text that others wrote, as one line for a terminal.
+//! Text from elsewhere, as one line for a terminal.
 //!
 //! A control character moves the cursor or forges a line, a bidirectional override shows letters in another order,
-//! and a zero-width character makes two names look the same. Input with one of them is refused; what is stored
-//! already is escaped when it is shown.
+//! and a zero-width character makes two names look the same. Input with one of them is refused; stored text is
+//! escaped when it is shown.
 
 use std::borrow::Cow;
 
 /// The longest reason, in characters.
 const REASON_MAX: usize = 255;
 
-/// Says why a text is not accepted as a line that people read.
+/// Why a text is not accepted as a line that people read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum LineError {
-    /// There is no text, or blanks alone.
+    /// The text is empty, or only blanks.
     #[error("it is empty; 1 to {max} printable characters are accepted", max = REASON_MAX)]
     Empty,
     /// It has too many characters.
@@ -29,10 +29,10 @@ pub fn named(c: char) -> String {
     format!("{kind}U+{:04X}", u32::from(c))
 }
 
-/// Returns whether a character changes how the text around it is shown, is not seen at all, or looks like a blank.
+/// Returns whether a character changes how the text around it is shown, is invisible, or looks like a blank.
 ///
-/// These are the control characters, the code points that Unicode lists as `Default_Ignorable_Code_Point`, annotations,
-/// all white space but the plain blank, and the Braille pattern without dots.
+/// These are the control characters, the code points that Unicode lists as `Default_Ignorable_Code_Point`,
+/// annotations, all white space except the plain blank, and the Braille pattern without dots.
 pub fn is_unprintable(c: char) -> bool {
     c.is_control()
         || c.is_whitespace() && c != ' '

@@ -1,8 +1,8 @@
 //! An instant in UTC, to the second.
 //!
-//! A stamp names a build on disk in the compact form `20181205T060000Z` and stands in JSON as
-//! `2018-12-05T06:00:00Z`. Both are read strictly: 30 February, a leap second, local time or a missing `Z` are
-//! errors, never a guess, since a guess would decide what gets deleted.
+//! A stamp names a build on disk in the compact form `20181205T060000Z`; in JSON it is `2018-12-05T06:00:00Z`. Both
+//! are parsed strictly: 30 February, a leap second, local time or a missing `Z` are errors, never guessed, since a
+//! guess would decide what is deleted.
 
 use chrono::format::{Item, StrftimeItems};
 use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
@@ -15,23 +15,26 @@ use std::str::FromStr;
 /// The spelling in a path, as the StarlingX spec has it.
 const COMPACT: &str = "%Y%m%dT%H%M%SZ";
 
+/// How far an instant may be in the future, in seconds, unless a policy sets it: clocks of several machines differ.
+pub const CLOCK_SKEW: i64 = 3600;
+
 /// A UTC instant to the second, from year 1970 to 9999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Stamp(DateTime<Utc>);
 
-/// Says why a text is not a stamp.
+/// Why a text is not a stamp.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StampError {
     /// The text has another shape.
     #[error("`{0}` is not a stamp; UTC such as `20181205T060000Z` or `2018-12-05T06:00:00Z` is accepted")]
     Shape(String),
-    /// The shape is right, but there is no such instant.
+    /// The shape is right, but the instant does not exist.
     #[error("`{0}` is an impossible date or time")]
     Impossible(String),
 }
 
 impl Stamp {
-    /// The last instant that a stamp can hold.
+    /// The last instant that a stamp can represent.
     pub const MAX: Self = Self(match DateTime::from_timestamp_secs(253_402_300_799) {
         Some(last) => last,
         None => DateTime::UNIX_EPOCH,
@@ -48,22 +51,22 @@ impl Stamp {
         self.0.timestamp()
     }
 
-    /// Returns the instant as chrono has it, for calendar arithmetic.
+    /// Returns the instant as a chrono type, for calendar arithmetic.
     pub fn instant(self) -> DateTime<Utc> {
         self.0
     }
 
-    /// Returns the stamp of that instant, its fraction of a second cut off.
+    /// Returns the stamp of that instant, with its fraction of a second cut off.
     pub fn from_instant(instant: DateTime<Utc>) -> Option<Self> {
         Self::from_unix(instant.timestamp())
     }
 
-    /// Returns the form that JSON holds, `2018-12-05T06:00:00Z`.
+    /// Returns the form in JSON, `2018-12-05T06:00:00Z`.
     pub fn iso(self) -> String {
         self.text(["-", ":"])
     }
 
-    /// Returns the digits with what separates those of a date and those of a time.
+    /// Returns the digits with separators for the date and for the time.
     ///
     /// Padded numbers by format strings take most of the time in which a plan of many builds is written.
     fn text(self, [date, time]: [&str; 2]) -> String {
@@ -99,12 +102,13 @@ impl Stamp {
         Self::from_unix(self.unix().checked_add(seconds)?)
     }
 
-    /// Returns how many seconds lie between `earlier` and this stamp; negative when `earlier` is later.
+    /// Returns the number of seconds from `earlier` to this stamp; negative if `earlier` is later.
     pub fn since(self, earlier: Self) -> i64 {
         self.unix() - earlier.unix()
     }
 
-    /// Writes the stamp as a chrono format string says, such as a layout's `%Y%m%d`; nothing where that is no format.
+    /// Writes the stamp by a chrono format string, such as a layout's `%Y%m%d`; nothing if that is not a valid
+    /// format.
     pub fn spell(self, format: &str) -> String {
         let mut text = String::new();
         match write!(text, "{}", self.0.format(format)) {
@@ -113,15 +117,15 @@ impl Stamp {
         }
     }
 
-    /// Returns whether stamps that are written as `format` says can be read again.
+    /// Returns whether stamps that are written in `format` can be parsed again.
     pub fn can_read(format: &str) -> bool {
         let known = !StrftimeItems::new(format).any(|item| item == Item::Error);
         known && Self::read(&Self::default().spell(format), format).is_ok()
     }
 
-    /// Reads a UTC stamp that was written as `format` says; parts of the time that the format lacks are zero.
+    /// Parses a UTC stamp that was written in `format`; parts of the time that the format lacks are zero.
     ///
-    /// The text must be exactly what the stamp prints as again, so that every instant has one spelling.
+    /// The text must be exactly what the stamp prints as, so that every instant has one spelling.
     pub fn read(text: &str, format: &str) -> Result<Self, StampError> {
         let day_only =
             || chrono::NaiveDate::parse_from_str(text, format).ok().and_then(|day| day.and_hms_opt(0, 0, 0));

@@ -1,13 +1,14 @@
-//! What the checksums of a build are called, and what signs them.
+//! The names of the checksums of a build, and of their signatures.
 //!
-//! These files lie at the top of a build, in every layout. No list of the build names them, and no source brings them.
+//! These files are at the top of a build, in every layout. No list of the build names them, and no source provides
+//! them.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
 use std::fmt;
 
-/// The file at the top of a build that holds its checksums.
+/// The file at the top of a build with its checksums.
 pub const SUMS_NAME: &str = "SHA256SUMS";
 
 /// How SHA256SUMS is signed.
@@ -23,7 +24,7 @@ impl Scheme {
     /// All of them.
     pub const ALL: [Self; 2] = [Self::OpenPgp, Self::Minisign];
 
-    /// Returns the name of the file that holds the signature, beside SHA256SUMS.
+    /// Returns the name of the file with the signature, beside SHA256SUMS.
     pub fn file(self) -> &'static str {
         match self {
             Self::OpenPgp => "SHA256SUMS.asc",
@@ -61,9 +62,14 @@ impl JsonSchema for Scheme {
     }
 }
 
-/// Returns whether a path in a build is that of its checksums or of what signs them.
+/// Returns whether a path in a build is that of its checksums or of a signature of them.
 pub fn is_sums(path: &str) -> bool {
-    path == SUMS_NAME || Scheme::ALL.iter().any(|scheme| scheme.file() == path)
+    sums_names().any(|name| name == path)
+}
+
+/// Returns the names of the checksums of a build and of their signatures.
+pub fn sums_names() -> impl Iterator<Item = &'static str> {
+    std::iter::once(SUMS_NAME).chain(Scheme::ALL.into_iter().map(Scheme::file))
 }
 
 #[cfg(test)]

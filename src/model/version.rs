@@ -24,7 +24,7 @@ const WORDS: [(&str, u8, bool); 9] = [
     ("c", 5, false),
 ];
 
-/// The order of a version that is no pre-release.
+/// The order of a version that is not a pre-release.
 const FINAL: u8 = u8::MAX;
 
 impl Version {

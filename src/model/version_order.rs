@@ -40,7 +40,8 @@ fn without_suffix(text: &str) -> &[u8] {
     bytes.get(..end).unwrap_or_default()
 }
 
-/// Returns the weight of a character that is no digit; the end of a text weighs less than any but `~`.
+/// Returns the weight of a character that is not a digit; the end of a text weighs less than any character except
+/// `~`.
 fn weight(c: Option<&u8>) -> i32 {
     match c {
         None => -1,
@@ -51,8 +52,8 @@ fn weight(c: Option<&u8>) -> i32 {
     }
 }
 
-/// Compares runs of characters and runs of digits in turn.
-fn by_runs(mut a: &[u8], mut b: &[u8]) -> Ordering {
+/// Compares runs of characters and runs of digits alternately; a missing number is zero.
+pub fn by_runs(mut a: &[u8], mut b: &[u8]) -> Ordering {
     let is_digit = |c: Option<&u8>| c.is_some_and(u8::is_ascii_digit);
     while !a.is_empty() || !b.is_empty() {
         while (!a.is_empty() && !is_digit(a.first())) || (!b.is_empty() && !is_digit(b.first())) {
@@ -72,7 +73,7 @@ fn by_runs(mut a: &[u8], mut b: &[u8]) -> Ordering {
     Ordering::Equal
 }
 
-/// Takes the digits at the start off and returns them without leading zeros.
+/// Removes the digits at the start and returns them without leading zeros.
 fn digits<'a>(text: &mut &'a [u8]) -> &'a [u8] {
     let zeros = text.iter().take_while(|c| **c == b'0').count();
     let rest = text.get(zeros..).unwrap_or_default();

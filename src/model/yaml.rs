@@ -1,18 +1,18 @@
-//! Reading YAML strictly: what a person wrote is what is meant, or every problem is named with its place.
+//! Strict YAML: a file means what it says, or every problem is reported with its place.
 //!
-//! `serde_yaml` gives values their types; it takes a key that stands twice silently, the last one winning, which
-//! could drop a retention rule. So a second look at the text refuses duplicate keys, and with them what nobody
-//! needs in a file of settings and attackers like: anchors, aliases, merge keys, several documents, deep nesting.
+//! `serde_yaml` gives values their types; it silently accepts a key that occurs twice, the last one winning, which
+//! could drop a retention rule. So a second pass over the text refuses duplicate keys, and with them what no settings
+//! file needs and attackers use: anchors, aliases, merge keys, several documents, deep nesting.
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fmt;
 
-/// How deep a file may nest.
+/// The maximum nesting of a file.
 const DEPTH: usize = 32;
 
-/// A place in a file, both from 1.
+/// A place in a file; both numbers start at 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Mark {
     /// The line.
@@ -21,20 +21,20 @@ pub struct Mark {
     pub column: usize,
 }
 
-/// Something wrong with a file: where it is, what was found and what would be accepted.
+/// A problem of a file: where it is, what was found and what would be accepted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// Which file.
     pub file: String,
-    /// Where in it.
+    /// The place in it.
     pub mark: Option<Mark>,
-    /// Which entry, such as `families[2].keep[0]`.
+    /// The entry, such as `families[2].keep[0]`.
     pub path: String,
     /// What was found and what would be accepted.
     pub message: String,
 }
 
-/// A YAML file whose text is known to be sound.
+/// A YAML file whose text was checked.
 #[derive(Debug, Clone)]
 pub struct Document {
     text: String,
@@ -45,11 +45,11 @@ pub struct Document {
     odd: HashMap<String, String>,
 }
 
-/// Where one entry stands.
+/// The place of one entry.
 #[derive(Debug, Clone)]
 struct Node {
     mark: Mark,
-    /// The line and column where the value starts, and the characters that it covers.
+    /// The line and column where the value starts, and its range of characters.
     value: Mark,
     start: usize,
     end: usize,
@@ -59,7 +59,7 @@ struct Node {
 }
 
 impl Document {
-    /// Takes the text of a file in; `file` is its name in messages.
+    /// Parses the text of a file; `file` is its name in messages.
     pub fn parse(text: &str, file: &str) -> Result<Self, Vec<Problem>> {
         let mut reading = Reading {
             file,
@@ -104,7 +104,7 @@ impl Document {
         &self.text
     }
 
-    /// Returns where an entry stands, or the nearest one above it that does.
+    /// Returns the place of an entry, or of the nearest one above it that has one.
     pub fn mark(&self, path: &str) -> Option<Mark> {
         let mut path = path;
         loop {
@@ -115,12 +115,12 @@ impl Document {
         }
     }
 
-    /// Returns the number at `path` as it is written, where readers take it for another one than its decimal digits say.
+    /// Returns the number at `path` as it is written, if readers parse it as another one than its decimal digits.
     pub fn odd_number(&self, path: &str) -> Option<&str> {
         self.odd.get(path).map(String::as_str)
     }
 
-    /// Returns how many items the list at `path` has; nothing when no list is there.
+    /// Returns the number of items of the list at `path`; nothing if there is no list.
     pub fn items(&self, path: &str) -> Option<usize> {
         self.nodes.get(path).map(|node| node.items)
     }
@@ -130,7 +130,7 @@ impl Document {
         self.nodes.contains_key(path)
     }
 
-    /// Returns the keys of the mapping at `path`, in their order; none when no mapping is there.
+    /// Returns the keys of the mapping at `path`, in their order; none if there is no mapping.
     pub fn keys(&self, path: &str) -> Vec<String> {
         self.keys.get(path).cloned().unwrap_or_default()
     }
@@ -150,13 +150,24 @@ impl Document {
         self.read_at("")
     }
 
-    /// Returns the entry at `path` as a value of type `T`, so that a caller can read on after one bad entry.
+    /// Returns the whole file without the entries at some paths, so that a caller finds further problems; nothing if
+    /// the rest is not a value of type `T`.
+    pub fn read_without<'p, T: DeserializeOwned>(
+        &self,
+        paths: impl IntoIterator<Item = &'p str>,
+    ) -> Option<T> {
+        let mut value: serde_yaml::Value = serde_yaml::from_str(&self.text).ok()?;
+        paths.into_iter().for_each(|path| remove(&mut value, path));
+        serde_yaml::from_value(value).ok()
+    }
+
+    /// Returns the entry at `path` as a value of type `T`, so that a caller can continue after one bad entry.
     pub fn read_at<T: DeserializeOwned>(&self, path: &str) -> Result<T, Vec<Problem>> {
         let Some(node) = self.nodes.get(path) else {
             return Err(vec![self.problem(path, "this entry is missing")]);
         };
         let piece = match &node.block {
-            // Text is plain data.
+            // Text always serializes.
             Some(block) => serde_yaml::to_string(block).unwrap_or_default(),
             // The piece keeps its column, so that its lines stay aligned and errors show the right place.
             None => {
@@ -177,13 +188,32 @@ impl Document {
     }
 }
 
+/// Removes the entry of a mapping at a path such as `to[0].webhook.typ`; keys may contain dots themselves.
+fn remove(value: &mut serde_yaml::Value, path: &str) {
+    let path = path.strip_prefix('.').unwrap_or(path);
+    if let Some(map) = value.as_mapping_mut() {
+        map.retain(|key, _| key.as_str() != Some(path));
+        for (key, below) in map.iter_mut() {
+            let rest = key.as_str().and_then(|key| path.strip_prefix(key));
+            if let Some(rest) = rest.filter(|rest| rest.starts_with(['.', '['])) {
+                remove(below, rest);
+            }
+        }
+    } else if let Some(list) = value.as_sequence_mut()
+        && let Some((index, rest)) = path.strip_prefix('[').and_then(|path| path.split_once(']'))
+        && let Some(item) = index.parse().ok().and_then(|index: usize| list.get_mut(index))
+    {
+        remove(item, rest);
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file)?;
         if let Some(mark) = self.mark {
             write!(f, ":{}:{}", mark.line, mark.column)?;
         }
-        // A key or value may have a line end, which must not look like another problem.
+        // A key or value may contain a line end, which must not look like another problem.
         let line = |text: &str| text.replace('\n', "\\n").replace('\r', "\\r");
         match &*self.path {
             "" => write!(f, ": {}", line(&self.message)),
@@ -317,7 +347,7 @@ impl Reading<'_> {
         true
     }
 
-    /// Notes where a value stands and returns its path.
+    /// Records the place of a value and returns its path.
     fn place(&mut self, mark: Mark, span: Span) -> String {
         let (start, end) = (span.start.index(), span.end.index());
         let Some(open) = self.open.last_mut() else {

@@ -1,4 +1,4 @@
-//! What can come in the way of changing or checking what a mirror keeps.
+//! What can stop changing or checking a mirror.
 
 use crate::commit::CommitError;
 use crate::layout::NoPlace;
@@ -9,19 +9,19 @@ use crate::progress::Interrupted;
 use crate::recover::RecoverError;
 use crate::store::StoreError;
 
-/// Says why holding, pruning, restoring, sweeping, adopting, verifying or checking failed.
+/// Why holding, pruning, restoring, sweeping, adopting, verifying or checking failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActError {
-    /// One step of it failed.
+    /// One step failed.
     #[error(transparent)]
     Step(#[from] CommitError),
     /// The build is not in the trash.
     #[error("`{0}` is not in the trash")]
     NotInTrash(BuildId),
-    /// The build is not in that part of the trash that can be read.
+    /// The build is not in the readable part of the trash.
     #[error("`{id}` is not in the trash as far as it can be read; `{at}` may be it: {why}")]
     TrashUnread {
-        /// Which build.
+        /// The ID of the build.
         id: BuildId,
         /// The directory that cannot be read.
         at: RelPath,
@@ -36,7 +36,7 @@ pub enum ActError {
     Recover(#[from] RecoverError),
 }
 
-/// Lets `?` turn the errors of a step into those of an operation.
+/// Lets `?` convert the errors of a step into those of an operation.
 macro_rules! steps {
     ($($error:ty),*) => {$(
         impl From<$error> for ActError {

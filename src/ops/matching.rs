@@ -1,4 +1,4 @@
-//! Patterns of streams and paths, as people type them: `master/centos`, `release/*/centos`, `release/**`.
+//! Patterns of streams and paths, as users type them: `master/centos`, `release/*/centos`, `release/**`.
 
 use glob::{MatchOptions, Pattern, PatternError};
 
@@ -7,12 +7,12 @@ use glob::{MatchOptions, Pattern, PatternError};
 pub struct Matching(Pattern);
 
 impl Matching {
-    /// Reads a pattern.
+    /// Parses a pattern.
     pub fn read(text: &str) -> Result<Self, PatternError> {
         Pattern::new(text.trim_end_matches('/')).map(Self)
     }
 
-    /// Returns whether a text stands for more than one path.
+    /// Returns whether a text can match more than one path.
     pub fn is_pattern(text: &str) -> bool {
         text.contains(['*', '?', '['])
     }

@@ -1,16 +1,16 @@
-//! Whether something is done, or only tried.
+//! Whether something is changed, or this is a dry run.
 
-/// Whether something is done or only tried.
+/// Whether something is changed, or this is a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Done.
+    /// The change is made.
     Real,
-    /// Only told what would be done.
+    /// Only what would be done is reported.
     Trial,
 }
 
 impl Mode {
-    /// Returns what a command does that is, or is not, to be dry.
+    /// Returns the mode of a command with or without `--dry-run`.
     pub fn of(dry_run: bool) -> Self {
         if dry_run { Self::Trial } else { Self::Real }
     }

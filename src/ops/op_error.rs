@@ -1,17 +1,17 @@
-//! What can come in the way of every operation that changes a mirror.
+//! What can stop every operation that changes a mirror.
 
 use crate::mirror::{JournalError, StateError};
 use crate::model::{Class, Classify};
 use crate::progress::Interrupted;
 use crate::recover::RecoverError;
 
-/// Says why an operation could not go on, whichever it is; its own error has this as one variant.
+/// Why an operation could not continue, whichever it is; its own error has this as one variant.
 #[derive(Debug, thiserror::Error)]
 pub enum OpError {
     /// The lock could not be taken, or what an interrupted command left could not be recovered.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// What is kept of a build cannot be read.
+    /// The record of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
     /// The journal cannot be used.
@@ -33,7 +33,7 @@ impl Classify for OpError {
     }
 }
 
-/// Lets `?` turn errors of every operation into those of one, which has them in its variant `Op`.
+/// Lets `?` convert the errors of every operation into those of one, which has them in its variant `Op`.
 macro_rules! shares {
     ($own:ty: $($error:ty),*) => {$(
         impl From<$error> for $own {

@@ -1,7 +1,7 @@
-//! The record of a build: what is known of it beyond its files.
+//! The record of a build: the facts about it beyond its files.
 //!
-//! One JSON file a build in the own area. It can be lost: the tree is the truth, and a record is made again from
-//! the tree. Labels are the one thing in it that changes after publishing.
+//! One JSON file for each build in the own area. It can be lost: the tree is authoritative, and a record can be made
+//! again from the tree. Only labels change after publishing.
 
 use crate::model::{BuildId, Digest, Outcome, Stamp};
 use crate::record::{Labels, as_object};
@@ -10,73 +10,76 @@ use serde::{Deserialize, Serialize};
 /// The version of the JSON form.
 pub const BUILD_RECORD_VERSION: u32 = 1;
 
-/// What is known of one build.
+/// The facts about one build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BuildRecord {
     /// The version of this form, [`BUILD_RECORD_VERSION`].
     pub record: u32,
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
     /// When it was built.
     pub created: Option<Stamp>,
     /// The respin, which orders builds of one instant.
     #[serde(default)]
     pub seq: u64,
-    /// When it became visible here.
+    /// When it became visible in this mirror.
     pub published: Option<Stamp>,
-    /// How it went.
+    /// When a publish last found that nothing had changed since it, so that it still was the newest; never set back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confirmed_at: Option<Stamp>,
+    /// Its result.
     pub result: Outcome,
-    /// What was said of it since.
+    /// Its labels.
     #[serde(default, serialize_with = "as_object")]
     pub labels: Labels,
-    /// Builds that it needs.
+    /// Builds that it requires.
     #[serde(default)]
     pub requires: Vec<BuildId>,
-    /// Parts of it that were taken out, by the names that the policy gave them.
+    /// Parts that were removed from it, by their names in the policy.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trimmed: Vec<String>,
-    /// How many files it has.
+    /// The number of its files.
     pub files: u64,
-    /// How many bytes they have.
+    /// Their size in bytes.
     pub bytes: u64,
     /// The digest of its SHA256SUMS.
     pub sums: Option<Digest>,
-    /// How the record came to be.
+    /// The origin of the record.
     pub origin: Origin,
-    /// What makes it unfit for a verdict.
+    /// Why no verdict on it is possible.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
 }
 
-/// How a record came to be.
+/// The origin of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Origin {
-    /// Written by the publish that laid the build out.
+    /// Written by the publish of the build.
     Published,
-    /// Made from a tree that others laid out.
+    /// Made from a tree that other tools wrote.
     Adopted,
     /// Made again from the tree after the record was lost.
     Rebuilt,
 }
 
-/// Says why a record cannot be read.
+/// Why a record cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum RecordError {
-    /// No JSON of the form.
+    /// It is not JSON of this form.
     #[error("it is not a build record")]
     Form(#[source] serde_json::Error),
     /// Written by a later version.
     #[error("it has version {0}; this program reads version {BUILD_RECORD_VERSION}")]
     Version(u32),
-    /// It speaks of another build than its place says.
-    #[error("it speaks of `{0}`")]
+    /// It is of another build than its path states.
+    #[error("it is of the build `{0}`")]
     OtherBuild(BuildId),
 }
 
 impl BuildRecord {
-    /// Reads the record of the build `id`.
+    /// Parses the record of the build `id`.
     pub fn parse(bytes: &[u8], id: &BuildId) -> Result<Self, RecordError> {
         let record: Self = serde_json::from_slice(bytes).map_err(RecordError::Form)?;
         if record.record != BUILD_RECORD_VERSION {
@@ -90,7 +93,7 @@ impl BuildRecord {
 
     /// Writes the record.
     pub fn write(&self) -> String {
-        // A record holds nothing that JSON cannot.
+        // A record always serializes.
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();
         text.push('\n');
         text

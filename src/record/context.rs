@@ -1,4 +1,4 @@
-//! CONTEXT: from which commits a build was made, as lines that people source in a shell.
+//! CONTEXT: the commits from which a build was made, as lines that can be sourced in a shell.
 //!
 //! One line a git checkout, in the form of StarlingX' `git_context` tool:
 //! `(cd ./cgcs-root/stx/stx-config && git checkout -f 22a60625f169202a68b524ac0126afb1d10921cd)`.
@@ -14,16 +14,16 @@ pub struct Context {
     checkouts: Vec<(String, String)>,
 }
 
-/// Says what is wrong with a CONTEXT file, each line with its reason.
+/// The problems of a CONTEXT file, each line with its reason.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ContextError {
-    /// The lines, the first ten of them at the most.
+    /// The first lines, at most ten.
     pub problems: Vec<ContextProblem>,
-    /// How many there are in all.
+    /// The number of all such lines.
     pub count: usize,
 }
 
-/// One line that is not of the strict form.
+/// One line that does not have the strict form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContextProblem {
     /// The line's number, from 1.
@@ -35,7 +35,7 @@ pub struct ContextProblem {
 /// How a line names the directory itself in which the file is sourced.
 const ITSELF: &str = "./.";
 
-/// How many problems a message lists.
+/// The number of problems that a message lists.
 const LISTED: usize = 10;
 
 impl Context {
@@ -54,7 +54,7 @@ impl Context {
         Self::parse(lines.concat().as_bytes())
     }
 
-    /// Reads a CONTEXT file and refuses whatever is not exactly of the strict form.
+    /// Parses a CONTEXT file and refuses whatever does not have exactly the strict form.
     pub fn parse(bytes: &[u8]) -> Result<Self, ContextError> {
         let mut checkouts = Vec::new();
         let mut problems = Vec::new();
@@ -107,12 +107,12 @@ fn line(dir: &str, commit: &str) -> String {
     format!("(cd {dir} && git checkout -f {commit})\n")
 }
 
-/// Returns what stands between `(cd ` and ` && ` for sorting.
+/// Returns the text between `(cd ` and ` && `, for sorting.
 fn dir_of(line: &str) -> &str {
     line.strip_prefix("(cd ").and_then(|rest| rest.split_once(" && ")).map_or(line, |(dir, _)| dir)
 }
 
-/// Returns whether a line may name a directory so: below `./` or `./.` itself, without what a shell expands.
+/// Returns whether a line may name this directory: below `./` or `./.` itself, without what a shell expands.
 fn is_plain(dir: &str) -> bool {
     let plain =
         |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '+' | '@' | '/' | '~' | ':');
@@ -121,7 +121,7 @@ fn is_plain(dir: &str) -> bool {
     dir == ITSELF || !climbs && below.chars().all(plain)
 }
 
-/// Reads one line, its end included.
+/// Parses one line, with its end.
 fn checkout(line: &[u8]) -> Result<(String, String), String> {
     const FORM: &str = "expected `(cd ./DIRECTORY && git checkout -f COMMIT)`";
     let text = str::from_utf8(line).map_err(|_| "it is not UTF-8".to_owned())?;

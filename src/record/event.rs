@@ -1,8 +1,8 @@
-//! One fact of the journal, as one line.
+//! One event of the journal, as one line.
 //!
-//! A line is a JSON object whose last field is a checksum over all that stands before it, so that a torn or edited
-//! line is told from a whole one. What changes a mirror is written twice: the intent before, the outcome after; an
-//! intent without outcome is what `recover` settles.
+//! A line is a JSON object whose last field is a checksum of everything before it, so that a truncated or edited line
+//! is recognized. A change of a mirror is written twice: the intent before, the outcome after; an intent without
+//! outcome is what `recover` settles.
 
 use crate::model::{Digest, Stamp};
 use schemars::JsonSchema;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// One fact.
+/// One event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
@@ -21,23 +21,23 @@ pub struct Event {
     pub seq: u64,
     /// When it was written.
     pub at: Stamp,
-    /// Whether it says what is about to happen or what did.
+    /// Whether this is an intent or an outcome.
     pub phase: Phase,
     /// What happens.
     pub what: EventKind,
-    /// To which build, alias or mirror.
+    /// The build, alias or mirror.
     pub to: String,
-    /// Who did it: user, host and process.
+    /// The actor: user, host and process.
     pub by: String,
     /// The number of the intent that an outcome settles.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub settles: Option<u64>,
-    /// What else belongs to it, by kind of event.
+    /// Its other fields, by kind of event.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub details: Map<String, Value>,
 }
 
-/// Whether something is about to happen or did.
+/// Whether this is an intent or an outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Phase {
@@ -49,59 +49,73 @@ pub enum Phase {
     Undone,
 }
 
-/// What can happen.
+/// The kinds of events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum EventKind {
     /// A mirror was made.
     Initialised,
+    /// Another layout, policy or pipeline was put in force.
+    Configured,
     /// A build became visible.
     Published,
+    /// A publish found nothing changed since a build, and confirmed it.
+    Confirmed,
     /// An alias moved.
     Aliased,
-    /// An alias was taken away.
+    /// An alias was removed.
     Unaliased,
-    /// The copy of a build below an alias took the place of another, or went.
+    /// The copy of a build below an alias was replaced or removed.
     Materialized,
-    /// Something was said of a build.
+    /// A build was labelled.
     Labelled,
     /// A build was held.
     Held,
-    /// A hold was taken back.
+    /// A hold was removed.
     Unheld,
-    /// A build went to the trash.
+    /// A build was moved to the trash.
     Pruned,
-    /// Parts of a build were taken out.
+    /// Parts of a build were removed.
     Trimmed,
-    /// A build came back from the trash.
+    /// A build was restored from the trash.
     Restored,
-    /// The trash was emptied of a build.
+    /// A build was deleted from the trash.
     Swept,
-    /// A build that others laid out was taken over.
+    /// A build of another tool was adopted.
     Adopted,
-    /// A build was found gone that nobody pruned, and what was kept of it was let go.
+    /// A build that was not pruned was found missing, and its record was removed.
     Lost,
-    /// A stage was handed on to a build.
+    /// A stage was moved to a build.
     Promoted,
-    /// A stage was handed back.
+    /// A stage was moved back.
     Demoted,
-    /// A waiver was given.
+    /// A waiver was added.
     Waived,
-    /// Waivers were taken back.
+    /// Waivers were removed.
     Unwaived,
-    /// A file of pins was put in force, or taken out of it.
+    /// Pins were set or removed.
     Pinned,
     /// Tags of images were deleted in a registry.
     Untagged,
+    /// A build was requested by hand.
+    Requested,
+    /// Requests were removed.
+    Unrequested,
+    /// A build was started.
+    Started,
+    /// A run of a build ended.
+    Ended,
     /// What an interrupted command left was finished or cleared.
     Recovered,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 27] = [
         Self::Initialised,
+        Self::Configured,
         Self::Published,
+        Self::Confirmed,
         Self::Aliased,
         Self::Unaliased,
         Self::Materialized,
@@ -120,28 +134,32 @@ impl EventKind {
         Self::Unwaived,
         Self::Pinned,
         Self::Untagged,
+        Self::Requested,
+        Self::Unrequested,
+        Self::Started,
+        Self::Ended,
         Self::Recovered,
     ];
 }
 
-/// Says why a line is no event.
+/// Why a line is not an event.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EventError {
-    /// The checksum does not fit what stands before it.
-    #[error("its checksum does not fit")]
+    /// The checksum does not match the text before it.
+    #[error("its checksum does not match")]
     Checksum,
-    /// No event of a version that is known.
+    /// It is not an event of a known version.
     #[error("it is not an event: {0}")]
     Form(String),
 }
 
-/// What stands before the checksum.
+/// The text before the checksum.
 const SUM: &str = ",\"sum\":\"";
 
 impl Event {
     /// Writes the event as a line, its end included.
     pub fn write(&self) -> String {
-        // An event holds nothing that JSON cannot.
+        // An event always serializes.
         let text = serde_json::to_string(self).unwrap_or_default();
         let body = text.strip_suffix('}').unwrap_or(&text);
         format!("{body}{SUM}{}\"}}\n", sum(body))
@@ -149,24 +167,41 @@ impl Event {
 
     /// Returns the checksum of its line.
     pub fn sum(&self) -> String {
-        // The last thing on the line, before a quote, a brace and the line's end.
+        // The last field of the line, before a quote, a brace and the line's end.
         let line = self.write();
         line.rsplit_once(SUM).map(|(_, sum)| sum.chars().take(16).collect()).unwrap_or_default()
     }
 
-    /// Returns the person who did it: user and host, without the number of the process.
+    /// Returns the user and host of the actor, without the process ID.
     pub fn person(&self) -> &str {
         person(&self.by)
     }
 
-    /// Reads an event from a line without its end.
+    /// Returns a finished event for a test.
+    #[cfg(test)]
+    pub(crate) fn done(what: EventKind, to: &str, details: &serde_json::Value) -> Self {
+        Self {
+            event: 1,
+            seq: 7,
+            at: "20181205T060000Z".parse().unwrap(),
+            phase: Phase::Done,
+            what,
+            to: to.to_owned(),
+            by: "ci@host pid 7".to_owned(),
+            settles: None,
+            details: details.as_object().cloned().unwrap(),
+        }
+    }
+
+    /// Parses an event from a line without its end.
     pub fn parse(line: &[u8]) -> Result<Self, EventError> {
         Self::parse_when(line, |_| true)
     }
 
-    /// Reads an event from a line without its end; its details stay empty unless `wanted` picks what was read of it by then.
+    /// Parses an event from a line without its end; its details stay empty unless `wanted` selects it by the other
+    /// fields.
     ///
-    /// The checksum is compared in any case. A journal has many more events than a command wants to know all of.
+    /// The checksum is compared in any case. A journal has many more events than a command needs in full.
     pub fn parse_when(line: &[u8], wanted: impl FnOnce(&Self) -> bool) -> Result<Self, EventError> {
         let text = str::from_utf8(line).map_err(|_| EventError::Checksum)?;
         let (body, tail) = text.rsplit_once(SUM).ok_or(EventError::Checksum)?;
@@ -187,7 +222,7 @@ impl Event {
     }
 }
 
-/// A line of the journal, its details as they are written.
+/// A line of the journal, with its details as written.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line<'a> {
@@ -206,7 +241,7 @@ struct Line<'a> {
     _sum: IgnoredAny,
 }
 
-/// Returns the person who did something: user and host, without the number of the process.
+/// Returns the user and host of an actor, without the process ID.
 pub fn person(by: &str) -> &str {
     by.rsplit_once(" pid ").map_or(by, |(person, _)| person)
 }

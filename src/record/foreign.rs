@@ -1,25 +1,25 @@
-//! Lists of checksums that others laid down beside their files, each speaking for the directory that it lies in.
+//! Checksum lists that other tools wrote beside their files, each for its directory.
 //!
-//! Read are `StxChecksums` (StarlingX: digest, name, size, time, device, inode, source) and everything that
+//! It parses `StxChecksums` (StarlingX: digest, name, size, time, device, inode, source) and everything that
 //! `sha256sum -c` accepts: its own two columns, `SHA256 (name) = digest` of `--tag` and of Fedora's CHECKSUM files,
-//! comments, one space, CRLF, and the armour of a clear-signed list. Digests other than SHA-256 say nothing here. A line
-//! that cannot be read is reported, and takes nothing from the other lines.
+//! comments, one space, CRLF, and the armour of a clear-signed list. Digests other than SHA-256 are ignored. An
+//! invalid line is reported, and does not affect the other lines.
 
 use crate::model::{Digest, RelPath};
 use std::borrow::Cow;
 
-/// What a list says of one file.
+/// The entry of a list for one file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ListedFile {
-    /// Its path, from the directory of the list.
+    /// Its path, relative to the directory of the list.
     pub path: RelPath,
     /// The digest of its bytes.
     pub digest: Digest,
-    /// How many bytes it had.
+    /// Its size in bytes.
     pub size: Option<u64>,
 }
 
-/// Says which line of a foreign list cannot be read.
+/// The line of a foreign list that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the list cannot be read: {why}")]
 pub struct ForeignError {
@@ -27,14 +27,14 @@ pub struct ForeignError {
     why: String,
 }
 
-/// What a list says.
+/// The contents of a list.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ForeignRead {
     /// Each file, sorted by path.
     pub files: Vec<ListedFile>,
     /// Files with more than one digest, of which at most one can be right.
     pub disagreed: Vec<RelPath>,
-    /// The first line that cannot be read.
+    /// The first line that cannot be parsed.
     pub wrong: Option<ForeignError>,
 }
 
@@ -63,11 +63,11 @@ const NAMES: [&str; 12] = [
     "checksum",
 ];
 
-/// How names of lists end, in lower case.
+/// Suffixes of the names of lists, in lower case.
 const ENDS: [&str; 6] = [".sha256", ".sha256sum", ".sha256sums", ".sha256.txt", ".sha256sum.txt", ".sha"];
 
 impl ForeignList {
-    /// Returns the form of the list in a file of that name; nothing when it is no list.
+    /// Returns the form of the list in a file with that name; nothing if it is not a list.
     pub fn of(name: &str) -> Option<Self> {
         let lower = name.to_ascii_lowercase();
         let is_list = NAMES.contains(&&*lower)
@@ -81,10 +81,10 @@ impl ForeignList {
         }
     }
 
-    /// Reads a list.
+    /// Parses a list.
     ///
-    /// Of a file that is in `StxChecksums` twice the last line counts, as its publisher appends lines; in any other
-    /// list two digests of one file disagree.
+    /// If a file is in `StxChecksums` twice, the last line counts, as its publisher appends lines; in any other list
+    /// two digests of one file contradict each other.
     pub fn read(self, bytes: &[u8]) -> ForeignRead {
         let mut read = ForeignRead::default();
         let mut files = std::collections::BTreeMap::new();
@@ -112,7 +112,7 @@ impl ForeignList {
     }
 }
 
-/// Which part of a clear-signed text a line is in (RFC 9580, section 7).
+/// The part of a clear-signed text in which a line is (RFC 9580, section 7).
 enum Armour {
     /// In the text.
     None,
@@ -157,7 +157,7 @@ fn stx(line: &str) -> Result<Option<ListedFile>, &'static str> {
 /// Lengths of the digests of other algorithms, in hexadecimal digits.
 const OTHERS: [usize; 5] = [32, 40, 56, 96, 128];
 
-/// Reads one line; `other` is whether the last comment named another algorithm for the lines below it.
+/// Parses one line; `other` is whether the last comment named another algorithm for the lines below it.
 fn coreutils(line: &str, other: &mut bool) -> Result<Option<ListedFile>, String> {
     const WANTED: &str = "`DIGEST  NAME` or `SHA256 (NAME) = DIGEST` is expected";
     let line = line.trim_start_matches([' ', '\t']);

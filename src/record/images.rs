@@ -1,17 +1,17 @@
-//! Lists of container images: a file of a build with one reference a line.
+//! Lists of container images: a file of a build with one reference on each line.
 //!
-//! Empty lines and lines that begin with `#` are skipped. A line that is not a reference is reported as such and the rest
-//! is read; a list that is too large, or not text, is not read at all.
+//! Empty lines and lines that begin with `#` are skipped. A line that is not a reference is reported and the rest is
+//! parsed; a list that is too large, or not text, is not parsed at all.
 
 use crate::model::{ImageRef, ImageRefError};
 
-/// The largest list that is read, in bytes.
+/// The maximum size of a list, in bytes.
 pub const IMAGE_LIST_LIMIT: u64 = 4 << 20;
 
-/// The longest line of a list, in bytes.
+/// The maximum length of a line of a list, in bytes.
 const LONGEST: usize = 1024;
 
-/// The most references of a list.
+/// The maximum number of references of a list.
 const MOST: usize = 10_000;
 
 /// The references of a list.
@@ -26,13 +26,13 @@ pub struct ImageList {
 pub struct ImageLine {
     /// Its number, from 1.
     pub number: usize,
-    /// Its text without the end of the line.
+    /// Its text without the line end.
     pub text: String,
     /// The reference, or why it is not one.
     pub image: Result<ImageRef, ImageRefError>,
 }
 
-/// Says why a list of images is not read.
+/// Why a list of images is not parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImageListError {
     /// It has too many bytes.
@@ -41,7 +41,7 @@ pub enum ImageListError {
     /// A line is not text.
     #[error("line {0} is not UTF-8")]
     NotUtf8(usize),
-    /// A line has too many bytes.
+    /// A line is too long.
     #[error("line {0} has {1} bytes; at most {LONGEST} are accepted")]
     LongLine(usize, usize),
     /// There are too many references.
@@ -50,7 +50,7 @@ pub enum ImageListError {
 }
 
 impl ImageList {
-    /// Reads a list.
+    /// Parses a list.
     pub fn parse(bytes: &[u8]) -> Result<Self, ImageListError> {
         if bytes.len() as u64 > IMAGE_LIST_LIMIT {
             return Err(ImageListError::Large);

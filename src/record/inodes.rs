@@ -1,8 +1,8 @@
-//! When the inodes of the files of a stream's last published build changed last.
+//! When the inodes of the files of a stream's last published build last changed.
 //!
-//! A file whose bytes were overwritten in place has another change time, even where its size and modification time are
-//! as before. The notes are an aid: a file of which they say nothing is read before another build shares its bytes, so
-//! they may be lost.
+//! A file whose bytes were overwritten in place has another change time, even if its size and modification time are
+//! as before. The notes are only an optimization: a file without a note is read before another build shares its
+//! bytes, so they may be lost.
 
 use crate::model::BuildName;
 use std::collections::BTreeMap;
@@ -31,7 +31,7 @@ impl Inodes {
         text
     }
 
-    /// Reads the notes; returns nothing when they are damaged, cut off or of another version.
+    /// Parses the notes; returns nothing if they are damaged, truncated or of another version.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut lines = str::from_utf8(bytes).ok()?.strip_suffix('\n')?.split('\n');
         lines.next().filter(|head| *head == HEAD)?;

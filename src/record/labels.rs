@@ -1,14 +1,14 @@
-//! What people say of a build after it was published: labels and holds.
+//! Labels and holds of a published build.
 
 use crate::model::Stamp;
 use litemap::LiteMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-/// All that was said of a build, by key. A build has few labels, and there are many builds: a sorted list is smallest.
+/// All labels of a build, by key. A build has few labels, and there are many builds: a sorted list is smallest.
 pub type Labels = LiteMap<String, LabelValue>;
 
-/// Writes labels as an object, also when there are none: a list by itself would become a list then.
+/// Writes labels as an object, even if there are none: an empty list would otherwise become a JSON array.
 pub fn as_object<S: Serializer>(labels: &Labels, to: S) -> Result<S::Ok, S::Error> {
     to.collect_map(labels.iter())
 }
@@ -18,7 +18,7 @@ pub fn as_object<S: Serializer>(labels: &Labels, to: S) -> Result<S::Ok, S::Erro
 pub struct LabelValue {
     /// The value.
     pub value: String,
-    /// Since when.
+    /// When it was set.
     #[serde(default)]
     pub since: Option<Stamp>,
     /// Who set it.
@@ -29,23 +29,23 @@ pub struct LabelValue {
     pub url: Option<String>,
 }
 
-/// A hold: a build is kept, for a reason.
+/// A hold: the build is kept, for a reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Hold {
-    /// Who placed it.
+    /// Who set it.
     pub who: String,
-    /// Why.
+    /// The reason.
     pub why: String,
     /// The last instant at which it counts; `null` until it is removed.
     #[serde(default)]
     pub until: Option<Stamp>,
-    /// Since when.
+    /// When it was set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Stamp>,
 }
 
 impl Hold {
-    /// Returns whether it still stands at `now`; the last instant counts.
+    /// Returns whether it is in force at `now`; the last instant counts.
     pub fn is_active(&self, now: Stamp) -> bool {
         self.until.is_none_or(|until| now <= until)
     }

@@ -1,8 +1,8 @@
-//! The list of what a build holds, kept beside its record.
+//! The list of a build's files, stored beside its record.
 //!
-//! More than SHA256SUMS can say: mode, time and inode of each file as published, and how its source looked then,
-//! so that the next publish can tell what is the same without reading it again. Kept as lines with tabs, since a
-//! build may have hundreds of thousands of files; the last line counts the others, so that a cut file is noticed.
+//! More than SHA256SUMS has: mode, time and inode of each file as published, and the state of its source then, so
+//! that the next publish can recognize unchanged files without reading them. Stored as lines with tabs, since a build
+//! may have hundreds of thousands of files; the last line counts the others, so that a truncated file is noticed.
 
 use crate::model::{Digest, RelPath};
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use std::str::FromStr;
 /// The first line of the file.
 const HEAD: &str = "mirrorkeep-manifest 1";
 
-/// What one build holds, sorted by path, SHA256SUMS left out.
+/// The contents of one build, sorted by path, without SHA256SUMS.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Manifest {
     /// Its regular files.
@@ -24,23 +24,23 @@ pub struct Manifest {
 /// One file of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileEntry {
-    /// Where it lies in the build.
+    /// Its path in the build.
     pub path: RelPath,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
-    /// Their digest.
+    /// The digest of its bytes.
     pub digest: Digest,
     /// Its permission bits.
     pub mode: u32,
     /// Its time as published, in nanoseconds since 1970.
     pub mtime: i128,
-    /// Its inode as published; 0 where the store has none.
+    /// Its inode as published; 0 if the store has none.
     pub inode: u64,
-    /// How its source looked when it was published.
+    /// The state of its source when it was published.
     pub seen: Option<Seen>,
 }
 
-/// What tells a source file that was not touched since.
+/// What shows that a source file did not change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Seen {
     /// Its time, in nanoseconds since 1970.
@@ -52,9 +52,9 @@ pub struct Seen {
 /// One symlink of a build.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkEntry {
-    /// Where it lies in the build.
+    /// Its path in the build.
     pub path: RelPath,
-    /// What it holds.
+    /// Its text.
     pub text: String,
 }
 
@@ -69,22 +69,22 @@ pub enum Change {
     Changed(RelPath),
 }
 
-/// Says why a manifest cannot be read.
+/// Why a manifest cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ManifestError {
-    /// The file is of another version, or no manifest at all.
+    /// The file is of another version, or not a manifest.
     #[error("its first line is not `{HEAD}`; it was written by another version, or is damaged")]
     Head,
-    /// A line that is not of the form.
+    /// A line does not have the form.
     #[error("line {0} is damaged")]
     Line(usize),
-    /// The last line is missing or counts otherwise.
+    /// The last line is missing or has another count.
     #[error("it is cut off or damaged: its last line does not count the others")]
     Cut,
 }
 
 impl Manifest {
-    /// Returns how many bytes the files have.
+    /// Returns the total size of the files in bytes.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
     }
@@ -109,7 +109,7 @@ impl Manifest {
         self.dirs.sort();
     }
 
-    /// Returns what `other` has that this one has not, and the other way round; times and inodes do not count.
+    /// Returns the differences between this one and `other`; times and inodes do not count.
     pub fn changes(&self, other: &Self) -> Vec<Change> {
         use std::collections::BTreeMap;
         type What<'a> = (Option<(&'a Digest, u32)>, Option<&'a str>);
@@ -135,7 +135,7 @@ impl Manifest {
 
     /// Writes the manifest.
     pub fn write(&self) -> String {
-        // As much as it takes, and no more: a text that grows is copied, and ends twice as large.
+        // Allocated at its exact size: a text that grows is copied, and ends twice as large.
         let paths: usize = self.files.iter().map(|file| file.path.as_str().len()).sum();
         let mut text = String::with_capacity(64 + paths + self.files.len() * 160);
         self.lines().for_each(|line| text.push_str(&line));
@@ -154,7 +154,7 @@ impl Manifest {
             .chain([format!("end\t{count}\n")])
     }
 
-    /// Reads a manifest.
+    /// Parses a manifest.
     pub fn parse(bytes: &[u8]) -> Result<Self, ManifestError> {
         let mut manifest = Self::default();
         for (index, line) in manifest_lines(bytes).enumerate() {
@@ -173,50 +173,50 @@ impl Manifest {
     }
 }
 
-/// One line of a manifest as it was read, nothing copied.
+/// One parsed line of a manifest, nothing copied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ManifestLine<'a> {
     /// A regular file.
     File(FileLine<'a>),
     /// A symlink.
     Link {
-        /// Where it lies in the build.
+        /// Its path in the build.
         path: &'a str,
-        /// What it holds.
+        /// Its text.
         text: &'a str,
     },
     /// An empty directory, by its path.
     Dir(&'a str),
 }
 
-/// One file of a manifest as it was read; path and digest are not held against their form.
+/// One parsed file of a manifest; the form of path and digest is not checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FileLine<'a> {
-    /// Where it lies in the build.
+    /// Its path in the build.
     pub path: &'a str,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
-    /// Their digest.
+    /// The digest of its bytes.
     pub digest: &'a str,
     /// Its permission bits.
     pub mode: u32,
     /// Its time as published, in nanoseconds since 1970.
     pub mtime: i128,
-    /// Its inode as published; 0 where the store has none.
+    /// Its inode as published; 0 if the store has none.
     pub inode: u64,
-    /// How its source looked when it was published.
+    /// The state of its source when it was published.
     pub seen: Option<Seen>,
 }
 
 impl<'a> ManifestLine<'a> {
-    /// Returns where in the build it lies.
+    /// Returns its path in the build.
     pub fn path(&self) -> &'a str {
         match self {
             Self::File(FileLine { path, .. }) | Self::Link { path, .. } | Self::Dir(path) => path,
         }
     }
 
-    /// Returns where in the order of kinds it stands.
+    /// Returns its place in the order of kinds.
     fn rank(&self) -> u8 {
         match self {
             Self::File(_) => 0,
@@ -225,7 +225,7 @@ impl<'a> ManifestLine<'a> {
         }
     }
 
-    /// Reads one line; nothing when it is damaged.
+    /// Parses one line; nothing if it is damaged.
     fn parse(line: &'a str) -> Option<Self> {
         let (kind, rest) = line.split_once('\t')?;
         match kind {
@@ -237,7 +237,7 @@ impl<'a> ManifestLine<'a> {
     }
 }
 
-/// Reads a manifest line by line; one that is damaged or cut off ends with an error.
+/// Parses a manifest line by line; a damaged or truncated one ends with an error.
 pub fn manifest_lines(bytes: &[u8]) -> impl Iterator<Item = Result<ManifestLine<'_>, ManifestError>> {
     let text = str::from_utf8(bytes).ok().filter(|text| text.split('\n').next() == Some(HEAD));
     let head = text.is_none().then_some(Err(ManifestError::Head));
@@ -258,7 +258,7 @@ pub fn manifest_lines(bytes: &[u8]) -> impl Iterator<Item = Result<ManifestLine<
             return (!whole).then_some(Err(ManifestError::Cut));
         }
         count += 1;
-        // Files, then links, then directories, as they are written: of one manifest there is one text.
+        // Files, then links, then directories, as they are written: there is exactly one text of a manifest.
         let parsed = ManifestLine::parse(line).filter(|line| line.rank() >= last);
         last = parsed.as_ref().map_or(last, ManifestLine::rank);
         ended = parsed.is_none();
@@ -268,8 +268,8 @@ pub fn manifest_lines(bytes: &[u8]) -> impl Iterator<Item = Result<ManifestLine<
 }
 
 impl FileEntry {
-    /// Returns its time as published, in nanoseconds since 1970; nothing for a file of ours in an object store, of which
-    /// only the store knows when it was written.
+    /// Returns its time as published, in nanoseconds since 1970; nothing for a generated file in an object store,
+    /// whose time only the store knows.
     pub fn time(&self) -> Option<i128> {
         (self.mtime != 0 || self.inode != 0 || self.seen.is_some()).then_some(self.mtime)
     }
@@ -281,7 +281,7 @@ impl FileEntry {
         format!("f\t{digest}\t{size}\t{mode:o}\t{mtime}\t{inode}\t{seen}\t{}", path.as_str())
     }
 
-    /// Reads a line as [`FileEntry::line`] writes it.
+    /// Parses a line as [`FileEntry::line`] writes it.
     pub fn parse(line: &str) -> Option<Self> {
         FileLine::parse(line)?.entry()
     }
@@ -304,7 +304,7 @@ impl<'a> FileLine<'a> {
         Some(Self { path: columns.next()?, size, digest, mode, mtime, inode, seen })
     }
 
-    /// Returns the entry; nothing when path or digest are not of their form.
+    /// Returns the entry; nothing if path or digest are invalid.
     fn entry(self) -> Option<FileEntry> {
         let Self { path, size, digest, mode, mtime, inode, seen } = self;
         let (path, digest) = (path.parse().ok()?, digest.parse().ok()?);
@@ -312,7 +312,7 @@ impl<'a> FileLine<'a> {
     }
 }
 
-/// Reads a number that is written as we write it: no `+`, no zeros in front.
+/// Parses a number in the form in which mirrorkeep writes it: no `+`, no leading zeros.
 fn number<T: FromStr>(text: &str) -> Option<T> {
     let digits = text.strip_prefix('-').filter(|digits| *digits != "0").unwrap_or(text);
     if is_shortest(digits) { text.parse().ok() } else { None }

@@ -1,6 +1,6 @@
-//! What is written inside and beside a build: pure text to types and back.
+//! The files inside and beside a build: parsed and written as pure text.
 //!
-//! Each file here is one format with its reader, its writer and the law that they agree. `docs/format.md` states
+//! Each file here is one format with its parser, its writer and the law that they agree. `docs/format.md` states
 //! every byte.
 
 mod build;
@@ -14,6 +14,7 @@ mod manifest;
 mod payload;
 mod pins;
 mod promotion;
+mod run;
 mod sums;
 
 pub use crate::model::version_order;
@@ -27,7 +28,8 @@ pub use labels::{Hold, LabelValue, Labels, as_object};
 pub use manifest::{
     Change, FileEntry, FileLine, LinkEntry, Manifest, ManifestError, ManifestLine, Seen, manifest_lines,
 };
-pub use payload::{Details, Payload};
+pub use payload::{Details, Lapsed, Payload};
 pub use pins::{PINS_LIMIT, Pins};
 pub use promotion::{CarriedCommand, NameMove, Promotion, TagMove, Waived};
+pub use run::{Question, RunOutcome, RunReason};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};

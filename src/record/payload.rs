@@ -1,70 +1,107 @@
-//! What an event states beside its build, alias or mirror, by its kind.
+//! The details of an event beyond its build, alias or mirror, by its kind.
 //!
 //! `Payload` is what is written, with exactly the fields of its kind. `Details` is what is read, field by field: a
-//! journal is read by versions that know fewer fields and by those that know more, so that what is missing or has
-//! another form is nothing.
+//! journal is read by versions that know fewer fields or more, so a field that is missing or has another form is
+//! absent.
 
-use super::{Event, EventKind, Hold, Promotion, Waived};
+use super::{Event, EventKind, Hold, Promotion, RunOutcome, RunReason, Waived};
 use crate::model::{Digest, ImageRef, Outcome, RelPath, Stamp};
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
+/// A rule of the policy that no longer kept a build.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lapsed {
+    /// The rule, such as `last 3`.
+    pub rule: String,
+    /// How narrowly it missed the build, such as `rank 6`.
+    pub detail: String,
+}
+
+impl Lapsed {
+    /// Returns in one line why no rule kept a build.
+    pub fn line(rules: &[Self]) -> String {
+        let each = rules.iter().map(|Self { rule, detail }| format!("{rule}: {detail}"));
+        let line = each.collect::<Vec<_>>().join("; ");
+        if line.is_empty() { "no rule kept it".to_owned() } else { line }
+    }
+}
+
 /// What an event of one kind states.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Payload {
+    /// Another layout, policy or pipeline is put in force.
+    Configured {
+        /// The one before, by its name in `mirror.yaml`; nothing if there was none.
+        before: Option<String>,
+        /// The new one, by its name in `mirror.yaml`.
+        after: String,
+        /// The digest of its text; nothing for a shipped one.
+        digest: Option<Digest>,
+    },
     /// A build is about to become visible.
     Publish {
-        /// How it went.
+        /// Its result.
         result: Outcome,
         /// Where it is staged.
         stage: RelPath,
-        /// `move`, where its files leave their source.
+        /// `move`, if its files leave their source.
         #[serde(skip_serializing_if = "Option::is_none")]
         take: Option<&'static str>,
     },
     /// A build is visible.
     Published {
-        /// How it went.
+        /// Its result.
         result: Outcome,
         /// When it was made.
         created: Option<Stamp>,
-        /// How many files it has.
+        /// The number of its files.
         files: u64,
-        /// How many bytes they have.
+        /// Their size in bytes.
         bytes: u64,
     },
-    /// An alias points at something else.
+    /// Nothing changed since a build, which is confirmed.
+    Confirmed {
+        /// When that was found; the record has it, or a later time.
+        confirmed_at: Stamp,
+        /// The digest of the inputs that were compared.
+        inputs: Digest,
+        /// When reading them began.
+        read_at: Stamp,
+    },
+    /// An alias points to another target.
     Aliased {
-        /// Where it pointed before.
+        /// Its previous target.
         from: Option<RelPath>,
-        /// Where it points now.
+        /// Its new target.
         to: RelPath,
         /// Whether a person did it without mirrorkeep.
         #[serde(skip_serializing_if = "is_false")]
         by_hand: bool,
-        /// Why a person took over where it led.
+        /// Why a person accepted its target.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
     /// An alias is removed.
     Unaliased {
-        /// Where it pointed before.
+        /// Its previous target.
         from: Option<RelPath>,
         /// Whether a person did it without mirrorkeep.
         #[serde(skip_serializing_if = "is_false")]
         by_hand: bool,
-        /// Why a person took over that it led to no build.
+        /// Why a person accepted that it resolves to no build.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
-    /// Another generation of the copy below an alias counts.
+    /// The copy below an alias has another current generation.
     Materialized {
-        /// Which one did before.
+        /// The previous one.
         from: Option<String>,
-        /// Which one does now; nothing when there is none.
+        /// The new one; nothing if there is none.
         generation: Option<String>,
     },
     /// Labels were set, and removed where the value is null.
@@ -82,36 +119,39 @@ pub enum Payload {
         /// All holds of the build.
         holds: Vec<Hold>,
     },
-    /// A build went to the trash.
+    /// A build was moved to the trash.
     Pruned {
         /// Its directory of the trash.
         trash: RelPath,
-        /// The plan that deletes it; nothing where a person withdrew it.
+        /// The plan that deletes it; nothing if a person withdrew it.
         #[serde(skip_serializing_if = "Option::is_none")]
         plan: Option<Digest>,
         /// Why a person withdrew it.
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
+        /// The rules of the policy that no longer kept it.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        rules: Vec<Lapsed>,
         /// The last instant at which it can come back.
         until: Stamp,
     },
-    /// Parts of a build went to the trash.
+    /// Parts of a build were moved to the trash.
     Trimmed {
         /// Their directory of the trash.
         trash: RelPath,
         /// The names of the parts.
         parts: Vec<String>,
-        /// How many files stay.
+        /// The number of files that stay.
         files: u64,
-        /// How many bytes they have.
+        /// Their size in bytes.
         bytes: u64,
-        /// The last instant at which they can come back.
+        /// The last instant at which they can be restored.
         until: Stamp,
-        /// Device and inode of the tree with the parts; in the intent of a mirror in a directory only.
+        /// Device and inode of the tree with the parts; in the intent of a directory mirror only.
         #[serde(skip_serializing_if = "Option::is_none")]
         inode: Option<(u64, u64)>,
     },
-    /// A build, or parts of one, came back from the trash.
+    /// A build, or parts of one, was restored from the trash.
     Restored {
         /// Their directory of the trash.
         trash: RelPath,
@@ -130,69 +170,102 @@ pub enum Payload {
         #[serde(skip_serializing_if = "Option::is_none")]
         why: Option<String>,
     },
-    /// A build that others made was adopted.
+    /// A build of another tool was adopted.
     Adopted {
-        /// How it went.
+        /// Its result.
         result: Outcome,
         /// When it was made.
         created: Option<Stamp>,
-        /// How many files it has.
+        /// The number of its files.
         files: u64,
-        /// How many bytes they have.
+        /// Their size in bytes.
         bytes: u64,
         /// Whether only its record was lost.
         rebuilt: bool,
-        /// The digest of all its files, where it had a record before.
+        /// The digest of all its files, if it had a record before.
         content: Option<Digest>,
-        /// The digest of its SHA256SUMS, where it had a record before.
+        /// The digest of its SHA256SUMS, if it had a record before.
         sums: Option<Digest>,
     },
     /// The record of an adopted build states when the build was made.
     Dated {
-        /// How it went.
+        /// Its result.
         result: Outcome,
         /// When it was made.
         created: Stamp,
-        /// How many files it has.
+        /// The number of its files.
         files: u64,
-        /// How many bytes they have.
+        /// Their size in bytes.
         bytes: u64,
     },
-    /// A build is gone that was not pruned.
+    /// A build is missing that was not pruned.
     Lost {},
-    /// A stage is handed on to a build.
+    /// A stage is moved to a build.
     Promoted {
-        /// To which, and what moves.
+        /// The build, and what moves.
         promotion: Promotion,
     },
-    /// A stage is handed back.
+    /// A stage is moved back.
     Demoted {
-        /// To which, and what moves.
+        /// The build, and what moves.
         promotion: Promotion,
     },
-    /// A waiver is given.
+    /// A waiver is added.
     Waived {
-        /// For what.
+        /// The waiver.
         waiver: Waived,
     },
-    /// Waivers are taken back.
+    /// Waivers are removed.
     Unwaived {
-        /// For what.
+        /// The waiver.
         waiver: Waived,
     },
-    /// The images that a file of pins names; none takes it out of force.
+    /// The images that a file of pins names; without any, the pins are removed.
     Pinned {
         /// The images, under the tags that their builds gave them.
         pins: Vec<ImageRef>,
     },
     /// Tags of images are deleted, with their digests.
     Untagged {
-        /// The tags by the digest to which they lead.
+        /// The tags by the digest to which they point.
         digests: BTreeMap<Digest, Vec<String>>,
+    },
+    /// A build is requested by hand.
+    Requested {
+        /// The reason.
+        why: String,
+        /// Whether no run was going on, so that one that did not end was killed, and no later build is its own.
+        #[serde(skip_serializing_if = "is_false")]
+        idle: bool,
+    },
+    /// The open requests are removed.
+    Unrequested {},
+    /// A build is started.
+    Started {
+        /// The reason.
+        reasons: Vec<RunReason>,
+        /// What was found: the commit or digest of each branch, tag and file that was checked.
+        seen: BTreeMap<String, String>,
+        /// The numbers of the requests that it answers if it succeeds or publishes.
+        requests: Vec<u64>,
+        /// The time by which it must have ended.
+        until: Stamp,
+    },
+    /// A run of a build ended.
+    Ended {
+        /// The number of the event that states its start.
+        run: u64,
+        /// How it ended.
+        outcome: RunOutcome,
+        /// The exit code of its command; nothing if it ended otherwise.
+        code: Option<i32>,
+        /// What the newest build stated then of each branch, tag and file that was looked at, as far as that is known.
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        built: BTreeMap<String, Option<String>>,
     },
     /// Events are lost, and a person accepted that.
     Recovered {
-        /// Each run of lost events by its first and last number.
+        /// The lost events, each range by its first and last number.
         missing: Vec<(u64, u64)>,
     },
 }
@@ -206,7 +279,9 @@ impl Payload {
     /// Returns the kind of its event.
     pub fn kind(&self) -> EventKind {
         match self {
+            Self::Configured { .. } => EventKind::Configured,
             Self::Publish { .. } | Self::Published { .. } => EventKind::Published,
+            Self::Confirmed { .. } => EventKind::Confirmed,
             Self::Aliased { .. } => EventKind::Aliased,
             Self::Unaliased { .. } => EventKind::Unaliased,
             Self::Materialized { .. } => EventKind::Materialized,
@@ -225,11 +300,15 @@ impl Payload {
             Self::Unwaived { .. } => EventKind::Unwaived,
             Self::Pinned { .. } => EventKind::Pinned,
             Self::Untagged { .. } => EventKind::Untagged,
+            Self::Requested { .. } => EventKind::Requested,
+            Self::Unrequested {} => EventKind::Unrequested,
+            Self::Started { .. } => EventKind::Started,
+            Self::Ended { .. } => EventKind::Ended,
             Self::Recovered { .. } => EventKind::Recovered,
         }
     }
 
-    /// Returns the fields as they stand in the line of an event.
+    /// Returns the fields as they are written in the line of an event.
     pub fn details(&self) -> Map<String, Value> {
         // Plain data, and a map in every variant.
         match serde_json::to_value(self) {
@@ -239,11 +318,17 @@ impl Payload {
     }
 }
 
-/// What an event was found to state.
+/// The details of an event, as parsed.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(default)]
 #[expect(missing_docs, reason = "the fields are those of `Payload`")]
 pub struct Details {
+    #[serde(deserialize_with = "or_nothing")]
+    pub before: Option<String>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub after: Option<String>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub digest: Option<Digest>,
     #[serde(deserialize_with = "or_nothing")]
     pub result: Option<Outcome>,
     #[serde(deserialize_with = "or_nothing")]
@@ -256,6 +341,12 @@ pub struct Details {
     pub files: Option<u64>,
     #[serde(deserialize_with = "or_nothing")]
     pub bytes: Option<u64>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub confirmed_at: Option<Stamp>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub inputs: Option<Digest>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub read_at: Option<Stamp>,
     #[serde(deserialize_with = "or_nothing")]
     pub from: Option<RelPath>,
     #[serde(deserialize_with = "or_nothing")]
@@ -272,6 +363,8 @@ pub struct Details {
     pub trash: Option<RelPath>,
     #[serde(deserialize_with = "or_nothing")]
     pub plan: Option<Digest>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub rules: Option<Vec<Lapsed>>,
     #[serde(deserialize_with = "or_nothing")]
     pub parts: Option<Vec<String>>,
     #[serde(deserialize_with = "or_nothing")]
@@ -295,6 +388,22 @@ pub struct Details {
     #[serde(deserialize_with = "or_nothing")]
     pub digests: Option<BTreeMap<Digest, Vec<String>>>,
     #[serde(deserialize_with = "or_nothing")]
+    pub reasons: Option<Vec<RunReason>>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub seen: Option<BTreeMap<String, String>>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub requests: Option<Vec<u64>>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub run: Option<u64>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub outcome: Option<RunOutcome>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub code: Option<i32>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub idle: Option<bool>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub built: Option<BTreeMap<String, Option<String>>>,
+    #[serde(deserialize_with = "or_nothing")]
     pub missing: Option<Vec<(u64, u64)>>,
 }
 
@@ -303,7 +412,7 @@ fn or_nothing<'de, D: Deserializer<'de>, T: DeserializeOwned>(from: D) -> Result
 }
 
 impl Event {
-    /// Returns what the event states.
+    /// Returns the details of the event.
     pub fn stated(&self) -> Details {
         Details::deserialize(&self.details).unwrap_or_default()
     }

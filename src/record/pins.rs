@@ -1,14 +1,14 @@
 //! Pins of images: a file that maps images of builds to the tags of a release, as other projects keep it.
 //!
-//! The file is a YAML list, or a mapping whose `images` is one, of entries with `name` and `src_build_tag`, such as StarlingX's
-//! `image-tags-bullseye.yaml`. Other keys are skipped. Every entry that cannot be read is named with its place.
+//! The file is a YAML list, or a mapping whose `images` is one, of entries with `name` and `src_build_tag`, such as
+//! StarlingX's `image-tags-bullseye.yaml`. Other keys are skipped. Every invalid entry is reported with its place.
 
 use crate::model::{Document, ImageRef, Problem};
 
-/// The largest file of pins that is read, in bytes.
+/// The maximum size of a file of pins, in bytes.
 pub const PINS_LIMIT: u64 = 4 << 20;
 
-/// The most entries of a file of pins.
+/// The maximum number of entries of a file of pins.
 const MOST: usize = 2_000;
 
 /// The images that a file of pins names.
@@ -19,11 +19,11 @@ pub struct Pins {
 }
 
 impl Pins {
-    /// Reads a file of pins; `file` is its name in messages.
+    /// Parses a file of pins; `file` is its name in messages.
     ///
     /// # Errors
     ///
-    /// Every entry that cannot be read is named: an image that is left out would not be kept.
+    /// Every invalid entry is reported: an image that is left out would not be kept.
     pub fn parse(text: &str, file: &str) -> Result<Self, Vec<Problem>> {
         let document = Document::parse(text, file)?;
         let list = if document.has("images") { "images" } else { "" };

@@ -1,4 +1,4 @@
-//! What the journal states of promotions and waivers.
+//! Promotions and waivers in the journal.
 
 use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, RelPath, Stamp, Stream};
@@ -6,31 +6,31 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One of several names that move as one.
+/// One of several aliases that move as one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct NameMove {
-    /// The name.
+    /// The alias.
     pub alias: RelPath,
-    /// What it pointed at before; `null` if it was not there.
+    /// Its target before; `null` if it did not exist.
     pub from: Option<RelPath>,
-    /// What it points at afterwards; `null` if it is removed.
+    /// Its target afterwards; `null` if it is removed.
     pub to: Option<RelPath>,
 }
 
-/// Commands that go along with a stage, as the pipeline named them then.
+/// Commands that a stage carries, as the pipeline named them then.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct CarriedCommand {
-    /// Looks whether the rest can succeed.
+    /// Checks whether the rest can succeed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub verify: Vec<String>,
-    /// Makes ready what takes long.
+    /// Prepares what takes long.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub prepare: Vec<String>,
-    /// Moves what goes along.
+    /// Moves what is carried.
     pub apply: Vec<String>,
     /// Moves it back.
     pub undo: Vec<String>,
-    /// For how many seconds each may run.
+    /// The time limit of each, in seconds.
     pub seconds: u64,
 }
 
@@ -39,91 +39,124 @@ pub struct CarriedCommand {
 pub struct TagMove {
     /// The image with its tag.
     pub image: Image,
-    /// The digest that the tag had before; `null` if it was not there.
+    /// The digest of the tag before; `null` if it did not exist.
     pub from: Option<Digest>,
-    /// The digest that it has afterwards; `null` if there is none to which it could go back, so that it stays.
+    /// The digest of the tag afterwards; `null` if there is none to which it could go back, so that it stays.
     pub to: Option<Digest>,
 }
 
-/// A stage that is handed on to a build, or back to an earlier one.
+/// A stage that is moved to a build, or back to an earlier one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Promotion {
     /// The name of the stage.
     pub name: String,
-    /// In which stream.
+    /// The stream.
     pub stream: Stream,
-    /// The build that has it then; nothing where none had it before.
+    /// The build that has it then; nothing if none had it before.
     pub build: Option<BuildId>,
     /// The build that had it.
     pub before: Option<BuildId>,
-    /// Every name that moves, in this order; that of the stage comes last, and with it the promotion happened.
+    /// Every alias that moves, in this order; that of the stage comes last, and with it the promotion has happened.
     pub moves: Vec<NameMove>,
-    /// Commands that go along, before the names.
+    /// Commands that are carried, before the aliases.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<CarriedCommand>,
-    /// Tags of images that go along, after the commands and before the names.
+    /// Every image tag that the stage moves, after the commands and before the aliases; also those that are already
+    /// right.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<TagMove>,
     /// The repositories of the images that have tags of the build, without their registry, as its lists name them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<String>,
-    /// What required jobs had voted on the build.
+    /// The votes of required jobs on the build.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub votes: BTreeMap<String, String>,
     /// The jobs whose vote was waived.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waived: Vec<String>,
-    /// What it lacked, where a person promoted it all the same.
+    /// What it lacked, if a person promoted it all the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lacked: Vec<String>,
-    /// Why a person did it.
+    /// The reason of the person.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
     /// The digest of the pipeline.
     pub pipeline: Digest,
-    /// Where `build` is a bundle: the promotions of its members, whose names move before its own.
+    /// If `build` is a bundle: the promotions of its members, whose aliases move before its own.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub members: Vec<Self>,
 }
 
+impl TagMove {
+    /// Returns the statement that no registry has the image of a tag any more: the tag has no digest before and none after.
+    pub fn lost(image: Image) -> Self {
+        Self { image, from: None, to: None }
+    }
+
+    /// Returns whether no registry has the image of the tag any more, so that it is left wherever it is.
+    pub fn is_lost(&self) -> bool {
+        self.from.is_none() && self.to.is_none()
+    }
+
+    /// Returns whether it moves; an alias that is already right is listed, too.
+    pub fn is_move(&self) -> bool {
+        self.from != self.to
+    }
+}
+
 impl Promotion {
-    /// Returns every name that moves, in this order: those of members first. With the last it happened.
+    /// Returns every alias that moves, in this order: those of members first. With the last one it has happened.
     pub fn steps(&self) -> Vec<&NameMove> {
         self.members.iter().flat_map(|one| &one.moves).chain(&self.moves).collect()
     }
 
-    /// Returns the stages that are handed on: those of the members of a bundle, or the one.
+    /// Returns whether the stage stays, and only image tags move back to those of its build.
+    pub fn stays(&self) -> bool {
+        self.build.is_some()
+            && self.build == self.before
+            && self.moves.last().is_some_and(|stage| stage.from == stage.to)
+    }
+
+    /// Returns the same without tags, for a registry that was not queried.
+    #[must_use]
+    pub fn without_tags(mut self) -> Self {
+        self.tags.clear();
+        self.members = self.members.into_iter().map(Self::without_tags).collect();
+        self
+    }
+
+    /// Returns the stages that are moved: those of the members of a bundle, or the one.
     pub fn parts(&self) -> &[Self] {
         if self.members.is_empty() { std::slice::from_ref(self) } else { &self.members }
     }
 
-    /// Returns the part by which a stage is handed on, or the bundle whose link it is.
+    /// Returns the part with the stage's own alias, or with the link of the bundle.
     pub fn of(&self, alias: &RelPath) -> Option<&Self> {
         let is_its = |one: &&Self| one.moves.last().is_some_and(|stage| stage.alias == *alias);
         self.members.iter().chain([self]).find(is_its)
     }
 
-    /// Returns the part with which a name moves.
+    /// Returns the part with which an alias moves.
     pub fn moving(&self, alias: &RelPath) -> Option<&Self> {
         let moves = |one: &&Self| one.moves.iter().any(|step| step.alias == *alias);
         self.members.iter().chain([self]).find(moves)
     }
 }
 
-/// A waiver that is given or taken back.
+/// A waiver that is added or removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Waived {
-    /// For which stage.
+    /// The stage.
     pub name: String,
-    /// In place of the vote of which job.
+    /// The job whose vote is waived.
     pub job: String,
-    /// For which build alone.
+    /// The only build, if it is for one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build: Option<BuildId>,
     /// Until when; the last instant counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Stamp>,
-    /// Why.
+    /// The reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
 }

@@ -11,7 +11,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sums(Vec<(RelPath, Digest)>);
 
-/// Says which line of a checksum file cannot be read.
+/// The line of a checksum file that cannot be parsed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}: {why}; expected `DIGEST  PATH`, as `sha256sum` writes it")]
 pub struct SumsError {
@@ -32,12 +32,12 @@ impl Sums {
         &self.0
     }
 
-    /// Reads a checksum file as coreutils writes it, in text or binary mode.
+    /// Parses a checksum file as coreutils writes it, in text or binary mode.
     pub fn parse(bytes: &[u8]) -> Result<Self, SumsError> {
         let mut files = Vec::new();
         for line in sum_lines(bytes) {
             let (path, digest) = line?;
-            // It was held against the form of paths already.
+            // The form of the paths is checked already.
             files.push((path.parse::<RelPath>().unwrap_or_default(), digest));
         }
         files.sort();
@@ -49,13 +49,14 @@ impl Sums {
 }
 
 impl SumsError {
-    /// Says that a path stands there twice, which no single line shows.
+    /// Reports that a path occurs twice, which no single line shows.
     pub fn twice(path: &str) -> Self {
-        Self { line: 0, why: format!("`{path}` stands there twice") }
+        Self { line: 0, why: format!("`{path}` is listed twice") }
     }
 }
 
-/// Returns the lines of a checksum file but those of paths that are `gone`, each as it was; what is no line stays.
+/// Returns the lines of a checksum file except those of paths that are `gone`, unchanged; lines that cannot be parsed
+/// stay.
 pub fn sums_without(bytes: &[u8], gone: impl Fn(&RelPath) -> bool) -> Vec<u8> {
     let mut kept = Vec::with_capacity(bytes.len());
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
@@ -68,9 +69,9 @@ pub fn sums_without(bytes: &[u8], gone: impl Fn(&RelPath) -> bool) -> Vec<u8> {
     kept
 }
 
-/// Reads a checksum file line by line: each path, in normal form, with its digest.
+/// Parses a checksum file line by line: each path, in normal form, with its digest.
 pub fn sum_lines(bytes: &[u8]) -> impl Iterator<Item = Result<(Cow<'_, str>, Digest), SumsError>> {
-    // Most files are text as a whole; what is not is told by its line.
+    // Most files are text as a whole; otherwise the error names the line.
     let whole = str::from_utf8(bytes).ok();
     let by_line = if whole.is_some() { &[][..] } else { bytes };
     let texts = whole.into_iter().flat_map(|text| text.split('\n').map(Some));
@@ -81,7 +82,7 @@ pub fn sum_lines(bytes: &[u8]) -> impl Iterator<Item = Result<(Cow<'_, str>, Dig
     })
 }
 
-/// Reads one line of a checksum file.
+/// Parses one line of a checksum file.
 fn sum_of(line: &str) -> Result<(Cow<'_, str>, Digest), String> {
     let (escaped, rest) = line.strip_prefix('\\').map_or((false, line), |rest| (true, rest));
     let (digest, name) = match rest.split_at_checked(64) {

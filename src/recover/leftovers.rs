@@ -1,4 +1,4 @@
-//! Unfinished files whose writers are gone: temporary files, and uploads in parts.
+//! Unfinished files of dead processes: temporary files, and uploads in parts.
 
 use super::stages::children;
 use crate::commit::STAGE_TERM;
@@ -9,7 +9,7 @@ use crate::store::{Kind, Store, StoreError, Unfinished, Uploads};
 /// How long an unfinished temporary file is left to its writer, in seconds.
 const TEMPORARY_TERM: i64 = 3600;
 
-/// Returns the temporary files that their writers left long ago.
+/// Returns the temporary files that their writers abandoned long ago.
 pub(crate) fn stale(mirror: &Mirror, now: Stamp) -> Result<Vec<RelPath>, StoreError> {
     let store = mirror.store();
     let mut stale = Vec::new();
@@ -21,8 +21,8 @@ pub(crate) fn stale(mirror: &Mirror, now: Stamp) -> Result<Vec<RelPath>, StoreEr
     Ok(stale)
 }
 
-/// Returns the files that were being sent in parts, and whose sender gave no sign of life for long: one of ours for an
-/// hour, others, who give none while they send, for a day.
+/// Returns the unfinished uploads in parts that were abandoned: mirrorkeep's own after an hour without a renewal,
+/// those of other programs, which do not renew, after a day.
 pub(crate) fn abandoned(mirror: &Mirror, which: Uploads, now: Stamp) -> Result<Vec<Unfinished>, StoreError> {
     let mut uploads = mirror.store().unfinished(which)?;
     uploads.retain(|upload| {
@@ -32,7 +32,7 @@ pub(crate) fn abandoned(mirror: &Mirror, which: Uploads, now: Stamp) -> Result<V
     Ok(uploads)
 }
 
-/// Returns how many seconds ago something was last changed.
+/// Returns how many seconds ago something last changed.
 fn age(store: &dyn Store, at: &RelPath, now: Stamp) -> Result<i64, StoreError> {
     let entry = store.look(at)?.filter(|entry| entry.kind != Kind::Link);
     Ok(entry.map(|entry| now.unix() - entry.ctime).unwrap_or_default())

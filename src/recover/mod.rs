@@ -1,7 +1,7 @@
-//! Finishing or clearing what an interrupted command left.
+//! Finishing or deleting what an interrupted command left.
 //!
-//! Every command that changes something does the first half of this under its lock (`pending`). Clearing away what
-//! nobody will resume (old stages, unfinished temporary files) is left to `recover` itself.
+//! Every command that changes something does the first half of this under its lock (`pending`). Deleting what no
+//! command will resume (old stages, unfinished temporary files) is left to `recover` itself.
 
 mod leftovers;
 mod pending;
@@ -15,23 +15,25 @@ pub use stages::{LeftStage, discardable};
 pub(crate) use stages::{LeftStages, clear_old_stages, discard_stage, left_stages};
 
 use crate::commit::sweep::clear;
+use crate::commit::tags::Waiting;
 use crate::commit::trash;
 use crate::commit::untrash::RESTORE_TERM;
 use crate::mirror::{ExpectedError, LastRun, Mirror, StateError, WriteLock, chain};
 use crate::model::{RelPath, Stamp};
 use crate::record::Hold;
 use crate::store::Uploads;
-use pending::recover_pending;
+use indicatif::HumanBytes;
+use pending::{begin_patiently, recover_pending};
 use settled::left;
 use stages::{children, clear_stage, unknown_stage};
 
-/// Finishes and clears whatever interrupted commands left.
+/// Finishes or deletes what interrupted commands left.
 pub fn recover(
     mirror: &Mirror,
     stages: Stages,
     clock: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<Vec<Settled>, RecoverError> {
-    let (lock, mut settled) = begin(mirror, clock)?;
+    let (lock, mut settled) = begin_patiently(mirror, clock)?;
     let now = lock.now();
     let store = mirror.store();
     settled.extend(hold_again(&lock)?);
@@ -65,14 +67,15 @@ pub fn recover(
                 settled.push(Settled { to: at.to_string(), what: SettledAs::Cleared });
             } else {
                 let why = format!(
-                    "it is not a stage, and has {bytes} bytes; `mirrorkeep recover --discard-stages` removes it"
+                    "it is not an unfinished publish, and has {}; `mirrorkeep recover --discard-stages` removes it",
+                    HumanBytes(bytes)
                 );
                 settled.push(left(&lock, at.as_str(), &why));
             }
             continue;
         }
         let what = match clear_stage(&lock, &at, stages, now) {
-            // One that cannot be cleared stops no other, and is reported once.
+            // One that cannot be deleted stops no other, and is reported once.
             Err(RecoverError::Store(error)) => {
                 if !settled.iter().any(|one| one.to == at.as_str() && one.what == SettledAs::Left) {
                     settled.push(left(&lock, at.as_str(), &chain(&error)));
@@ -86,7 +89,7 @@ pub fn recover(
     Ok(settled)
 }
 
-/// Writes the holds again that the journal states and that were lost or damaged.
+/// Writes lost or damaged holds again from the journal.
 fn hold_again(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
     let mirror = lock.mirror();
     let mut settled = Vec::new();
@@ -113,25 +116,28 @@ fn hold_again(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
     Ok(settled)
 }
 
-/// Continues a journal of which events were lost, above every number that anything else states.
+/// Continues a journal that lost events, above every number that anything else states.
 ///
-/// What can be read of the journal stays, and what it leaves open is settled first.
+/// The readable events of the journal stay, and intents that are open in it are settled first.
 pub fn accept_loss(
     mirror: &Mirror,
     clock: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<Vec<Settled>, RecoverError> {
     let (lock, cut) = mirror.lock_despite_loss(clock)?;
-    // Before anything is settled: the numbers of the lost events are not given to others.
+    // Before anything is settled: the numbers of the lost events must not be used again.
     let cut = lock.accept_cut(cut, lock.now())?;
-    let mut settled = recover_pending(&lock)?;
+    let mut settled = recover_pending(&lock, Waiting::Patiently)?;
     for accepted in cut.into_iter().chain(lock.accept_loss(lock.now())?) {
-        let runs = accepted.missing.iter().map(|(first, last)| format!("{first} to {last}"));
-        let runs: Vec<String> = runs.collect();
-        let missing = if runs.is_empty() { "of an unknown number".to_owned() } else { runs.join(", ") };
-        let seq = accepted.seq;
-        mirror
-            .warnings()
-            .add(format!("the events {missing} are lost; event {seq} of the journal states that"));
+        let run = |(first, last): &(u64, u64)| {
+            if first == last { first.to_string() } else { format!("{first} to {last}") }
+        };
+        let runs: Vec<String> = accepted.missing.iter().map(run).collect();
+        let lost = match (runs.as_slice(), accepted.missing.first()) {
+            ([one], Some((first, last))) if first == last => format!("event {one} is lost"),
+            ([], _) => "an unknown number of events is lost".to_owned(),
+            _ => format!("the events {} are lost", runs.join(", ")),
+        };
+        mirror.warnings().add(format!("{lost} (recorded as event {})", accepted.seq));
         settled.push(Settled { to: RelPath::state("journal").to_string(), what: SettledAs::Accepted });
     }
     LastRun::claim(mirror)?;

@@ -1,4 +1,4 @@
-//! Settling the intents that have no outcome: the first thing that every changing command does under its lock.
+//! Settling the intents that have no outcome: the first step of every changing command under its lock.
 //!
 //! Each is settled by looking at the tree, and nothing that a reader may have seen is ever rolled back.
 
@@ -10,11 +10,12 @@ use crate::commit::interrupted::Settling;
 use crate::commit::repoint::pointed_at;
 use crate::commit::reveal::{AliasUpdate, finish};
 use crate::commit::stage::{Sealed, clear};
+use crate::commit::tags::Waiting;
 use crate::commit::together::{PromotionError, settle_demotion, settle_promotion};
 use crate::commit::{CommitError, trash};
-use crate::mirror::{Materialized, Mirror, WriteLock, chain};
-use crate::model::{BuildId, RelPath, Stamp};
-use crate::record::{Event, EventKind};
+use crate::mirror::{Commands, Materialized, Mirror, WriteLock, chain};
+use crate::model::{BuildId, Classify, RelPath, Stamp};
+use crate::record::{Event, EventKind, Payload};
 use tracing::info;
 
 /// Takes the write lock of a mirror and settles every intent that has no outcome yet.
@@ -22,25 +23,33 @@ pub fn begin<'m>(
     mirror: &'m Mirror,
     clock: &'m (dyn Fn() -> Stamp + Sync),
 ) -> Result<(WriteLock<'m>, Vec<Settled>), RecoverError> {
-    mirror.lock_and_recover(clock, recover_pending)
+    mirror.lock_and_recover(clock, |lock| recover_pending(lock, Waiting::Briefly))
+}
+
+/// Does the same as [`begin`] for a command with no other purpose, and waits for registries as long as that takes.
+pub(super) fn begin_patiently<'m>(
+    mirror: &'m Mirror,
+    clock: &'m (dyn Fn() -> Stamp + Sync),
+) -> Result<(WriteLock<'m>, Vec<Settled>), RecoverError> {
+    mirror.lock_and_recover(clock, |lock| recover_pending(lock, Waiting::Patiently))
 }
 
 /// Settles every intent that has no outcome yet.
-pub(super) fn recover_pending(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
+pub(super) fn recover_pending(lock: &WriteLock<'_>, waiting: Waiting) -> Result<Vec<Settled>, RecoverError> {
     if !lock.unsettled().is_empty() {
-        // What is found done may not be on the disk yet, and is about to be told as done.
+        // What is found done may not be on disk yet, and is about to be recorded as done.
         lock.mirror().store().sync_tree(&RelPath::state(""))?;
     }
-    // The last first: what a command did within another comes to an end before that.
+    // The last first: an intent within another one is settled before it.
     let settled: Result<Vec<Settled>, RecoverError> =
-        lock.unsettled().iter().rev().map(|intent| settle_one(lock, intent)).collect();
+        lock.unsettled().iter().rev().map(|intent| settle_one(lock, intent, waiting)).collect();
     let mut settled = settled?;
     let open = lock.unsettled();
     let stages: Vec<RelPath> = open.iter().filter_map(|intent| intent.stated().stage).collect();
     let needed = |at: &RelPath| stages.contains(at);
     for at in children(lock.mirror(), "stage")?.into_iter().filter(|at| !needed(at)) {
-        // Somebody may be about to fill it, and then holds its ticket. What cannot be cleared now harms no one, and
-        // waits for the next command.
+        // Another process may be about to fill it, and then has its ticket locked. What cannot be deleted now does no
+        // harm, and is left to the next command.
         match is_left_behind(lock.mirror(), &at) {
             Ok(true) => {
                 if let Ok(_held) = hold(lock.mirror(), &at)
@@ -61,13 +70,13 @@ pub(super) fn recover_pending(lock: &WriteLock<'_>) -> Result<Vec<Settled>, Reco
     Ok(settled)
 }
 
-fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverError> {
+fn settle_one(lock: &WriteLock<'_>, intent: &Event, waiting: Waiting) -> Result<Settled, RecoverError> {
     let happened = match intent.what {
         EventKind::Published => match committed(lock.mirror(), intent) {
             Ok(Some(sealed)) => {
                 let revealed = finish(lock, sealed, AliasUpdate::Now, lock.resume(intent))
                     .map_err(|error| RecoverError::Finish(intent.to.clone(), Box::new(error)))?;
-                // Its own publisher can report them no more.
+                // Its own publisher can no longer report them.
                 for warning in revealed.warnings {
                     lock.mirror().warnings().add(warning);
                 }
@@ -78,7 +87,7 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
         },
         EventKind::Pruned | EventKind::Trimmed | EventKind::Restored | EventKind::Swept => {
             let settling = match trash::recover_trash(lock, intent) {
-                // What belongs to another user waits for a command of that user, and nothing else waits for it.
+                // What belongs to another user is left to a command of that user, and nothing else waits for it.
                 Err(error) if trash::is_denied(&error) => Settling::Left(trash::denied(lock, intent, &error)),
                 settled => {
                     settled.map_err(|error| RecoverError::Trash(intent.to.clone(), Box::new(error)))?
@@ -89,11 +98,12 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
             }
             settling == Settling::Happened
         }
-        EventKind::Promoted | EventKind::Demoted => match settle_stage(lock, intent) {
+        EventKind::Promoted | EventKind::Demoted => match settle_stage(lock, intent, waiting) {
             Ok(happened) => happened,
             Err(error @ PromotionError::Carry(_)) => {
+                let hint = error.class().hint.map(|hint| format!("; {hint}")).unwrap_or_default();
                 let why = format!(
-                    "{}; `mirrorkeep recover --skip-commands` settles it without its commands",
+                    "{}{hint}; `mirrorkeep recover --skip-commands` settles it without its commands",
                     chain(&error)
                 );
                 return Ok(left(lock, &intent.to, &why));
@@ -106,7 +116,11 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
         },
     };
     if happened {
-        lock.resume(intent).done(lock.now())?;
+        let done = lock.resume(intent);
+        match without_tags(lock, intent) {
+            Some(payload) => done.done_as(lock.now(), &payload)?,
+            None => done.done(lock.now())?,
+        }
         return Ok(Settled { to: intent.to.clone(), what: SettledAs::Noted });
     }
     lock.resume(intent).undone(lock.now())?;
@@ -114,17 +128,29 @@ fn settle_one(lock: &WriteLock<'_>, intent: &Event) -> Result<Settled, RecoverEr
 }
 
 /// Finishes or undoes what an interrupted promotion or demotion moved; returns whether it happened.
-fn settle_stage(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, PromotionError> {
+fn settle_stage(lock: &WriteLock<'_>, intent: &Event, waiting: Waiting) -> Result<bool, PromotionError> {
     let Some(promotion) = intent.stated().promotion else { return Ok(false) };
     match intent.what {
-        EventKind::Promoted => settle_promotion(lock, &promotion, lock.now()),
-        _ => settle_demotion(lock, &promotion, lock.now()),
+        EventKind::Promoted => settle_promotion(lock, &promotion, waiting, lock.now()),
+        _ => settle_demotion(lock, &promotion, waiting, lock.now()),
     }
 }
 
-/// Returns whether what one call does is done, by looking at what it changes.
+/// Returns the demotion of an event whose tags were left where they are, since no registry was to be queried.
+fn without_tags(lock: &WriteLock<'_>, intent: &Event) -> Option<Payload> {
+    let is_it = intent.what == EventKind::Demoted && lock.mirror().commands() == Commands::Skip;
+    let promotion = intent.stated().promotion.filter(|_| is_it)?;
+    Some(Payload::Demoted { promotion: promotion.without_tags() })
+}
+
+/// Returns whether the change of an intent happened, by looking at what it changes.
 fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
     Ok(match intent.what {
+        EventKind::Configured => {
+            let stated = intent.stated();
+            let name = stated.after.unwrap_or_default();
+            lock.mirror().is_in_force(&intent.to, &name, stated.digest)?
+        }
         EventKind::Aliased | EventKind::Unaliased => {
             let alias: RelPath = intent.to.parse().unwrap_or_default();
             pointed_at(lock.mirror(), &alias)? == intent.stated().to
@@ -142,12 +168,18 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
                 wanted.iter().all(|(key, value)| labels.get(key).map(|label| &*label.value) == value.as_str())
             })
         }
+        EventKind::Confirmed => {
+            let id: Option<BuildId> = intent.to.parse().ok();
+            let record = id.map(|id| lock.mirror().record(&id)).transpose()?.flatten();
+            let noted = record.and_then(|record| record.confirmed_at);
+            noted.zip(intent.stated().confirmed_at).is_some_and(|(noted, at)| noted >= at)
+        }
         EventKind::Held | EventKind::Unheld => {
             let holds =
                 intent.to.parse::<BuildId>().ok().map(|id| lock.mirror().holds_of(&id)).transpose()?;
             holds == intent.stated().holds
         }
-        // The record is written last, so that it says that all of it is there.
+        // The record is written last, so it proves that everything was done.
         EventKind::Adopted => {
             let id: Option<BuildId> = intent.to.parse().ok();
             id.map(|id| is_adopted(lock.mirror(), &id, intent)).transpose()? == Some(true)
@@ -168,11 +200,15 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
         | EventKind::Unwaived
         | EventKind::Pinned
         | EventKind::Untagged
+        | EventKind::Requested
+        | EventKind::Unrequested
+        | EventKind::Started
+        | EventKind::Ended
         | EventKind::Recovered => true,
     })
 }
 
-/// Returns the build of a publish that came past its commit point.
+/// Returns the build of a publish that passed its commit point.
 fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverError> {
     protocol(mirror).committed(mirror, intent).map_err(|error| match error {
         CommitError::Store(error) => error.into(),
@@ -185,7 +221,7 @@ fn committed(mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, RecoverE
 mod tests {
     use super::*;
     use crate::mirror::{Chosen, Setup};
-    use crate::record::{NameMove, Payload, Phase, Promotion};
+    use crate::record::{NameMove, Phase, Promotion};
     use crate::store::{ObjectStore, Posix};
     use std::sync::Arc;
     use std::time::Duration;
@@ -194,7 +230,7 @@ mod tests {
         Stamp::default()
     }
 
-    /// Drops an intent that an alias is to be set, after `before` the drop; returns how the next command settles it.
+    /// Drops an intent to set an alias, after `before` the drop; returns how the next command settles it.
     fn dropped(before: impl FnOnce(&Mirror, &RelPath, &RelPath)) -> (Vec<SettledAs>, Phase) {
         let setup = Setup {
             layout: Chosen::Shipped("starlingx".to_owned()),
@@ -264,7 +300,7 @@ mod tests {
         {
             let (lock, _) = begin(&mirror, &now).unwrap();
             drop(lock.begin(now(), &names[1], &Payload::Demoted { promotion }).unwrap());
-            // One name had moved already.
+            // One alias had moved already.
             mirror.store().point(&names[0], &old).unwrap();
         }
         let (lock, settled) = begin(&mirror, &now).unwrap();

@@ -1,4 +1,4 @@
-//! What recovering did, and why it could not.
+//! What recovery did, and why it failed.
 
 use crate::commit::CommitError;
 use crate::commit::reveal::RevealError;
@@ -8,12 +8,12 @@ use crate::store::StoreError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What was finished or cleared.
+/// What was finished or deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Settled {
-    /// To what it was done: a build, an alias, a stage.
+    /// A build, an alias, or a stage.
     pub to: String,
-    /// What was done.
+    /// How it was settled.
     pub what: SettledAs,
 }
 
@@ -21,34 +21,34 @@ pub struct Settled {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SettledAs {
-    /// It was carried to its end.
+    /// It was completed.
     Finished,
-    /// It had not happened; that is written down now.
+    /// It had not happened; that is recorded now.
     Undone,
-    /// It had happened; that is written down now.
+    /// It had happened; that is recorded now.
     Noted,
-    /// What was left of it is gone.
+    /// What was left of it is deleted.
     Cleared,
     /// It is left for its publisher to resume.
     Waiting,
-    /// It cannot be settled now and stays as it is; a warning says why.
+    /// It cannot be settled now and stays as it is; a warning states why.
     Left,
-    /// A file was written again from what the journal states.
+    /// A file was written again from the journal.
     Rebuilt,
-    /// Events are missing, and the journal states now that their loss was accepted.
+    /// Events are missing, and the journal now states that their loss was accepted.
     Accepted,
 }
 
-/// Says why something could not be settled.
+/// Why something could not be settled.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoverError {
-    /// A build that is in place could not be finished.
+    /// A build that is at its path could not be finished.
     #[error("cannot finish what an interrupted command left of `{0}`")]
     Finish(String, #[source] Box<RevealError>),
-    /// A build could not be moved to the trash or back to the end.
+    /// A move of a build to the trash or back could not be finished.
     #[error("cannot finish what an interrupted command left of `{0}`")]
     Trash(String, #[source] Box<CommitError>),
-    /// What is kept of a build cannot be read.
+    /// The record of a build cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
     /// The journal cannot be used.
@@ -58,7 +58,7 @@ pub enum RecoverError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The store failed.
-    #[error("cannot look at what an interrupted command left")]
+    #[error("cannot read what an interrupted command left")]
     Store(#[from] StoreError),
 }
 
@@ -75,16 +75,16 @@ impl Classify for RecoverError {
     }
 }
 
-/// Whether stages whose publisher may come back are cleared, too.
+/// Whether stages whose publisher may resume them are deleted, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stages {
-    /// They wait for their term.
+    /// They are kept for their term.
     Wait,
-    /// They go, if nobody is filling them.
+    /// They are deleted, if no process is filling them.
     Discard,
 }
 
-/// Warns of what cannot be settled and leaves it.
+/// Warns of what cannot be settled and stays.
 pub(super) fn left(lock: &WriteLock<'_>, to: &str, why: &str) -> Settled {
     let warning = format!("what an interrupted command left of `{to}` stays as it is: {why}");
     lock.mirror().warnings().add(warning);

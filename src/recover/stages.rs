@@ -1,4 +1,4 @@
-//! Stages that interrupted publishes left: which there are, what they hold, and clearing them.
+//! Stages of interrupted publishes: listing, sizes, and deletion.
 
 use super::settled::{RecoverError, SettledAs, Stages};
 use crate::commit::STAGE_TERM;
@@ -12,11 +12,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::Duration;
 
-/// What a publisher writes into its stage, beside its ticket.
+/// The files that a publisher writes into its stage, beside its ticket.
 const PARTS: [&str; 6] = ["tree", "progress", "manifest", "seal.json", "claim.json", "upload.json"];
 
-/// Returns whether a stage has nothing to resume: the build went to its place, or was thrown away, and the rest of the
-/// stage stayed behind.
+/// Returns whether a stage has nothing to resume: the build was moved to its path, or deleted, and the rest of the
+/// stage was left.
 pub(super) fn is_left_behind(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
     let tree = mirror.store().look(&stage.child("tree").unwrap_or_default())?;
     Ok(tree.is_none()
@@ -24,7 +24,7 @@ pub(super) fn is_left_behind(mirror: &Mirror, stage: &RelPath) -> Result<bool, S
         && unknown_stage(mirror.store(), stage)?.is_none())
 }
 
-/// Returns whether files of a build that has no seal yet lie at its place: its publisher may come back for them.
+/// Returns whether files of a build without a seal are at its path: its publisher may resume them.
 fn has_pending_upload(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreError> {
     match Underway::read(mirror.store(), stage)? {
         Some(underway) => Ok(!mirror.has_build(&underway.id)?),
@@ -32,12 +32,12 @@ fn has_pending_upload(mirror: &Mirror, stage: &RelPath) -> Result<bool, StoreErr
     }
 }
 
-/// Clears a stage, whoever may come back for it, unless a process is filling it.
+/// Deletes a stage, even if its publisher may resume it, unless a process is filling it.
 pub(crate) fn discard_stage(lock: &WriteLock<'_>, at: &RelPath) -> Result<SettledAs, RecoverError> {
     clear_stage(lock, at, Stages::Discard, lock.now())
 }
 
-/// Clears a stage that nobody is filling and nobody will come back for.
+/// Deletes a stage that no process is filling or will resume.
 pub(super) fn clear_stage(
     lock: &WriteLock<'_>,
     at: &RelPath,
@@ -54,12 +54,12 @@ pub(super) fn clear_stage(
         return Ok(SettledAs::Waiting);
     }
     let underway = match Underway::read(store, at) {
-        // Nothing names the place of its files any more; `check` finds them.
+        // Nothing states the path of its files any more; `check` finds them.
         Err(error) if stages == Stages::Discard && error.kind().is_damage() => None,
         underway => underway?,
     };
     if let Some(underway) = underway {
-        // A build in the trash has no seal either, and its files wait at the same place.
+        // A build in the trash has no seal either, and its files are at the same path.
         let trashed = find(mirror, &underway.id)
             .map_err(|error| RecoverError::Trash(underway.id.to_string(), Box::new(error)))?;
         give_up_below(store, &underway.path)?;
@@ -73,14 +73,14 @@ pub(super) fn clear_stage(
     Ok(SettledAs::Cleared)
 }
 
-/// A stage that an interrupted publish left: no process holds it.
+/// A stage of an interrupted publish: no process has it locked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LeftStage {
-    /// Where it is.
+    /// Its path.
     pub path: RelPath,
-    /// How many seconds ago it was last worked at.
+    /// How many seconds ago it was last written.
     pub age: i64,
-    /// How many bytes its files have that share them with no build.
+    /// How many bytes of its files no build shares.
     pub bytes: u64,
 }
 
@@ -91,7 +91,7 @@ impl LeftStage {
     }
 }
 
-/// Returns the stages that [`recover`](super::recover) clears when it discards them; nothing is taken or changed.
+/// Returns the stages that [`recover`](super::recover) deletes when it discards them; nothing is locked or changed.
 pub fn discardable(mirror: &Mirror, now: Stamp) -> Result<Vec<LeftStage>, StoreError> {
     let mut found = left_stages(mirror, now)?;
     if !found.failures.is_empty() {
@@ -105,15 +105,15 @@ pub fn discardable(mirror: &Mirror, now: Stamp) -> Result<Vec<LeftStage>, StoreE
 /// What was found among the stages.
 #[derive(Debug, Default)]
 pub(crate) struct LeftStages {
-    /// Stages that were left.
+    /// Abandoned stages.
     pub(crate) left: Vec<LeftStage>,
-    /// Stages that could not be looked at, or not be cleared.
+    /// Stages that could not be read or deleted.
     pub(crate) failures: Vec<(RelPath, StoreError)>,
     /// What is not a stage, and its bytes.
     pub(crate) unknown: Vec<(RelPath, u64)>,
 }
 
-/// Returns the stages that no process holds; nothing is taken or changed.
+/// Returns the stages that no process has locked; nothing is locked or changed.
 pub(crate) fn left_stages(mirror: &Mirror, now: Stamp) -> Result<LeftStages, StoreError> {
     let mut found = LeftStages::default();
     for path in children(mirror, "stage")? {
@@ -128,7 +128,7 @@ pub(crate) fn left_stages(mirror: &Mirror, now: Stamp) -> Result<LeftStages, Sto
     Ok(found)
 }
 
-/// Returns the bytes of something among the stages that is not a stage: a file, or a directory that has more than a
+/// Returns the bytes of an entry among the stages that is not a stage: a file, or a directory with other files than a
 /// publisher writes.
 pub(super) fn unknown_stage(store: &dyn Store, path: &RelPath) -> Result<Option<u64>, StoreError> {
     let Some(entry) = store.look(path)? else { return Ok(None) };
@@ -159,7 +159,7 @@ fn left_stage(mirror: &Mirror, path: &RelPath, now: Stamp) -> Result<Option<Left
         return Ok(None);
     }
     let mut trees = vec![path.clone()];
-    // What cannot be read names no place of files.
+    // If it cannot be read, the path of its files is not known.
     if let Ok(Some(underway)) = Underway::read(store, path)
         && let Ok(false) = mirror.has_build(&underway.id)
     {
@@ -172,12 +172,12 @@ fn left_stage(mirror: &Mirror, path: &RelPath, now: Stamp) -> Result<Option<Left
         bytes += own.map(|(_, _, entry)| entry.size).sum::<u64>();
     }
     let age = now.unix().saturating_sub(touched(store, path)?);
-    // It may be gone or taken by now.
+    // It may be deleted or locked by now.
     let still = store.look(path)?.is_some() || !store.abilities().directories;
     Ok((still && !is_held(store, path)?).then(|| LeftStage { path: path.clone(), age, bytes }))
 }
 
-/// Clears the stages whose time is over, and returns them and what could not be cleared.
+/// Deletes the stages whose term is over, and returns them and what could not be deleted.
 pub(crate) fn clear_old_stages(
     mirror: &Mirror,
     clock: &(dyn Fn() -> Stamp + Sync),
@@ -197,7 +197,7 @@ pub(crate) fn clear_old_stages(
     Ok(done)
 }
 
-/// Takes the ticket of a stage, making one where there is none, so that no publisher takes it up meanwhile.
+/// Locks the ticket of a stage, making one if there is none, so that no publisher resumes it at the same time.
 pub(super) fn hold(mirror: &Mirror, at: &RelPath) -> Result<Guard, StoreError> {
     mirror.store().lock(&at.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO)
 }

@@ -1,4 +1,4 @@
-//! The requests of the distribution specification on manifests, with the credentials that they need.
+//! The requests of the distribution specification for manifests, with the credentials that they need.
 
 use super::credentials::Credentials;
 use super::error::{Act, RegistryError};
@@ -13,15 +13,15 @@ use reqwest::{Method, Response, StatusCode, Url};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-/// The header with the digest of what is answered.
+/// The header with the digest of the content.
 const DIGEST: &str = "docker-content-digest";
 
-/// Every registry, as far as it is known.
+/// Every registry, as far as known.
 #[derive(Debug)]
 pub(super) struct Api {
     pub(super) wire: Wire,
     keys: Keys,
-    /// Those that answered as registries do.
+    /// The hosts that answered as registries do.
     seen: Mutex<BTreeSet<Host>>,
 }
 
@@ -33,12 +33,12 @@ pub(super) enum Right {
     Delete,
 }
 
-/// What becomes of a digest that was to be deleted.
+/// The result of deleting a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Deleted {
-    /// It was there, and is not any more.
+    /// It was deleted.
     Yes,
-    /// It was not there.
+    /// It did not exist.
     WasGone,
 }
 
@@ -80,7 +80,7 @@ impl Api {
         Url::parse(&text).map_err(|error| act.unsound(format!("`{text}` is not a URL: {error}")))
     }
 
-    /// Returns what a request on a repository needs to be allowed.
+    /// Returns the claim that a request on a repository needs.
     pub(super) fn claim(repository: &Repository, right: Right) -> Claim {
         let actions = match right {
             Right::Pull => "pull",
@@ -98,7 +98,7 @@ impl Api {
         self.keyed(claim, &act, async |key| self.wire.whole(&ask.clone().keyed(key.as_ref())).await).await
     }
 
-    /// Sends something, and again with other credentials if the registry wants them.
+    /// Sends a request, and again with other credentials if the registry requires them.
     pub(super) async fn keyed<T: Answered, E: From<RegistryError>>(
         &self,
         claim: &Claim,
@@ -122,7 +122,7 @@ impl Api {
         }
     }
 
-    /// Notes that a host answered as registries do.
+    /// Records that a host answered as registries do.
     fn saw(&self, host: &Host) {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(host.clone());
     }
@@ -132,7 +132,7 @@ impl Api {
         self.keys.known(&self.wire, claim, act).await
     }
 
-    /// Asks for other credentials than those that were refused.
+    /// Requests other credentials than those that were refused.
     pub(super) async fn renew(
         &self,
         claim: &Claim,
@@ -143,7 +143,7 @@ impl Api {
         self.keys.refused(&self.wire, claim, sent, &refused.headers, act).await.map(drop)
     }
 
-    /// Checks that a host is a registry whose answer is that something is missing: a web server has no image either.
+    /// Checks that a host which answers that something is missing is a registry: a web server has no image either.
     pub(super) async fn is_registry(
         &self,
         host: &Host,
@@ -158,7 +158,7 @@ impl Api {
         self.ping(host, act).await
     }
 
-    /// Asks whether a registry answers and accepts the credentials for it.
+    /// Checks whether a registry answers and accepts the credentials for it.
     pub(super) async fn ping(&self, host: &Host, act: &Act) -> Result<(), RegistryError> {
         let url = Url::parse(&host.base()).map_err(|error| act.unsound(error.to_string()))?;
         let claim = Claim { host: host.clone(), repository: String::new(), scopes: Vec::new() };
@@ -174,7 +174,7 @@ impl Api {
         }
     }
 
-    /// Returns what names the manifest of an image; nothing if there is no such image.
+    /// Returns the descriptor of an image's manifest; nothing if there is no such image.
     pub(super) async fn look(&self, image: &Image) -> Result<Option<Descriptor>, RegistryError> {
         let act = Act::new("look up", image, image.repository.host().name());
         let answer = self.ask_manifest(image, Method::HEAD, &act).await?;
@@ -191,7 +191,7 @@ impl Api {
             let media_type = media_type(header(CONTENT_TYPE.as_str()).unwrap_or_default());
             return Ok(Some(Descriptor { digest, media_type, size }));
         }
-        // It names no digest, or does not answer HEAD and therefore does not say why.
+        // It names no digest, or does not answer HEAD and therefore does not state why.
         Ok(self.find(image, &act).await?.map(|manifest| manifest.descriptor()))
     }
 
@@ -256,7 +256,7 @@ impl Api {
         Ok(())
     }
 
-    /// Deletes a manifest, and with it every tag that leads to it.
+    /// Deletes a manifest, and with it every tag that points to it.
     pub(super) async fn delete(
         &self,
         repository: &Repository,
@@ -278,7 +278,7 @@ impl Api {
         }
     }
 
-    /// Opens a blob to read it. Redirects are followed, at most 5, without our credentials on another host and never from
+    /// Opens a blob to read it. Redirects are followed, at most 5, without credentials on another host and never from
     /// `https` to `http`.
     pub(super) async fn open_blob(
         &self,
@@ -322,7 +322,7 @@ pub(super) fn host_of(url: &Url) -> String {
     format!("`{}://{}`", url.scheme(), url.host_str().unwrap_or_default())
 }
 
-/// Checks that a digest is the one that was asked for, if one was.
+/// Checks that a digest is the requested one, if one was requested.
 fn is_asked_for(image: &Image, found: Digest, act: &Act) -> Result<(), RegistryError> {
     match image.reference {
         Reference::Digest(asked) if asked != found => {

@@ -1,8 +1,9 @@
-//! What a registry answers to a request without credentials: which credentials it accepts, and where it gives tokens.
+//! The answer of a registry to a request without credentials: which credentials it accepts, and where tokens are
+//! issued.
 
 use http_auth::parse_challenges;
 
-/// The longest header that is read, in bytes.
+/// The maximum length of a header, in bytes.
 const LONGEST: usize = 8 << 10;
 
 /// Which credentials a registry accepts.
@@ -12,17 +13,17 @@ pub enum Challenge {
     Basic,
     /// A token.
     Bearer {
-        /// The address that gives tokens.
+        /// The address of the token service.
         realm: String,
-        /// What the registry is called there.
+        /// The name of the registry there.
         service: Option<String>,
-        /// What the token has to allow, as the registry writes it.
+        /// The scope of the token, as the registry writes it.
         scope: Option<String>,
     },
 }
 
 impl Challenge {
-    /// Reads the values of `WWW-Authenticate`; a token is preferred, and schemes that are not known count as none.
+    /// Parses the values of `WWW-Authenticate`; a token is preferred, and unknown schemes are ignored.
     pub fn read<'a>(values: impl IntoIterator<Item = &'a str>) -> Option<Self> {
         let mut basic = None;
         for value in values.into_iter().filter(|value| value.len() <= LONGEST) {

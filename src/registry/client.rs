@@ -1,6 +1,6 @@
-//! The client as the rest of the crate uses it: calls that wait for their answer.
+//! The client for the rest of the crate: blocking calls.
 //!
-//! The runtime that the requests run in is owned here, and nothing asynchronous leaves it.
+//! It owns the runtime of the requests, and nothing asynchronous leaves it.
 
 use super::api::{Api, Deleted};
 use super::compare::{Compared, Expected};
@@ -21,13 +21,22 @@ pub struct Registries {
 }
 
 impl Registries {
-    /// Returns a client with the credentials and the patience of the environment, which stops between requests when it is asked to.
+    /// Returns a client with the credentials and the time limit of the environment, which can be cancelled between
+    /// requests.
     pub fn new(stop: CancelToken) -> Result<Self, RegistryError> {
         let variable = std::env::var(Patience::VARIABLE).ok();
         Self::with(Patience::given(variable.as_deref())?, Credentials::of_environment(), stop)
     }
 
-    /// Returns a client with these credentials and this patience.
+    /// Returns the same with a time limit of a few seconds, for what a later command can do as well.
+    pub fn brief(stop: CancelToken) -> Result<Self, RegistryError> {
+        const SECONDS: u16 = 8;
+        let variable = std::env::var(Patience::VARIABLE).ok();
+        let patience = Patience::given(variable.as_deref())?.at_most(SECONDS);
+        Self::with(patience, Credentials::of_environment(), stop)
+    }
+
+    /// Returns a client with these credentials and this time limit.
     pub fn with(
         patience: Patience,
         credentials: Credentials,
@@ -40,29 +49,29 @@ impl Registries {
         })
     }
 
-    /// Checks that a registry answers, and accepts the credentials that are there for it.
+    /// Checks that a registry answers, and accepts the credentials for it.
     pub fn ping(&self, host: &Host) -> Result<(), RegistryError> {
         let act = Act::new("reach", host, host.name());
         self.runtime.block_on(self.api.ping(host, &act))
     }
 
-    /// Returns what names the manifest of an image; nothing if there is no such image.
+    /// Returns the descriptor of an image's manifest; nothing if there is no such image.
     pub fn look(&self, image: &Image) -> Result<Option<Descriptor>, RegistryError> {
         self.runtime.block_on(self.api.look(image))
     }
 
-    /// Returns the manifest of an image, whose bytes have the digest that is asked for.
+    /// Returns the manifest of an image, whose bytes have the requested digest.
     pub fn manifest(&self, image: &Image) -> Result<Manifest, RegistryError> {
         self.runtime.block_on(self.api.manifest(image))
     }
 
-    /// Writes a manifest under a tag or its digest, as the bytes that it has.
+    /// Writes a manifest under a tag or its digest, with unchanged bytes.
     pub fn put_manifest(&self, image: &Image, manifest: &Manifest) -> Result<(), RegistryError> {
         self.runtime.block_on(self.api.put_manifest(image, manifest))
     }
 
-    /// Copies an image with everything that it needs; what the target has is not sent again. A copy that failed is continued by
-    /// another call.
+    /// Copies an image with everything that it needs; content that the target has is not sent again. Another call
+    /// continues a failed copy.
     pub fn copy(&self, from: &Image, to: &Image, watch: &dyn Watch) -> Result<Copied, RegistryError> {
         self.runtime.block_on(self.api.copy(from, to, watch))
     }
@@ -72,12 +81,12 @@ impl Registries {
         Ok(self.runtime.block_on(self.api.tags(repository))?.into_iter().collect())
     }
 
-    /// Deletes a manifest, and with it every tag that leads to it.
+    /// Deletes a manifest, and with it every tag that points to it.
     pub fn delete(&self, repository: &Repository, digest: Digest) -> Result<Deleted, RegistryError> {
         self.runtime.block_on(self.api.delete(repository, digest))
     }
 
-    /// Returns which images are there, missing, or there with another digest, in their order.
+    /// Returns which images exist, are missing, or have another digest, in their order.
     pub fn compare(&self, expected: &[Expected]) -> Vec<Result<Compared, RegistryError>> {
         self.runtime.block_on(self.api.compare(expected))
     }

@@ -1,4 +1,4 @@
-//! Which of many images a registry has, and with which digest: a request for each, several at once.
+//! Which of many images a registry has, and with which digest: one request for each, several at once.
 
 use super::api::Api;
 use super::error::RegistryError;
@@ -6,7 +6,7 @@ use crate::model::Digest;
 use crate::model::registry::Image;
 use futures_util::stream::{self, StreamExt};
 
-/// How many images are looked up at once.
+/// The number of images that are looked up at once.
 const AT_ONCE: usize = 8;
 
 /// An image that a registry is expected to have.
@@ -14,23 +14,23 @@ const AT_ONCE: usize = 8;
 pub struct Expected {
     /// The image.
     pub image: Image,
-    /// Its digest, if it is known.
+    /// Its digest, if known.
     pub digest: Option<Digest>,
 }
 
-/// What a registry has of it.
+/// The state of an image in a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compared {
-    /// It is there, with the digest that is expected if one is.
+    /// It exists, with the expected digest if there is one.
     There(Digest),
-    /// It is there with another digest.
+    /// It exists with another digest.
     Other(Digest),
-    /// It is not there.
+    /// It does not exist.
     Missing,
 }
 
 impl Api {
-    /// Looks up every image, and returns what was found in their order.
+    /// Looks up every image, and returns the results in their order.
     pub(super) async fn compare(&self, expected: &[Expected]) -> Vec<Result<Compared, RegistryError>> {
         let each = expected.iter().map(|expected| async move {
             Ok(match (self.look(&expected.image).await?, expected.digest) {

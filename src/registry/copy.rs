@@ -1,9 +1,10 @@
-//! An image on its way from a repository to another: blobs first, then the manifests that name them, then the tag.
+//! Copying an image from one repository to another: blobs first, then the manifests that name them, then the tag.
 //!
-//! A manifest that the target has is complete there, so its blobs are not asked for; of an index every manifest is asked for,
-//! since a registry lets children of an index be deleted. Layers that are not in any registry (media types `…foreign…` and
-//! `…nondistributable…`) are not copied: a client reads them from where the manifest says, and a registry that wants to have
-//! them refuses the manifest. Signatures and attestations that other tags keep beside an image are images of their own.
+//! A manifest that the target has is complete there, so its blobs are not looked up; of an index every manifest is
+//! looked up, since a registry may delete children of an index. Layers that are not in any registry (media types
+//! `…foreign…` and `…nondistributable…`) are not copied: a client reads them from the address in the manifest, and a
+//! registry that requires them refuses the manifest. Signatures and attestations that other tags keep beside an image
+//! are images of their own.
 
 use super::api::Api;
 use super::error::{Act, RegistryError};
@@ -15,33 +16,33 @@ use crate::progress::Watch;
 use futures_util::stream::{self, StreamExt, TryStreamExt};
 use std::collections::BTreeMap;
 
-/// How many blobs are on their way at once.
+/// The number of blobs that are copied at once.
 const AT_ONCE: usize = 4;
 
-/// How deep an index may be in others.
+/// The maximum nesting of indexes.
 const DEEPEST: usize = 4;
 
-/// The most manifests and blobs of one image.
+/// The maximum number of manifests and blobs of one image.
 const MOST: usize = 10_000;
 
-/// What was done for one image.
+/// The report of copying one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Copied {
     /// The digest of the image.
     pub digest: Digest,
-    /// How many blobs were sent.
+    /// The number of blobs that were sent.
     pub sent: u64,
-    /// How many bytes those have.
+    /// Their size in bytes.
     pub bytes: u64,
-    /// How many blobs the registry took from another repository of its own.
+    /// The number of blobs that the registry mounted from another of its repositories.
     pub mounted: u64,
-    /// How many manifests were written, the tag included.
+    /// The number of manifests that were written, the tag included.
     pub manifests: u64,
-    /// How many layers were left out since they are not in any registry.
+    /// The number of layers that were left out since they are not in any registry.
     pub foreign: u64,
 }
 
-/// What has to be done.
+/// The remaining work.
 #[derive(Default)]
 struct Work {
     /// The manifests that the target does not have, children first.
@@ -49,8 +50,18 @@ struct Work {
     /// The blobs of these.
     blobs: BTreeMap<Digest, Descriptor>,
     foreign: usize,
-    /// How many descriptors were looked at.
+    /// The number of descriptors that were read.
     seen: usize,
+}
+
+/// Fails for an image of which more is to be looked at than any has.
+fn bounded(act: &Act, seen: usize, depth: usize) -> Result<(), RegistryError> {
+    if depth >= DEEPEST || seen > MOST {
+        return Err(
+            act.unsound(format!("it has more than {MOST} parts, or indexes more than {DEEPEST} deep"))
+        );
+    }
+    Ok(())
 }
 
 impl Api {
@@ -71,7 +82,9 @@ impl Api {
             _ => is_there,
         };
         let mut work = Work::default();
-        if from != target {
+        if from == target {
+            self.is_whole(&root, from, &mut work.seen, 0).await?;
+        } else {
             self.collect(&root, is_there, from, target, &mut work, 0).await?;
         }
         let (sent, bytes, mounted) = self.bring_all(&work, from, target, watch).await?;
@@ -85,6 +98,33 @@ impl Api {
             manifests += 1;
         }
         Ok(Copied { digest, sent, bytes, mounted, manifests, foreign: work.foreign as u64 })
+    }
+
+    /// Fails unless a repository has every manifest that an index in it names: one may have been deleted, and nothing
+    /// copies it again.
+    async fn is_whole(
+        &self,
+        manifest: &Manifest,
+        at: &Repository,
+        seen: &mut usize,
+        depth: usize,
+    ) -> Result<(), RegistryError> {
+        let act = Act::new("use", at.at(manifest.digest), at.host().name());
+        let parts = manifest.parts().map_err(|why| act.unsound(why))?;
+        *seen += parts.manifests.len();
+        bounded(&act, *seen, depth)?;
+        for child in &parts.manifests {
+            let image = at.at(child.digest);
+            if self.look(&image).await?.is_none() {
+                let why = format!("it names sha256:{}, which the registry does not have", child.digest);
+                return Err(act.unsound(why));
+            }
+            if child.is_index() {
+                let found = self.manifest(&image).await?;
+                Box::pin(self.is_whole(&found, at, seen, depth + 1)).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Collects what the target does not have of a manifest, children first.
@@ -101,11 +141,7 @@ impl Api {
         let parts = manifest.parts().map_err(|why| act.unsound(why))?;
         work.seen += parts.manifests.len() + parts.blobs.len();
         work.foreign += parts.foreign;
-        if depth >= DEEPEST || work.seen > MOST {
-            return Err(
-                act.unsound(format!("it has more than {MOST} parts, or indexes more than {DEEPEST} deep"))
-            );
-        }
+        bounded(&act, work.seen, depth)?;
         for child in &parts.manifests {
             if work.manifests.iter().any(|known| known.digest == child.digest) {
                 continue;
@@ -128,7 +164,8 @@ impl Api {
         Ok(())
     }
 
-    /// Brings every blob that is not there, several at once; returns how many were sent, their bytes, and how many were mounted.
+    /// Copies every missing blob, several at once; returns how many were sent, their bytes, and how many were
+    /// mounted.
     async fn bring_all(
         &self,
         work: &Work,

@@ -1,7 +1,7 @@
-//! The credentials that `docker login` and `podman login` keep: files, and programs that the files name.
+//! The credentials of `docker login` and `podman login`: files, and helper programs that the files name.
 //!
-//! Nothing is read before a registry asks. No error and no `Debug` has anything of the content of a file or of the output of a
-//! program. A file that is not there has no credentials; one that cannot be read is an error, since it may have them.
+//! Nothing is read before a registry requires it. No error and no `Debug` has the content of a file or the output of
+//! a program. A missing file has no credentials; an unreadable one is an error, since it may have them.
 
 use super::error::RegistryError;
 use crate::exec::{self, Job};
@@ -18,16 +18,16 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The largest file that is read, in bytes.
+/// The maximum size of a file, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// For how long a program that keeps credentials may run.
+/// The time limit of a credential helper.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// What stands for the user where a program gives a token for the token service.
+/// The user name with which a helper returns a token for the token service.
 const TOKEN_USER: &str = "<token>";
 
-/// The address that clients keep the credentials of Docker Hub under.
+/// The key under which clients store the credentials of Docker Hub.
 const HUB: (&str, &str) = ("docker.io", "https://index.docker.io/v1/");
 
 /// A text that is not shown.
@@ -45,20 +45,20 @@ impl fmt::Debug for Secret {
 pub(super) enum Credential {
     /// A user and a password.
     Login(String, Secret),
-    /// A token for the service that gives tokens.
+    /// A token for the token service.
     Identity(Secret),
     /// A token for the registry itself.
     Token(Secret),
 }
 
-/// Where credentials are looked for.
+/// Where credentials are looked up.
 #[derive(Debug, Clone)]
 pub struct Credentials {
-    /// The files, those that count more first.
+    /// The files, in order of precedence.
     files: Vec<PathBuf>,
 }
 
-/// The content of such a file.
+/// The contents of such a file.
 #[derive(Debug, Clone, Default)]
 pub struct CredentialsFile(Content);
 
@@ -86,7 +86,7 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// What a program that keeps credentials answers.
+/// The answer of a credential helper.
 #[derive(Deserialize)]
 struct Answer {
     #[serde(rename = "Username")]
@@ -96,7 +96,7 @@ struct Answer {
 }
 
 impl Credentials {
-    /// Returns the files in which clients keep credentials, by the environment.
+    /// Returns the files in which clients store credentials, by the environment.
     pub fn of_environment() -> Self {
         Self::by(|variable| std::env::var_os(variable))
     }
@@ -105,11 +105,14 @@ impl Credentials {
         let dir = |name: &str| variable(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         let docker = dir("DOCKER_CONFIG").or_else(|| Some(dir("HOME")?.join(".docker")));
         let docker = docker.map(|docker| docker.join("config.json"));
-        let podman = dir("XDG_RUNTIME_DIR").map(|run| run.join("containers/auth.json"));
-        Self::in_files(docker.into_iter().chain(podman))
+        // As in podman: without the variable, the directory of the user below `/run/containers`.
+        let run = dir("XDG_RUNTIME_DIR").map(|run| run.join("containers"));
+        let user = rustix::process::getuid().as_raw().to_string();
+        let podman = run.unwrap_or_else(|| Path::new("/run/containers").join(user)).join("auth.json");
+        Self::in_files(docker.into_iter().chain([podman]))
     }
 
-    /// Returns credentials that are looked for in these files, one after the other.
+    /// Returns credentials that are looked up in these files, one after the other.
     pub fn in_files(files: impl IntoIterator<Item = PathBuf>) -> Self {
         Self { files: files.into_iter().collect() }
     }
@@ -138,7 +141,7 @@ impl Credentials {
 }
 
 impl CredentialsFile {
-    /// Reads the text of a file; the error says where it is wrong, and nothing of what is there.
+    /// Reads the text of a file; the error states the position, and nothing of the content.
     pub fn parse(text: &[u8]) -> Result<Self, String> {
         let wrong = |error: serde_json::Error| {
             format!("line {}, column {} is not what such a file has there", error.line(), error.column())
@@ -165,13 +168,13 @@ impl CredentialsFile {
         Self::parse(&text).map(Some).map_err(failed)
     }
 
-    /// Returns the program that keeps the credentials for a registry.
+    /// Returns the credential helper for a registry.
     fn helper(&self, host: &str) -> Option<&str> {
         let own = self.0.helpers.iter().flatten().find(|(key, _)| registry(key) == host);
         own.map(|(_, program)| &**program).or(self.0.store.as_deref()).filter(|program| !program.is_empty())
     }
 
-    /// Returns the credentials that the file itself has for a repository, those of the longest namespace first.
+    /// Returns the credentials in the file itself for a repository, those of the longest namespace first.
     fn entry(&self, host: &str, repository: &str) -> Result<Option<Credential>, String> {
         let mut at = format!("{host}/{repository}");
         loop {
@@ -191,7 +194,7 @@ impl CredentialsFile {
         }
     }
 
-    /// Returns whether the file has credentials for a repository, or names a program that keeps them.
+    /// Returns whether the file has credentials for a repository, or names a helper for them.
     pub fn knows(&self, host: &str, repository: &str) -> bool {
         self.helper(host).is_some() || self.entry(host, repository).is_ok_and(|entry| entry.is_some())
     }
@@ -217,14 +220,14 @@ impl Entry {
     }
 }
 
-/// Returns the registry, or the namespace in one, that a key of such a file means.
+/// Returns the registry, or the namespace in one, for a key of such a file.
 fn registry(key: &str) -> &str {
     let bare = key.split_once("://").map_or(key, |(_, rest)| rest).trim_end_matches('/');
     let bare = bare.strip_suffix("/v1").or_else(|| bare.strip_suffix("/v2")).unwrap_or(bare);
     if matches!(bare, "index.docker.io" | "registry-1.docker.io") { HUB.0 } else { bare }
 }
 
-/// Asks a program that keeps credentials; nothing if it has none.
+/// Runs a credential helper; nothing if it has no credentials.
 fn ask(name: &str, host: &str, stop: &CancelToken) -> Result<Option<Credential>, RegistryError> {
     let program = format!("docker-credential-{name}");
     let failed = |why: String| RegistryError::Helper { program: program.clone(), host: host.to_owned(), why };
@@ -294,9 +297,10 @@ mod tests {
         };
         let run = ("XDG_RUNTIME_DIR", "/run/user/1");
         case(&[("HOME", "/h"), run], &["/h/.docker/config.json", "/run/user/1/containers/auth.json"]);
-        case(&[("HOME", "/h"), ("DOCKER_CONFIG", "/d")], &["/d/config.json"]);
-        case(&[("HOME", "/h"), ("DOCKER_CONFIG", "")], &["/h/.docker/config.json"]);
-        case(&[], &[]);
+        let own = format!("/run/containers/{}/auth.json", rustix::process::getuid().as_raw());
+        case(&[("HOME", "/h"), ("DOCKER_CONFIG", "/d")], &["/d/config.json", &own]);
+        case(&[("HOME", "/h"), ("DOCKER_CONFIG", "")], &["/h/.docker/config.json", &own]);
+        case(&[], &[&own]);
     }
 
     #[test]

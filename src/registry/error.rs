@@ -7,7 +7,7 @@ use crate::progress::Interrupted;
 use std::fmt;
 use std::io;
 
-/// What was being done to what: `read q.io/a:v1`.
+/// The action and its object: `read q.io/a:v1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Act {
     doing: &'static str,
@@ -15,19 +15,19 @@ pub struct Act {
     host: String,
 }
 
-/// Says what was being done to which image, and what the registry answered.
+/// What was being done to which image, and what the registry answered.
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
-    /// The command was asked to stop.
+    /// The command was cancelled.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
     /// A text is not the address of a registry or image.
     #[error(transparent)]
     Address(#[from] AddressError),
-    /// The variable of the patience has no number.
+    /// The variable of the time limit has no number.
     #[error("cannot use {}", crate::model::Patience::VARIABLE)]
     Patience(#[from] PatienceError),
-    /// The threads or the TLS of the client do not start.
+    /// The threads or the TLS of the client cannot be started.
     #[error("cannot start the client of registries")]
     Start(#[source] io::Error),
     /// A file with credentials cannot be used.
@@ -35,10 +35,10 @@ pub enum RegistryError {
     Credentials {
         /// The file.
         path: String,
-        /// Why not, without anything of its content.
+        /// The reason, without any content.
         why: String,
     },
-    /// A program that keeps credentials fails.
+    /// A credential helper fails.
     #[error("`{program}`, which keeps the credentials for `{host}`, {why}")]
     Helper {
         /// The program.
@@ -48,7 +48,7 @@ pub enum RegistryError {
         /// What it did, without its output.
         why: String,
     },
-    /// A program that keeps credentials does not run.
+    /// A credential helper cannot be run.
     #[error("cannot get the credentials for `{host}`")]
     NoHelper {
         /// The registry.
@@ -59,36 +59,36 @@ pub enum RegistryError {
     /// The registry denies the request, or the credentials.
     #[error("{act}: the registry denies it ({said})")]
     Denied {
-        /// What was being done.
+        /// The action.
         act: Act,
         /// The status and message of the registry.
         said: String,
     },
-    /// The registry wants a token from a place that must not have credentials.
-    #[error("{act}: the registry wants a token from `{realm}`, which is {why}")]
+    /// The registry requires a token from a place that must not get credentials.
+    #[error("{act}: the registry requires a token from `{realm}`, which is {why}")]
     Realm {
-        /// What was being done.
+        /// The action.
         act: Act,
-        /// The address for tokens.
+        /// The address of the token service.
         realm: String,
-        /// Why it is not asked.
+        /// Why it is not used.
         why: &'static str,
     },
     /// There is no such image.
     #[error("{0}: there is no such image")]
     Missing(Act),
-    /// The registry deletes nothing.
+    /// The registry does not delete anything.
     #[error("{act}: the registry does not delete ({said})")]
     NoDelete {
-        /// What was being done.
+        /// The action.
         act: Act,
         /// The status and message of the registry.
         said: String,
     },
-    /// The registry refuses, or is busy or broken for longer than is waited.
+    /// The registry refuses, or is busy or broken for longer than the time limit.
     #[error("{act}: the registry answered {said}")]
     Refused {
-        /// What was being done.
+        /// The action.
         act: Act,
         /// The status.
         status: u16,
@@ -98,31 +98,31 @@ pub enum RegistryError {
     /// The server was never reached.
     #[error("{act}: the registry `{}` cannot be reached: {why}", act.host)]
     Unreachable {
-        /// What was being done.
+        /// The action.
         act: Act,
         /// Why not.
         why: String,
     },
-    /// Every try ended in the middle.
+    /// Every attempt broke off.
     #[error("{act}: {why}")]
     Broken {
-        /// What was being done.
+        /// The action.
         act: Act,
         /// What broke.
         why: String,
     },
-    /// An answer cannot be right.
+    /// An answer is invalid.
     #[error("{act}: {why}")]
     Unsound {
-        /// What was being done.
+        /// The action.
         act: Act,
         /// What is wrong with it.
         why: String,
     },
-    /// What answers is not a registry.
+    /// The server is not a registry.
     #[error("{act}: `{}` is not a registry ({said})", act.host)]
     NotARegistry {
-        /// What was being done.
+        /// The action.
         act: Act,
         /// The status and message.
         said: String,
@@ -130,12 +130,12 @@ pub enum RegistryError {
 }
 
 impl Act {
-    /// Returns that something is done to an image, repository or registry of a host.
+    /// Returns the action on an image, repository or registry of a host.
     pub(super) fn new(doing: &'static str, on: impl ToString, host: &str) -> Self {
         Self { doing, on: on.to_string(), host: host.to_owned() }
     }
 
-    /// Returns an error of an answer that cannot be right.
+    /// Returns an error for an invalid answer.
     pub(super) fn unsound(&self, why: impl Into<String>) -> RegistryError {
         RegistryError::Unsound { act: self.clone(), why: why.into() }
     }
@@ -144,6 +144,17 @@ impl Act {
 impl fmt::Display for Act {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "cannot {} `{}`", self.doing, self.on)
+    }
+}
+
+impl RegistryError {
+    /// Returns whether the registry did not answer within the time limit, or only that it is busy or broken.
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Broken { .. } => true,
+            Self::Refused { status, .. } => *status == 429 || *status >= 500,
+            _ => false,
+        }
     }
 }
 

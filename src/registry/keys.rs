@@ -1,8 +1,9 @@
-//! The credentials that go with a request: those of a user, or a token that its registry's token service gave for it.
+//! The credentials of a request: those of a user, or a token that the registry's token service issued for them.
 //!
-//! What a registry wants is learned from its first refusal and kept. A token is kept for what it allows until shortly before its
-//! end, and one task asks for it while the others wait. Credentials are sent to a token service over TLS only, unless it is on
-//! this machine as its registry is, or is the registry that is spoken with in plain HTTP already.
+//! What a registry requires is learned from its first refusal and remembered. A token is kept for its scope until
+//! shortly before its expiry, and one task requests it while the others wait. Credentials are sent to a token service
+//! over TLS only, unless it is on this machine like its registry, or is a registry that is already used over plain
+//! HTTP.
 
 use super::challenge::Challenge;
 use super::credentials::{Credential, Credentials, Secret};
@@ -22,17 +23,17 @@ use std::time::{Duration, Instant};
 /// The largest answer of a token service, in bytes.
 const LARGEST: u64 = 1 << 20;
 
-/// For how long a token holds if nothing else is said, and how long before its end it is not used any more.
+/// The default validity of a token, and how long before its expiry it is not used any more.
 const TERM: (Duration, Duration) = (Duration::from_mins(1), Duration::from_secs(10));
 
-/// The longest that a token is kept.
+/// The maximum time that a token is kept.
 const LONGEST: Duration = Duration::from_hours(1);
 
-/// What a request is allowed by: a registry, a repository, and the scopes that it needs.
+/// The claim of a request: a registry, a repository, and the scopes that it needs.
 #[derive(Debug, Clone)]
 pub(super) struct Claim {
     pub(super) host: Host,
-    /// The repository, by which credentials are chosen; empty for the registry itself.
+    /// The repository, which selects the credentials; empty for the registry itself.
     pub(super) repository: String,
     pub(super) scopes: Vec<String>,
 }
@@ -44,11 +45,11 @@ pub(super) struct Keys {
     known: Mutex<BTreeMap<Host, Arc<Waiting<Known>>>>,
 }
 
-/// What is known of a registry.
+/// The state of a registry.
 #[derive(Debug, Default)]
 struct Known {
     wants: Option<Challenge>,
-    /// The header for each claim, with the end of its validity.
+    /// The header for each claim, with its expiry.
     keys: BTreeMap<(String, Vec<String>), (HeaderValue, Option<Instant>)>,
 }
 
@@ -120,7 +121,7 @@ impl Keys {
         Ok(found.filter(|found| sent != Some(found)))
     }
 
-    /// Asks for credentials and keeps them.
+    /// Requests credentials and keeps them.
     async fn fetch(
         &self,
         wire: &Wire,
@@ -151,7 +152,7 @@ impl Keys {
         Ok(Some(key))
     }
 
-    /// Looks credentials up, which may run a program, on a thread that may wait.
+    /// Looks up credentials, which may run a program, on a thread that may block.
     async fn credential(&self, wire: &Wire, claim: &Claim) -> Result<Option<Credential>, RegistryError> {
         let (credentials, claim, stop) = (self.credentials.clone(), claim.clone(), wire.stop().clone());
         let looked = move || credentials.of(&claim.host, &claim.repository, &stop);
@@ -208,7 +209,7 @@ fn request(
     ask(Method::GET, url).keyed(key.as_ref())
 }
 
-/// Asks for a token; returns its header, and for how long it holds.
+/// Requests a token; returns its header, and its validity.
 async fn token(wire: &Wire, ask: Ask, act: &Act) -> Result<(Option<HeaderValue>, Duration), RegistryError> {
     let answer = wire.whole(&ask).await?;
     if !answer.status.is_success() {

@@ -1,23 +1,23 @@
-//! Manifests: what an image consists of, kept as the bytes that came, so that the digest stays.
+//! Manifests: the contents of an image, kept as the bytes that were received, so that the digest stays the same.
 
 use crate::model::Digest;
 use serde::Deserialize;
 
-/// The largest manifest that is read, in bytes.
+/// The maximum size of a manifest, in bytes.
 pub(super) const LARGEST: u64 = 4 << 20;
 
 /// The media types of manifests that are read.
 pub(super) const ACCEPTED: [&str; 4] = [INDEXES[0], INDEXES[1], IMAGES[0], IMAGES[1]];
 
-/// Those of manifests that have others for several architectures.
+/// The types of indexes: manifests that name others for several architectures.
 const INDEXES: [&str; 2] =
     ["application/vnd.oci.image.index.v1+json", "application/vnd.docker.distribution.manifest.list.v2+json"];
 
-/// Those of manifests of one image.
+/// The types of manifests of one image.
 const IMAGES: [&str; 2] =
     ["application/vnd.oci.image.manifest.v1+json", "application/vnd.docker.distribution.manifest.v2+json"];
 
-/// The media types of layers that no registry has: they are read from where they are published.
+/// The media types of layers that are in no registry: they are read from where they are published.
 const FOREIGN: [&str; 2] = ["application/vnd.docker.image.rootfs.foreign.", ".layer.nondistributable."];
 
 /// The bytes of a manifest with their media type and digest.
@@ -31,7 +31,7 @@ pub struct Manifest {
     pub digest: Digest,
 }
 
-/// What names bytes in a repository.
+/// A descriptor of content in a repository.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Descriptor {
     /// Their digest.
@@ -42,7 +42,7 @@ pub struct Descriptor {
     pub size: u64,
 }
 
-/// What a manifest has.
+/// The contents of a manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Parts {
     /// The manifests of an index.
@@ -76,13 +76,13 @@ impl Manifest {
         Self { media_type: media_type.to_owned(), digest: Digest::of(&bytes), bytes }
     }
 
-    /// Returns what names it.
+    /// Returns its descriptor.
     pub fn descriptor(&self) -> Descriptor {
         let (digest, media_type) = (self.digest, self.media_type.clone());
         Descriptor { digest, media_type, size: self.bytes.len() as u64 }
     }
 
-    /// Returns what it consists of, or why that cannot be told.
+    /// Returns its contents, or why they are unknown.
     pub fn parts(&self) -> Result<Parts, String> {
         let raw: Raw = serde_json::from_slice(&self.bytes).map_err(|error| {
             format!(
@@ -94,14 +94,14 @@ impl Manifest {
         if raw.media_type.as_ref().is_some_and(|stated| *stated != self.media_type) {
             return Err("the manifest states another media type than its registry".to_owned());
         }
-        // One that is both would be another image for each client.
+        // A manifest that is both would be another image for each client.
         let image = raw.config.is_some() || raw.layers.is_some();
         match (kind(&self.media_type), raw) {
             (Some(Kind::Index), Raw { manifests: Some(children), .. }) if !image => {
                 let (mut manifests, mut blobs) = (Vec::new(), Vec::new());
                 for child in children {
                     let child = descriptor(child)?;
-                    // An index of something else than images has blobs.
+                    // An index of something other than images has blobs.
                     if kind(&child.media_type).is_some() { manifests.push(child) } else { blobs.push(child) }
                 }
                 Ok(Parts { manifests, blobs, foreign: 0 })
@@ -115,18 +115,18 @@ impl Manifest {
                 Ok(Parts { manifests: Vec::new(), foreign: all + 1 - blobs.len(), blobs })
             }
             (None, _) => Err(format!("the media type `{}` is not known", shown(&self.media_type))),
-            _ => Err(format!("the manifest is not what its media type `{}` says", shown(&self.media_type))),
+            _ => Err(format!("the manifest does not match its media type `{}`", shown(&self.media_type))),
         }
     }
 }
 
 impl Descriptor {
-    /// Returns whether it is that of a manifest whose kind is known.
+    /// Returns whether it is a manifest of a known type.
     pub fn is_known(&self) -> bool {
         kind(&self.media_type).is_some()
     }
 
-    /// Returns whether it is that of a manifest that has others.
+    /// Returns whether it is an index.
     pub fn is_index(&self) -> bool {
         kind(&self.media_type) == Some(Kind::Index)
     }
@@ -161,14 +161,14 @@ fn shown(text: &str) -> String {
     crate::model::shown(&text.chars().take(200).collect::<String>()).into_owned()
 }
 
-/// Reads `sha256:` and 64 lower-case digits, the only spelling that registries know.
+/// Parses `sha256:` and 64 lower-case digits, the only spelling that registries know.
 pub(super) fn sha256(text: &str) -> Option<Digest> {
     let hex = text.strip_prefix("sha256:")?;
     let digest: Digest = hex.parse().ok()?;
     (digest.to_string() == hex).then_some(digest)
 }
 
-/// Returns the media type of a header, without what may follow it.
+/// Returns the media type of a header, without parameters.
 pub(super) fn media_type(header: &str) -> String {
     header.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }
@@ -200,13 +200,13 @@ mod tests {
     #[test]
     fn what_two_clients_would_read_as_two_images_is_refused() {
         for (media_type, text, why) in [
-            (INDEXES[0], r#"{"manifests": [], "layers": []}"#, "not what its media type"),
+            (INDEXES[0], r#"{"manifests": [], "layers": []}"#, "does not match its"),
             (
                 IMAGES[0],
                 r#"{"manifests": [], "config": {"mediaType": "c", "digest": "SHA", "size": 1}}"#,
-                "not what its",
+                "does not match its",
             ),
-            (IMAGES[0], r#"{"layers": []}"#, "not what its"),
+            (IMAGES[0], r#"{"layers": []}"#, "does not match its"),
             (IMAGES[0], r#"{"mediaType": "x", "layers": []}"#, "another media type"),
             (
                 INDEXES[0],

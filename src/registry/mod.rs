@@ -1,9 +1,10 @@
-//! Registries of container images: images are looked up, copied, tagged, listed and deleted.
+//! Registries of container images: looking up, copying, tagging, listing and deleting images.
 //!
-//! The client sends the requests of the distribution specification and nothing else. Manifests are passed on as the bytes that
-//! came, so that a digest stays. Bytes of another digest are never completed in a target, every answer is limited in size and
-//! time, and each request is tried again within the patience of `MIRRORKEEP_PATIENCE`. Credentials are those of `docker login`
-//! and `podman login`; no error, `Debug` or log has one. The rules of each request are in `docs/decisions/0018-images.md`.
+//! The client sends the requests of the distribution specification and nothing else. Manifests are passed on as the
+//! bytes that were received, so that a digest stays the same. An upload with another digest is never completed, every
+//! answer is limited in size and time, and each request is retried within the time limit `MIRRORKEEP_PATIENCE`.
+//! Credentials are those of `docker login` and `podman login`; no error, `Debug` or log has one. The rules of each
+//! request are in `docs/decisions/0018-images.md`.
 
 mod api;
 mod challenge;
@@ -28,4 +29,4 @@ pub use credentials::{Credentials, CredentialsFile};
 pub use error::{Act, RegistryError};
 pub use manifest::{Descriptor, Manifest, Parts};
 pub use pages::next_page;
-pub(crate) use wire::innermost;
+pub(crate) use wire::{client_builder, innermost};

@@ -1,7 +1,7 @@
 //! The tags of a repository, page by page.
 //!
-//! Some registries name the next page, some expect the last tag that is known, and some ignore both and answer with every tag at
-//! once. So pages are asked for until one has nothing new. The number of pages and tags is bounded.
+//! Some registries name the next page, some expect the last known tag, and some ignore both and answer with every tag
+//! at once. So pages are requested until one has nothing new. The number of pages and tags is limited.
 
 use super::api::{Api, Right};
 use super::error::{Act, RegistryError};
@@ -12,16 +12,16 @@ use reqwest::{Method, Url};
 use serde::Deserialize;
 use std::collections::BTreeSet;
 
-/// How many tags a page has that says nothing else.
+/// The default number of tags on a page.
 const PAGE: &str = "1000";
 
-/// The largest page, in bytes.
+/// The maximum size of a page, in bytes.
 const LARGEST: u64 = 4 << 20;
 
-/// The most tags of a repository.
+/// The maximum number of tags of a repository.
 const MOST: usize = 1_000_000;
 
-/// The most pages of a repository.
+/// The maximum number of pages of a repository.
 const MOST_PAGES: usize = 10_000;
 
 #[derive(Deserialize)]
@@ -41,10 +41,7 @@ impl Api {
         };
         let (mut found, mut url, mut asked) = (BTreeSet::new(), after(None), BTreeSet::new());
         loop {
-            // The same page twice would go on for ever, and what else there is would not be seen.
-            if !asked.insert(url.clone()) {
-                return Err(act.unsound("the registry names a page of tags again as the next one"));
-            }
+            asked.insert(url.clone());
             let ask = Ask { limit: LARGEST, ..Ask::new(act.clone(), Method::GET, url.clone()) };
             let answer = self.send(&Self::claim(repository, Right::Pull), ask).await?;
             if answer.status == 404 && asked.len() > 1 {
@@ -65,9 +62,23 @@ impl Api {
             }
             let mut links = answer.headers.get_all(LINK).iter().filter_map(|link| link.to_str().ok());
             url = match (links.find_map(next_page), last) {
-                // A page of tags that are hidden from us is not the last one.
-                (Some(next), _) => joined(&url, &next, &act)?,
-                (None, Some(last)) if found.len() > known => after(Some(&last)),
+                // A page with only hidden tags is not the last one.
+                (Some(next), _) => {
+                    let next = joined(&url, &next, &act)?;
+                    // The same page twice would never end, and the rest would not be seen.
+                    if asked.contains(&next) {
+                        return Err(act.unsound("the registry names a page of tags again as the next one"));
+                    }
+                    next
+                }
+                (None, Some(last)) if found.len() > known => {
+                    let next = after(Some(&last));
+                    // The registry answers with every tag at once, and one of them was added in the meantime.
+                    if asked.contains(&next) {
+                        break;
+                    }
+                    next
+                }
                 _ => break,
             };
             if asked.len() > MOST_PAGES {
@@ -78,7 +89,8 @@ impl Api {
     }
 }
 
-/// Returns the address of the next page, always at the registry itself: behind a proxy it may name itself by another scheme or host.
+/// Returns the address of the next page, always at the registry itself: behind a proxy it may name itself by another
+/// scheme or host.
 fn joined(url: &Url, next: &str, act: &Act) -> Result<Url, RegistryError> {
     let next = url.join(next).map_err(|_| act.unsound("the registry names no address for the next page"))?;
     let mut url = url.clone();
@@ -87,7 +99,7 @@ fn joined(url: &Url, next: &str, act: &Act) -> Result<Url, RegistryError> {
     Ok(url)
 }
 
-/// Reads a page; a tag that no request can name is an error, since it may lead to what else is deleted.
+/// Parses a page; a tag that no request can name is an error, since it may point to a digest that is to be deleted.
 fn read(repository: &Repository, answer: &Answer, act: &Act) -> Result<Vec<String>, RegistryError> {
     let page: Page = serde_json::from_slice(&answer.body)
         .map_err(|_| act.unsound("the registry answered something else than a list of tags"))?;
@@ -103,7 +115,7 @@ fn read(repository: &Repository, answer: &Answer, act: &Act) -> Result<Vec<Strin
     }
 }
 
-/// Returns the address of the next page of a value of `Link`, such as `</v2/a/tags/list?last=b>; rel="next"`.
+/// Returns the address of the next page from a `Link` header, such as `</v2/a/tags/list?last=b>; rel="next"`.
 pub fn next_page(link: &str) -> Option<String> {
     let mut rest = link;
     loop {

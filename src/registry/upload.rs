@@ -1,8 +1,8 @@
-//! One blob on its way from a repository to another: looked for, mounted, or streamed.
+//! Copying one blob from one repository to another: looked up, mounted, or streamed.
 //!
-//! The last piece is held back until the size and the digest of all pieces are right, so that an upload of other bytes is never
-//! completed, whatever the target checks. An upload that broke is begun again from the first byte; what it left in the target
-//! is no blob, and the registry removes it after some days.
+//! The last piece is held back until the size and the digest of all pieces are right, so that an upload of other
+//! bytes is never completed, whatever the target checks. A broken upload is begun again from the first byte; what it
+//! left in the target is not a blob, and the registry removes it after some days.
 
 use super::api::{Api, Right, host_of};
 use super::error::{Act, RegistryError};
@@ -23,31 +23,32 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::time::timeout;
 
-/// How often an upload is looked at.
+/// How often to check an upload.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How many bytes a second a registry takes in at the least once it has them all: it may move them and read them again.
+/// The minimum number of bytes per second that a registry processes once it has all of them: it may move them and
+/// read them again.
 const SLOWEST_END: u64 = 4 << 20;
 
 /// How a blob came to be in the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Brought {
-    /// It was there.
+    /// It was there before.
     There,
-    /// The registry took it from the other repository itself.
+    /// The registry mounted it from the other repository.
     Mounted,
     /// It was sent.
     Sent,
 }
 
-/// A blob and its way.
+/// A blob with its source and target.
 pub(super) struct Way<'a> {
     pub(super) blob: &'a Descriptor,
     pub(super) from: &'a Repository,
     pub(super) to: &'a Repository,
 }
 
-/// What the two sides of a transfer know of each other.
+/// The state that both sides of a transfer share.
 #[derive(Debug, Default)]
 struct Flow {
     sent: AtomicU64,
@@ -59,7 +60,7 @@ struct Flow {
 enum Fault {
     /// They broke off.
     Torn(String),
-    /// They are others than expected.
+    /// They differ from the expected ones.
     Wrong(String),
 }
 
@@ -77,7 +78,7 @@ struct Checked {
 }
 
 impl Api {
-    /// Brings a blob into a repository, if it is not there.
+    /// Copies a blob into a repository, if it is missing.
     pub(super) async fn bring(&self, way: &Way<'_>, watch: &dyn Watch) -> Result<Brought, RegistryError> {
         let act = Act::new("write", way.to.at(way.blob.digest), way.to.host().name());
         let mut renewed = Renewed::No;
@@ -115,7 +116,7 @@ impl Api {
         Self::url(to, "blobs/uploads/", act)
     }
 
-    /// Asks a registry to take a blob from another repository of its own; nothing if there is no such way.
+    /// Requests that a registry mount a blob from another of its repositories; nothing if that is not possible.
     async fn mount(&self, way: &Way<'_>, act: &Act) -> Result<Option<Answer>, RegistryError> {
         if way.from.host() != way.to.host() || way.from == way.to {
             return Ok(None);
@@ -143,10 +144,10 @@ impl Api {
         let source = self.open_blob(way.from, digest, &reading).await?;
         if !source.status().is_success() {
             let answer = self.wire.read(&reading, source, 0).await?;
-            let missing = answer.status == 404;
-            return Err(
-                if missing { RegistryError::Missing(reading) } else { answer.refused(&reading) }.into()
-            );
+            if answer.status == 404 {
+                return Err(reading.unsound("the registry has the image without this part of it").into());
+            }
+            return Err(answer.refused(&reading).into());
         }
         if let Some(length) = source.content_length().filter(|length| *length != size) {
             return Err(reading
@@ -183,13 +184,13 @@ impl Api {
                 .unsound("the registry states another digest than that of the bytes that it was sent")
                 .into()),
             200..=299 => Ok(Brought::Sent),
-            // The token ended on the way, once.
+            // The token expired during the upload, once.
             401 if *renewed == Renewed::No => {
                 *renewed = Renewed::Yes;
                 self.renew(claim, key.as_ref(), &answer, act).await?;
                 Err(Miss::Again(answer.refused(act), Some(Duration::ZERO)))
             }
-            // A registry that started again knows no uploads.
+            // A registry that was restarted knows no uploads.
             404 => Err(Miss::Again(answer.refused(act), None)),
             _ => Err(answer.refused(act).into()),
         }
@@ -217,7 +218,7 @@ impl Api {
                 return Ok(done);
             }
             self.wire.stop().check()?;
-            // Longer than the source may be silent, which is then the one to be named.
+            // Longer than the source may be silent, so that the source is the one that is reported.
             let mut most = self.wire.silence() * 5 / 4;
             if sent >= size {
                 most += Duration::from_secs(size / SLOWEST_END);
@@ -229,14 +230,14 @@ impl Api {
     }
 }
 
-/// Whether other credentials were already asked for in the middle of an upload.
+/// Whether other credentials were already requested during an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Renewed {
     No,
     Yes,
 }
 
-/// Returns where the bytes of an upload are sent to.
+/// Returns the address to which the bytes of an upload are sent.
 fn upload_url(base: Url, begun: &Answer, digest: Digest, act: &Act) -> Result<Url, RegistryError> {
     let to = begun.headers.get(LOCATION).and_then(|to| base.join(to.to_str().ok()?).ok());
     let mut to = to.ok_or_else(|| act.unsound("the registry begins an upload at no address"))?;
@@ -256,7 +257,7 @@ impl Checked {
         Self { from, silence, hasher, seen: 0, size, digest, held, ended: false, flow }
     }
 
-    /// Returns the body of a blob without bytes, of which nothing would be read.
+    /// Returns the body of an empty blob, of which nothing would be read.
     fn empty(&self, reading: &Act) -> Result<Body, RegistryError> {
         if Digest::of(b"") == self.digest { Ok(Body::default()) } else { Err(reading.unsound(self.other())) }
     }

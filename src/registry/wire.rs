@@ -1,16 +1,18 @@
-//! How a request to a registry is sent: limited in time and bytes, and tried again within the patience.
+//! Sending a request to a registry: limited in time and bytes, and retried within the time limit.
 //!
-//! Every request is harmless to repeat, so an answer that was lost is asked for again like one that never came. Redirects are
-//! never followed here; who reads a blob follows them. A server that has never answered this process is not waited for.
+//! Every request is harmless to repeat, so a lost answer is requested again like one that never came. Redirects are
+//! never followed here; the code that reads a blob follows them. A server that has never answered this process is not
+//! waited for.
 
 use super::error::{Act, RegistryError};
+use crate::model::registry::is_loopback;
 use crate::model::{Patience, RETRIES, retry_after, shown};
 use crate::progress::{CancelToken, Interrupted};
 use bytes::Bytes;
 use chrono::Utc;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::redirect::Policy;
-use reqwest::{Client, Method, Response, StatusCode, Url};
+use reqwest::{Client, ClientBuilder, Method, Response, StatusCode, Url};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
@@ -19,28 +21,28 @@ use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tracing::{trace, warn};
 
-/// The longest that is waited because a registry asks for it.
+/// The maximum pause that a registry can request.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// How long is waited before the second try, and at most between later ones.
+/// The pause before the second attempt, and the maximum between later ones.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
 
-/// How often the wish to stop is looked at.
+/// How often to check for cancellation.
 const TICK: Duration = Duration::from_millis(100);
 
-/// How often a server that never answered is asked.
+/// The number of attempts to reach a server that never answered.
 const FIRST_TRIES: u32 = 3;
 
-/// How much time lies between two reports of retries.
+/// The time between two reports of retries.
 const BETWEEN_REPORTS: Duration = Duration::from_secs(1);
 
-/// How many bytes are read of an answer that says why not.
+/// The number of bytes that are read of an error answer.
 const LONGEST_ERROR: u64 = 64 << 10;
 
-/// How much of what a registry says is shown, in characters.
+/// The number of characters of a registry's message that are shown.
 const LONGEST_SAID: usize = 300;
 
-/// The slowest line that is waited for, in bytes a second.
+/// The slowest line that is waited for, in bytes per second.
 const SLOWEST: u64 = 128 << 10;
 
 /// Sends requests to any registry.
@@ -48,7 +50,7 @@ const SLOWEST: u64 = 128 << 10;
 pub(super) struct Wire {
     patience: Patience,
     stop: CancelToken,
-    /// For hosts elsewhere, by way of the proxies of the environment.
+    /// For other hosts, through the proxies of the environment.
     abroad: OnceLock<Client>,
     /// For hosts on this machine.
     here: OnceLock<Client>,
@@ -56,15 +58,15 @@ pub(super) struct Wire {
     reported: Mutex<Option<Instant>>,
 }
 
-/// What is known of a server by all requests to it.
+/// The state of a server, shared by all requests to it.
 #[derive(Debug, Default)]
 struct Contact {
     answered: bool,
-    /// How often it was not reached before it answered.
+    /// How often it was not reached before it first answered.
     unreached: u32,
 }
 
-/// A request, which can be sent any number of times; not to be printed, since its body may be a key.
+/// A request, which can be sent any number of times; never print it, since its body may be a key.
 #[derive(Clone)]
 pub(super) struct Ask {
     pub(super) act: Act,
@@ -72,7 +74,7 @@ pub(super) struct Ask {
     pub(super) url: Url,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
-    /// The most bytes that an answer may have.
+    /// The maximum size of an answer, in bytes.
     pub(super) limit: u64,
 }
 
@@ -84,12 +86,12 @@ pub(super) struct Answer {
     pub(super) body: Vec<u8>,
 }
 
-/// Why a try failed.
+/// Why an attempt failed.
 #[derive(Debug)]
 pub(super) enum Miss {
-    /// Another try would end in the same way.
+    /// Another attempt would fail in the same way.
     Final(RegistryError),
-    /// Another try may succeed, after so long if the server said that.
+    /// Another attempt may succeed, after this time if the server stated one.
     Again(RegistryError, Option<Duration>),
 }
 
@@ -106,7 +108,7 @@ impl From<Interrupted> for Miss {
 }
 
 impl Ask {
-    /// Returns a request with no body, whose answer may be as long as an error.
+    /// Returns a request without a body, whose answer may be as long as an error.
     pub(super) fn new(act: Act, method: Method, url: Url) -> Self {
         Self { act, method, url, headers: HeaderMap::new(), body: Bytes::new(), limit: LONGEST_ERROR }
     }
@@ -138,7 +140,7 @@ impl Answer {
         }
     }
 
-    /// Returns the status and what the registry says to it.
+    /// Returns the status and the registry's message.
     pub(super) fn said(&self) -> String {
         said(self.status, &self.body)
     }
@@ -154,7 +156,7 @@ fn said(status: StatusCode, body: &[u8]) -> String {
         });
         Some(each.collect::<Vec<_>>().join("; "))
     });
-    // Pages of a web server say nothing to a reader of a terminal.
+    // Pages of a web server do not help a reader of a terminal.
     let text = message.unwrap_or_else(|| String::from_utf8_lossy(body).trim().to_owned());
     let text: String =
         if text.starts_with('<') { String::new() } else { text.chars().take(LONGEST_SAID).collect() };
@@ -164,13 +166,11 @@ fn said(status: StatusCode, body: &[u8]) -> String {
 
 impl Wire {
     pub(super) fn new(patience: Patience, stop: CancelToken) -> Self {
-        // Fails when there is one already, which serves as well.
-        rustls::crypto::ring::default_provider().install_default().ok();
         let (abroad, here) = (OnceLock::new(), OnceLock::new());
         Self { patience, stop, abroad, here, contacts: Mutex::default(), reported: Mutex::default() }
     }
 
-    /// Returns the wish to stop.
+    /// Returns the cancellation token.
     pub(super) fn stop(&self) -> &CancelToken {
         &self.stop
     }
@@ -180,24 +180,18 @@ impl Wire {
         self.patience.silence()
     }
 
-    /// Returns the client for a URL: what is on this machine is not asked by way of a proxy.
+    /// Returns the client for a URL.
     pub(super) fn client(&self, url: &Url) -> Result<&Client, RegistryError> {
-        let here = crate::model::registry::is_loopback(url.host_str().unwrap_or_default());
-        let slot = if here { &self.here } else { &self.abroad };
+        let slot = if is_here(url) { &self.here } else { &self.abroad };
         if let Some(client) = slot.get() {
             return Ok(client);
         }
-        let builder = Client::builder()
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(self.silence().min(PAUSES.1))
-            .user_agent(concat!("mirrorkeep/", env!("CARGO_PKG_VERSION")));
-        let builder = if here { builder.no_proxy() } else { builder };
-        let client = builder.build().map_err(|error| RegistryError::Start(io::Error::other(error)))?;
+        let client = client_builder(url, self.silence().min(PAUSES.1)).build();
+        let client = client.map_err(|error| RegistryError::Start(io::Error::other(error)))?;
         Ok(slot.get_or_init(|| client))
     }
 
-    /// Sends a request until it is answered, and returns the whole answer whatever its status says.
+    /// Sends a request until it is answered, and returns the whole answer whatever its status.
     pub(super) async fn whole(&self, ask: &Ask) -> Result<Answer, RegistryError> {
         self.tried(&ask.act, async || {
             let response = self.once(ask).await?;
@@ -206,7 +200,7 @@ impl Wire {
         .await
     }
 
-    /// Sends a request once; an answer that asks for another try is a miss.
+    /// Sends a request once; an answer that requests another attempt is a failure.
     pub(super) async fn once(&self, ask: &Ask) -> Result<Response, Miss> {
         let started = Instant::now();
         let request = self.client(&ask.url)?.request(ask.method.clone(), ask.url.clone());
@@ -220,7 +214,7 @@ impl Wire {
         self.judged(&ask.act, &ask.url, answer?).await
     }
 
-    /// Returns an answer unless it says that the request has to be sent again.
+    /// Returns an answer unless the request has to be sent again.
     pub(super) async fn judged(&self, act: &Act, url: &Url, answer: Response) -> Result<Response, Miss> {
         self.contact(url, |contact| contact.answered = true);
         let status = answer.status();
@@ -238,9 +232,9 @@ impl Wire {
         Err(Miss::Again(error, wait))
     }
 
-    /// Reads the body of an answer; of one that says why not, the beginning.
+    /// Reads the body of an answer; of an error, the beginning.
     pub(super) async fn read(&self, act: &Act, answer: Response, limit: u64) -> Result<Answer, Miss> {
-        // Also for an answer that goes on for ever, piece by piece.
+        // Including an answer that never ends, piece by piece.
         let cap = self.patience.all_tries();
         timeout(cap, self.read_all(act, answer, limit)).await.unwrap_or_else(|_| Err(silent(act, cap)))
     }
@@ -275,7 +269,7 @@ impl Wire {
         }
     }
 
-    /// Returns why a request has no answer; a server that was never reached is not asked for ever.
+    /// Returns why a request has no answer; a server that was never reached is not retried without end.
     pub(super) fn unsent(&self, act: &Act, url: &Url, error: &reqwest::Error) -> Miss {
         let why = innermost(error);
         if error.is_builder() {
@@ -299,7 +293,7 @@ impl Wire {
         change(contacts.entry(server).or_default());
     }
 
-    /// Tries something until it succeeds, fails for good, or the patience is over.
+    /// Repeats an attempt until it succeeds, fails for good, or the time limit is over.
     pub(super) async fn tried<T>(
         &self,
         act: &Act,
@@ -324,7 +318,7 @@ impl Wire {
         }
     }
 
-    /// Waits, unless the command is to stop.
+    /// Waits, unless the command is cancelled.
     async fn wait(&self, time: Duration) -> Result<(), Interrupted> {
         let until = Instant::now() + time;
         loop {
@@ -337,7 +331,7 @@ impl Wire {
         }
     }
 
-    /// Reports that a request is tried again.
+    /// Reports a retry.
     fn report(&self, error: &RegistryError) {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.is_none_or(|last| last.elapsed() >= BETWEEN_REPORTS) {
@@ -356,18 +350,35 @@ fn log(ask: &Ask, answer: Option<&Response>, took: Duration) {
     trace!("{method} {}://{host}{port}{path}: {ended} in {took:.1?}", ask.url.scheme());
 }
 
-/// Says that a server is silent.
+/// Returns the error that a server is silent.
 pub(super) fn silent(act: &Act, time: Duration) -> Miss {
     let why = format!("the registry was silent for {} s", time.as_secs().max(1));
     Miss::Again(RegistryError::Broken { act: act.clone(), why }, None)
 }
 
-/// Says that an exchange broke.
+/// Returns the error that a connection broke.
 pub(super) fn broken(act: &Act, why: &str) -> RegistryError {
     RegistryError::Broken { act: act.clone(), why: format!("the connection broke: {}", shown(why)) }
 }
 
-/// Returns what the innermost cause of an error says: the outer ones name URLs.
+/// Returns a builder of the client for a URL: it follows no redirect and sends no referrer, and hosts on this machine are not
+/// reached through a proxy.
+pub(crate) fn client_builder(url: &Url, connect: Duration) -> ClientBuilder {
+    // Fails if there is one already, which serves as well.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let builder = Client::builder()
+        .redirect(Policy::none())
+        .referer(false)
+        .connect_timeout(connect)
+        .user_agent(concat!("mirrorkeep/", env!("CARGO_PKG_VERSION")));
+    if is_here(url) { builder.no_proxy() } else { builder }
+}
+
+fn is_here(url: &Url) -> bool {
+    is_loopback(url.host_str().unwrap_or_default())
+}
+
+/// Returns the message of the innermost cause of an error: the outer ones name URLs.
 pub(crate) fn innermost(error: &(dyn Error + 'static)) -> String {
     let mut last = error;
     while let Some(cause) = last.source() {

@@ -1,13 +1,13 @@
-//! The whole story of one build: every reason, or how narrowly every rule missed it and what would save it.
+//! The full explanation of one build: every reason, or how narrowly every rule missed it and what would save it.
 
 use crate::decide::{Fate, PartFate, Reason, Verdict};
-use crate::model::{Digest, Stamp, shown};
+use crate::model::{Stamp, shown};
 use crate::render::paint::{Paint, bytes};
 use crate::render::plan::{group, verdict_word};
 
 /// Returns why a build is kept or deleted; `trash_until` is when its bytes would be deleted, and `accept` the plan that
 /// deletes what a brake withholds.
-pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<Digest>, paint: Paint) -> String {
+pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<String>, paint: Paint) -> String {
     let word = verdict_word(verdict.fate);
     let (word, note) = match verdict.fate {
         Fate::Expire if verdict.pressed => {
@@ -31,16 +31,16 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<Digest>, pa
     rows.extend(verdict.misses.iter().map(|miss| (miss.rule.to_string(), miss.near.to_string())));
     for (part, fate) in &verdict.parts {
         let fate = match fate {
-            PartFate::Keep => "stays",
-            PartFate::Expire => "goes",
+            PartFate::Keep => "kept",
+            PartFate::Expire => "expires",
             PartFate::Withheld => "withheld",
-            PartFate::Gone => "went before",
+            PartFate::Gone => "deleted before",
         };
         rows.push((format!("part {part}"), fate.to_owned()));
     }
     rows.extend(verdict.parts_withheld.iter().map(row));
     if verdict.fate == Fate::Expire {
-        let none = "none: no alias, hold, lock or lease; required by nobody";
+        let none = "none: no alias, hold, lock or lease; required by no build";
         rows.push(("protections".to_owned(), none.to_owned()));
         rows.push(("frees".to_owned(), bytes(verdict.bytes_freed)));
         rows.push(("to keep it".to_owned(), format!("`mirrorkeep hold {} --why '…'`", verdict.id)));
@@ -48,7 +48,7 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<Digest>, pa
     if verdict.waits_its_turn() {
         rows.push(("to delete it".to_owned(), "nothing to do: one of the next runs deletes it".to_owned()));
     } else if let Some(digest) = accept.filter(|_| verdict.is_held_back() && !is_frozen(verdict)) {
-        rows.push(("to delete it".to_owned(), format!("`mirrorkeep prune --accept sha256:{digest}`")));
+        rows.push(("to delete it".to_owned(), format!("`mirrorkeep prune --accept {digest}`")));
     }
     for (left, right) in &mut rows {
         *left = shown(left).into_owned();
@@ -68,8 +68,12 @@ fn is_frozen(verdict: &Verdict) -> bool {
 }
 
 fn row(reason: &Reason) -> (String, String) {
-    let basis = reason.basis.as_ref().map(|basis| format!("from {basis}"));
+    // A basis without a deadline is not known or not over yet, and the detail states why.
     let until = reason.until.map(|until| format!("until {}", until.iso()));
-    let right: Vec<String> = [reason.detail.clone(), basis, until].into_iter().flatten().collect();
+    let basis = reason.basis.as_ref().filter(|_| until.is_some() || reason.detail.is_none());
+    let basis = basis.map(|basis| format!("from {basis}"));
+    let open = reason.basis.is_some() && basis.is_none();
+    let detail = reason.detail.as_ref().map(|why| if open { format!("kept: {why}") } else { why.clone() });
+    let right: Vec<String> = [detail, basis, until].into_iter().flatten().collect();
     (reason.rule.to_string(), right.join(", "))
 }

@@ -1,13 +1,13 @@
-//! Findings as people read them: by path, those that repeat counted, and how many there are.
+//! Findings as text for people: by path, with repeated ones counted, and their number.
 
 use crate::decide::check::{Code, Finding, Grouped, Ignored, Severity};
 use crate::model::shown;
 use crate::render::{Paint, count};
 
-/// How many paths of a group are named.
+/// The number of paths of a group that are named.
 const NAMED: usize = 3;
 
-/// Shows findings as text, a group in one line; nothing when there are none.
+/// Shows findings as text, a group on one line; nothing if there are none.
 pub fn findings(found: &[Grouped<'_>], paint: Paint) -> String {
     let mut text = String::new();
     for group in found {
@@ -36,16 +36,20 @@ pub fn findings(found: &[Grouped<'_>], paint: Paint) -> String {
 /// Returns the line of findings of one code in one stream.
 fn many(at: &str, findings: &[&Finding], paint: Paint) -> String {
     let Some(first) = findings.first() else { return String::new() };
+    // A hint for one of them would leave the others.
+    let same = findings.iter().all(|one| one.hint == first.hint);
+    let hint = if same { &*first.hint } else { first.code.hint() };
     let paths: Vec<_> = findings.iter().take(NAMED).map(|one| shown(&one.path)).collect();
     let more = findings.len().saturating_sub(NAMED);
     format!(
-        "{}: {}: {} times: {} [{}]: {}, and {more} more (`--all` lists them)\n",
+        "{}: {}: {} times: {} [{}]: {}, and {more} more (`--all` lists them)\n    hint      {}\n",
         paint.bold(at),
         severity(first, paint),
         findings.len(),
         meaning(first),
         first.code,
         paths.join(", "),
+        shown(hint),
     )
 }
 
@@ -66,7 +70,7 @@ pub fn ignored(found: &[Ignored], paint: Paint) -> String {
     text
 }
 
-/// Returns the word for how grave a finding is.
+/// Returns the word for a severity.
 fn severity(found: &Finding, paint: Paint) -> String {
     match found.severity {
         Severity::Error => paint.red("error"),
@@ -75,12 +79,12 @@ fn severity(found: &Finding, paint: Paint) -> String {
     }
 }
 
-/// Returns what a finding means, without the full stop.
+/// Returns the meaning of a finding, without the full stop.
 pub(super) fn meaning(found: &Finding) -> &'static str {
     found.code.meaning().trim_end_matches('.')
 }
 
-/// Returns how many findings of each severity there are, in words.
+/// Returns the number of findings of each severity, as text.
 pub fn findings_total(found: &[Finding]) -> String {
     let of = |severity| found.iter().filter(|one| one.severity == severity).count() as u64;
     let (errors, warnings, notes) = (of(Severity::Error), of(Severity::Warning), of(Severity::Note));

@@ -1,16 +1,17 @@
 //! An event of the journal as a sentence.
 
 use crate::model::{BuildId, Stamp, shown};
-use crate::record::{Event, EventKind, Promotion, Waived};
+use crate::record::{Event, EventKind, Lapsed, Promotion, Waived};
 use crate::render::paint::{bytes, count};
 use serde_json::Value;
 
-/// Returns what an event tells as one sentence, in the past tense.
+/// Returns an event as one sentence, in the past tense.
 pub fn sentence(event: &Event) -> String {
     let to = &event.to;
     let text = match event.what {
         EventKind::Initialised => "made the mirror".to_owned(),
         EventKind::Published => format!("published {to}{}", size(event)),
+        EventKind::Confirmed => format!("found nothing changed since {to}"),
         EventKind::Adopted if flag(event, "rebuilt") => format!("rebuilt the record of {to}"),
         EventKind::Adopted => format!("adopted {to}{}", size(event)),
         EventKind::Aliased => {
@@ -18,30 +19,41 @@ pub fn sentence(event: &Event) -> String {
             let taken = text_of(event, "why");
             match (text_of(event, "to"), flag(event, "by_hand")) {
                 (Some(target), false) if taken.is_some() => {
-                    format!("took over that {to} is at {target}: {}", taken.unwrap_or_default())
+                    format!("accepted that {to} points to {target}: {}", taken.unwrap_or_default())
                 }
                 (Some(target), false) => format!("pointed {to} at {target}{from}"),
                 (Some(target), true) => format!("found that another program moved {to} to {target}{from}"),
                 (None, _) => format!("found that another program removed {to}"),
             }
         }
+        EventKind::Configured => match (text_of(event, "before"), text_of(event, "after")) {
+            (before, Some(after)) if before == Some(after) => format!("changed the {to} in force, {after}"),
+            (Some(before), Some(after)) => format!("put the {to} {after} in force in place of {before}"),
+            (_, after) => format!("put the {to} {} in force", after.unwrap_or("not known")),
+        },
         EventKind::Unaliased => match text_of(event, "from") {
-            Some(from) => format!("removed the name {to}, which pointed at {from}"),
-            None => format!("removed the name {to}"),
+            Some(from) => format!("removed the alias {to}, which pointed at {from}"),
+            None => format!("removed the alias {to}"),
         },
         EventKind::Materialized => match text_of(event, "generation") {
-            Some(generation) => format!("made {generation} the copy below {to}"),
-            None => format!("ended the copy below {to}"),
+            Some(generation) => format!("copied the build to {generation} below {to}"),
+            None => format!("stopped keeping a copy below {to}"),
         },
         EventKind::Labelled => format!("labelled {to} {}", labels(event)),
         EventKind::Held | EventKind::Unheld => holds(event),
         EventKind::Pruned => {
-            let until =
-                stamp(event, "until").map(|until| format!(" (it can come back until {})", until.iso()));
+            // A build that is deleted at once has no term.
+            let until = stamp(event, "until").filter(|until| *until > event.at);
+            let until = until.map(|until| format!(" (it can be restored until {})", until.iso()));
             let until = until.unwrap_or_default();
             match text_of(event, "why") {
                 Some(why) => format!("withdrew {to}: {why}{until}"),
-                None => format!("moved {to} to the trash{until}"),
+                None => match event.stated().rules {
+                    Some(rules) if !rules.is_empty() => {
+                        format!("moved {to} to the trash: {}{until}", Lapsed::line(&rules))
+                    }
+                    _ => format!("moved {to} to the trash{until}"),
+                },
             }
         }
         EventKind::Trimmed => format!("took {} out of {to}", list(event, "parts")),
@@ -50,7 +62,7 @@ pub fn sentence(event: &Event) -> String {
             let why = text_of(event, "why").map(|why| format!(": {why}")).unwrap_or_default();
             format!("deleted {to} from the trash{why}")
         }
-        EventKind::Lost => format!("recorded that {to} is gone"),
+        EventKind::Lost => format!("recorded that {to} is missing"),
         EventKind::Promoted | EventKind::Demoted => stage(event),
         EventKind::Waived | EventKind::Unwaived => waiver(event),
         EventKind::Pinned => match event.stated().pins.map_or(0, |pins| pins.len()) as u64 {
@@ -60,6 +72,14 @@ pub fn sentence(event: &Event) -> String {
         EventKind::Untagged => {
             let tags = event.stated().digests.unwrap_or_default().into_values().map(|tags| tags.len() as u64);
             format!("deleted {} of {to}", count(tags.sum(), "tag"))
+        }
+        EventKind::Requested => {
+            format!("requested a build of {to}: {}", text_of(event, "why").unwrap_or_default())
+        }
+        EventKind::Unrequested => format!("took back the requests of builds of {to}"),
+        EventKind::Started => format!("started a build of {to}"),
+        EventKind::Ended => {
+            format!("ended the build of {to}: {}", text_of(event, "outcome").unwrap_or("not known"))
         }
         EventKind::Recovered => "accepted that events of the journal are lost".to_owned(),
     };
@@ -102,12 +122,14 @@ fn list(event: &Event, key: &str) -> String {
     if all.is_empty() { "parts".to_owned() } else { all.join(", ") }
 }
 
-/// Returns how a stage was handed on or back.
+/// Returns how a stage was moved forward or back.
 fn stage(event: &Event) -> String {
     let to = &event.to;
-    let Some(Promotion { build, before, why, lacked, members, .. }) = event.stated().promotion else {
+    let Some(promotion) = event.stated().promotion else {
         return format!("moved the stage {to}");
     };
+    let stays = promotion.stays();
+    let Promotion { build, before, why, lacked, members, .. } = promotion;
     let with: Vec<String> = members
         .into_iter()
         .map(|one| one.build.map_or(one.stream.to_string(), |id| id.to_string()))
@@ -116,13 +138,17 @@ fn stage(event: &Event) -> String {
     let named = |id: Option<BuildId>| id.map_or_else(|| "no build".to_owned(), |id| id.to_string());
     let why = why.map(|why| format!(": {why}")).unwrap_or_default();
     if event.what == EventKind::Demoted {
-        return format!("took {to} from {}, and back to {}{with}{why}", named(before), named(build));
+        let back = build.map_or_else(|| "no build (none had it before)".to_owned(), |id| id.to_string());
+        return format!("demoted {to} from {} to {back}{with}{why}", named(before));
+    }
+    if stays {
+        return format!("moved the image tags of {to} back to those of {}{why}", named(build));
     }
     let without = if lacked.is_empty() { String::new() } else { format!(" without {}", lacked.join(", ")) };
     format!("promoted {} to {to}{with}{without}{why}", named(build))
 }
 
-/// Returns for what a waiver is given or taken back.
+/// Returns the scope of a waiver.
 fn waiver(event: &Event) -> String {
     let Some(Waived { name, job, build, until, why }) = event.stated().waiver else {
         return format!("changed a waiver of {}", event.to);
@@ -137,7 +163,7 @@ fn waiver(event: &Event) -> String {
     format!("{did} the vote of {job} for {name}{scope}{why}")
 }
 
-/// Returns the holds that an event states.
+/// Returns the holds in an event.
 fn holds(event: &Event) -> String {
     let to = &event.to;
     let holds = event.details.get("holds").and_then(Value::as_array);
@@ -157,21 +183,11 @@ fn holds(event: &Event) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{Phase, person};
+    use crate::record::person;
     use serde_json::json;
 
     fn event(what: EventKind, to: &str, details: Value) -> Event {
-        Event {
-            event: 1,
-            seq: 1,
-            at: Stamp::default(),
-            phase: Phase::Done,
-            what,
-            to: to.to_owned(),
-            by: "ci@host pid 7".to_owned(),
-            settles: None,
-            details: details.as_object().cloned().unwrap(),
-        }
+        Event::done(what, to, &details)
     }
 
     #[test]
@@ -201,7 +217,7 @@ mod tests {
                 EventKind::Unaliased,
                 name,
                 json!({"from": "a"}),
-                "removed the name master/centos/latest_build, which pointed at a",
+                "removed the alias master/centos/latest_build, which pointed at a",
             ),
             (
                 EventKind::Labelled,
@@ -225,12 +241,12 @@ mod tests {
                 EventKind::Pruned,
                 build,
                 json!({"until": "2019-01-01T00:00:00Z"}),
-                "moved master/centos/20181205T060000Z to the trash (it can come back until 2019-01-01T00:00:00Z)",
+                "moved master/centos/20181205T060000Z to the trash (it can be restored until 2019-01-01T00:00:00Z)",
             ),
             (
                 EventKind::Pruned,
                 build,
-                json!({"why": "a key"}),
+                json!({"why": "a key", "until": "1970-01-01T00:00:00Z"}),
                 "withdrew master/centos/20181205T060000Z: a key",
             ),
             (

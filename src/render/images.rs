@@ -1,4 +1,4 @@
-//! Lists of images and references as people read them.
+//! Lists of images and references, as text for people.
 
 use crate::decide::image_prune::TagKept;
 use crate::model::shown;
@@ -33,7 +33,7 @@ pub fn image_lists(lists: &[ImageListReport], paint: Paint) -> String {
     text
 }
 
-/// Shows what a reference says.
+/// Shows the fields of a reference.
 pub fn image_place(place: &ImagePlace, layout: &str) -> String {
     let mut lines = Vec::new();
     if let Some(misfit) = &place.misfit {
@@ -68,7 +68,7 @@ fn fields(fields: &BTreeMap<String, String>) -> String {
     fields.iter().map(|(field, value)| format!("{field}={value}")).collect::<Vec<_>>().join(" ")
 }
 
-/// Shows what putting pins in force did, or would do.
+/// Shows the effect of setting pins.
 pub fn image_pins(report: &PinsReport, dry_run: bool) -> String {
     let name = &report.name;
     let did = match (report.changed, report.images, dry_run) {
@@ -81,14 +81,14 @@ pub fn image_pins(report: &PinsReport, dry_run: bool) -> String {
     let mut lines = vec![did];
     lines.extend(report.builds.iter().map(|id| format!("  protects {id}")));
     let trashed = report.trashed.iter();
-    lines.extend(trashed.map(|id| format!("  in the trash  {id}; `mirrorkeep restore {id}` brings it back")));
+    lines.extend(trashed.map(|id| format!("  in the trash  {id}; `mirrorkeep restore {id}` restores it")));
     lines.extend(report.released.iter().map(|id| format!("  pinned no more  {id}")));
     lines.extend(report.elsewhere.iter().map(|image| format!("  of no build here  {image}")));
     lines.extend(report.misfits.iter().map(|why| format!("  unknown form  {why}")));
     lines.iter().map(|line| format!("{}\n", shown(line))).collect()
 }
 
-/// Shows the pins that are in force.
+/// Shows the pins in force.
 pub fn image_pins_list(pins: &[PinsReport]) -> String {
     let line = |one: &PinsReport| {
         let images = count(one.images as u64, "image");
@@ -98,7 +98,7 @@ pub fn image_pins_list(pins: &[PinsReport]) -> String {
     pins.iter().map(line).collect()
 }
 
-/// Shows the tags of repositories and what becomes of them.
+/// Shows the tags of repositories and what happens to them.
 pub fn image_prune(report: &ImagePruneReport, dry_run: bool) -> String {
     let mut lines = Vec::new();
     let mut stays: BTreeMap<&str, usize> = BTreeMap::new();

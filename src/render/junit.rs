@@ -1,4 +1,4 @@
-//! Findings as JUnit XML, which CI servers show as failed tests: one suite a code, one case a path.
+//! Findings as JUnit XML, which CI servers show as failed tests: one suite for each code, one case for each path.
 
 use crate::decide::check::{Code, Finding, Severity};
 use crate::render::findings::meaning;
@@ -22,7 +22,7 @@ pub fn junit(found: &[Finding]) -> Result<String, quick_junit::SerializeError> {
 
 fn case(found: &Finding) -> TestCase {
     let text = format!("found {}, expected {}; {}", found.found, found.expected, found.hint);
-    // A note is no failure: the command succeeds when there is nothing worse.
+    // A note is not a failure: the command succeeds if there is nothing worse.
     if found.severity == Severity::Note {
         let mut case = TestCase::new(&*found.path, TestCaseStatus::success());
         case.set_system_out(text);

@@ -1,28 +1,40 @@
 //! Saying what was decided: text for people, drawings for screens. Nothing here prints or changes anything.
 
+mod cache_rules;
+mod calendar;
 mod chart;
+mod diff;
 mod explain;
 mod findings;
 mod history;
 mod images;
 mod junit;
+mod metrics;
 mod paint;
 mod plan;
+mod plot;
+mod policy_page;
 mod redirects;
 mod sarif;
+mod site;
 mod status;
 mod table;
 
 pub use crate::record::person;
+pub use cache_rules::{CacheRules, CacheServer, cache_rules};
 pub use chart::{Series, chart, svg};
+pub use diff::{Listed, diff};
 pub use explain::explain;
 pub use findings::{findings, findings_page, findings_total, ignored};
 pub use history::sentence;
 pub use images::{image_lists, image_pins, image_pins_list, image_place, image_prune};
 pub use junit::junit;
+pub use metrics::openmetrics;
 pub use paint::{Paint, age, bytes, count, screened};
 pub use plan::{Rows, plan, verdict_word};
-pub use redirects::{Redirect, RedirectError, Server, redirects};
+pub use policy_page::{ChangedBuild, PolicySide, policy_page};
+pub use redirects::{Gone, Redirect, RedirectError, Server, gone, redirects};
 pub use sarif::sarif;
+pub use site::SitePages;
 pub use status::status;
 pub use table::{Align, table};

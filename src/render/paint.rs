@@ -1,6 +1,6 @@
-//! Colour where a person looks at a terminal, and numbers as people write them.
+//! Colour on terminals, and numbers for people.
 //!
-//! Text of others passes [`screened`] before it is printed, so that no name or reason moves a cursor.
+//! Text from elsewhere passes [`screened`] before it is printed, so that no name or reason moves the cursor.
 
 use crate::model::{show, shown};
 use anstyle::{AnsiColor, Effects, Style};
@@ -25,26 +25,26 @@ impl Paint {
         self.with(Effects::BOLD, text)
     }
 
-    /// Shows what goes.
+    /// Shows what is deleted.
     pub fn red(self, text: &str) -> String {
         self.with(AnsiColor::Red.on_default(), text)
     }
 
-    /// Shows what stays.
+    /// Shows what is kept.
     pub fn green(self, text: &str) -> String {
         self.with(AnsiColor::Green.on_default(), text)
     }
 
-    /// Shows what somebody should look at.
+    /// Shows what needs attention.
     pub fn yellow(self, text: &str) -> String {
         self.with(AnsiColor::Yellow.on_default(), text)
     }
 }
 
-/// What [`Paint`] writes, after the escape character.
+/// The escape sequences of [`Paint`], without the escape character.
 const COLOURS: [&str; 5] = ["[0m", "[1m", "[31m", "[32m", "[33m"];
 
-/// Returns lines in which everything is escaped that a terminal would act on, but the colours if they are shown.
+/// Returns lines with terminal control characters escaped, except for colours if they are shown.
 pub fn screened(text: &str, paint: Paint) -> String {
     let mut lines = String::with_capacity(text.len());
     let mut rest = text;
@@ -64,12 +64,12 @@ pub fn screened(text: &str, paint: Paint) -> String {
     lines
 }
 
-/// Returns a number of bytes as people write it.
+/// Returns a number of bytes for people.
 pub fn bytes(count: u64) -> String {
     indicatif::HumanBytes(count).to_string()
 }
 
-/// Returns an age of so many seconds in its largest unit, as `5m`, `3h` or `40d`.
+/// Returns an age in seconds in its largest unit, such as `5m`, `3h` or `40d`.
 pub fn age(seconds: i64) -> String {
     match seconds.max(0) {
         seconds @ 0..3600 => format!("{}m", seconds / 60),

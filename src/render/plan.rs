@@ -1,10 +1,10 @@
-//! A plan as a table that a person can read: by stream, what goes first, and why.
+//! A plan as a table for people: by stream, deletions first, with reasons.
 
 use crate::decide::{Fate, PartFate, Plan, Reason, Verdict};
 use crate::model::{Outcome, shown};
 use crate::render::paint::{Paint, bytes, count};
 
-/// Returns a verdict's word, the going ones in capitals.
+/// Returns the word of a verdict, in capitals for deletions.
 pub fn verdict_word(fate: Fate) -> &'static str {
     match fate {
         Fate::Keep => "keep",
@@ -14,7 +14,7 @@ pub fn verdict_word(fate: Fate) -> &'static str {
     }
 }
 
-/// Returns what a build is called that is no success, and the key of the rules that judge it.
+/// Returns the name of a result that is not a success, which is also the key of its rules.
 pub(super) fn group(result: Outcome) -> Option<(&'static str, &'static str)> {
     match result {
         Outcome::Fail => Some(("failed build", "failed")),
@@ -23,6 +23,9 @@ pub(super) fn group(result: Outcome) -> Option<(&'static str, &'static str)> {
         Outcome::Success | Outcome::Unknown => None,
     }
 }
+
+/// The prefixes of the names of rules that withhold what expired.
+const BRAKES: [&str; 4] = ["brake ", "first_run", "max_per_run", "policy_change"];
 
 /// Which builds have a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,6 +146,9 @@ fn reasons(reasons: &[Reason]) -> String {
     let shown = |reason: &Reason| match (&*reason.rule, &reason.detail) {
         ("alias" | "hold" | "lease" | "requires" | "blocked" | "freeze" | "refused", Some(detail)) => {
             format!("{}: {detail}", reason.rule)
+        }
+        (rule, Some(detail)) if BRAKES.iter().any(|brake| rule.starts_with(brake)) => {
+            format!("{rule}: {detail}")
         }
         (rule, _) => rule.to_owned(),
     };

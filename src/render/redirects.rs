@@ -39,6 +39,15 @@ pub struct Redirect {
     pub to: RelPath,
 }
 
+/// A build that is gone, and the page that says why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gone {
+    /// Where the build was.
+    pub at: RelPath,
+    /// Its page.
+    pub page: RelPath,
+}
+
 /// Says why no redirects are written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedirectError {
@@ -48,11 +57,32 @@ pub enum RedirectError {
     /// A longer function than the service takes.
     #[error("CloudFront takes functions of {max} bytes, and this one would have {0}", max = cloudfront::MOST)]
     TooLong(usize),
+    /// The service cannot answer 410 with a page.
+    #[error("this service cannot answer 410 with the page of a build that is gone; nginx and Apache can")]
+    NoPages,
 }
 
 impl Classify for RedirectError {
     fn class(&self) -> Class {
-        ErrorKind::Failed.into()
+        match self {
+            Self::TooMany(_) | Self::TooLong(_) => ErrorKind::Failed.into(),
+            Self::NoPages => {
+                ErrorKind::Usage.hint("leave out `--gone`, or use it with `--for nginx` or `--for apache`")
+            }
+        }
+    }
+}
+
+/// Returns the configuration that answers 410 with its page for whatever lies below each build that is gone.
+pub fn gone(server: Server, builds: &[Gone], under: &RelPath) -> Result<String, RedirectError> {
+    let mut all: Vec<Gone> =
+        builds.iter().map(|gone| Gone { at: under.join(&gone.at), page: under.join(&gone.page) }).collect();
+    all.sort();
+    all.dedup();
+    match server {
+        Server::Nginx => Ok(nginx::gone(&all)),
+        Server::Apache => Ok(apache::gone(&all)),
+        Server::S3Website | Server::S3WebsiteXml | Server::Cloudfront => Err(RedirectError::NoPages),
     }
 }
 

@@ -10,7 +10,7 @@ use serde_sarif::sarif::{
 };
 use std::collections::BTreeMap;
 
-/// Where the form is described.
+/// The address of the schema.
 const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// Returns findings as a SARIF log; paths are relative to `%MIRROR%`.
@@ -46,10 +46,10 @@ fn result(found: &Finding) -> Found {
     let index = Code::ALL.iter().position(|code| *code == found.code);
     let text = format!("{}; found {}, expected {}", meaning(found), found.found, found.expected);
     let place = ArtifactLocation::builder().uri(uri(&found.path)).uri_base_id("%MIRROR%").build();
-    // Code hosts want a line; most findings are about a whole file or directory.
+    // Code hosts require a line; most findings are about a whole file or directory.
     let region = Region::builder().start_line(1_i64).build();
     let place = PhysicalLocation::builder().artifact_location(place).region(region).build();
-    // The same finding of another run is the same to a code host, whatever was found in its place.
+    // A code host identifies a finding by this across runs, whatever was found at its path.
     let print = Digest::of(format!("{} {}", found.code, found.path).as_bytes()).to_string();
     let more = [
         ("nearest".to_owned(), serde_json::json!(found.nearest)),
@@ -74,7 +74,7 @@ fn result(found: &Finding) -> Found {
         .build()
 }
 
-/// What a path in a URI may not hold as it is.
+/// The characters that are percent-encoded in a path of a URI.
 const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
@@ -94,7 +94,7 @@ const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'=')
     .remove(b'@');
 
-/// Returns a path as a relative URI: whatever is not plain is written by its bytes.
+/// Returns a path as a relative URI, with other characters percent-encoded.
 fn uri(path: &str) -> String {
     utf8_percent_encode(path, IN_PATH).to_string()
 }

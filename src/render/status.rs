@@ -5,10 +5,10 @@ use crate::ops::status::{Status, StreamStatus};
 use crate::render::paint::{Paint, age, bytes, count};
 use crate::render::table::{Align, table};
 
-/// How many reasons to look fit on a screen.
+/// The number of reasons that fit on a screen.
 const REASONS: usize = 12;
 
-/// After so many days nobody needs the exact number.
+/// After this number of days the exact number does not matter.
 const LONG: u64 = 3650;
 
 /// Returns the state of a mirror as text.
@@ -42,12 +42,12 @@ pub fn status(status: &Status, paint: Paint) -> String {
         ("disk", disk(status)),
         ("trash", trash(status)),
         ("holds", holds(status)),
-        ("stages", stages(status)),
+        ("unfinished", stages(status)),
         ("prune", prune(status)),
         ("check", check(status)),
     ];
     for (what, line) in lines {
-        text += &format!("{what:<7} {}\n", shown(&line));
+        text += &format!("{what:<10} {}\n", shown(&line));
     }
     text.push('\n');
     text + &attention(status, paint)
@@ -92,9 +92,11 @@ fn disk(status: &Status) -> String {
             format!("lasts for more than ten years at {} a day", bytes(rate))
         }
         (Some(days), Some(rate)) => {
-            format!("full in {} at {} a day, if nothing is pruned or shared", count(days, "day"), bytes(rate))
+            let days = if days == 0 { "less than a day".to_owned() } else { count(days, "day") };
+            let rate = bytes(rate);
+            format!("full in {days} at {rate} a day (the average of 14 days), if nothing is pruned or shared")
         }
-        _ => "how long it lasts is not known, since nothing was published within 14 days".to_owned(),
+        _ => "how long it lasts is not known: nothing was published in the last 14 days".to_owned(),
     };
     format!("{} of {} free; {lasts}", bytes(disk.free), bytes(disk.total))
 }
@@ -142,10 +144,10 @@ fn holds(status: &Status) -> String {
 fn stages(status: &Status) -> String {
     let bytes = bytes(status.stages.iter().map(|stage| stage.bytes).sum());
     match status.stages.iter().map(|stage| stage.age).max() {
-        None => "no unfinished publish".to_owned(),
+        None => "none".to_owned(),
         Some(oldest) => format!(
             "{}, {bytes}; the oldest is {} old",
-            count(status.stages.len() as u64, "unfinished publish").replace("publishs", "publishes"),
+            count(status.stages.len() as u64, "publish").replace("publishs", "publishes"),
             age(oldest)
         ),
     }
@@ -167,7 +169,7 @@ fn prune(status: &Status) -> String {
 
 fn check(status: &Status) -> String {
     match &status.check {
-        None => "not known: no check of the whole mirror was recorded".to_owned(),
+        None => "never run on the whole mirror".to_owned(),
         Some(check) => format!(
             "{} ago: {}, {}, {}",
             age(status.at.since(check.at)),

@@ -14,7 +14,7 @@ pub enum Align {
 
 /// Returns rows below a header, each column as wide as its widest cell; blanks at the end of a line are left out.
 ///
-/// The header is left out when it is `None`.
+/// There is no header if it is `None`.
 pub fn table(columns: &[(&str, Align)], rows: &[Vec<String>], header: Option<Paint>) -> String {
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| shown(cell).into_owned()).collect()).collect();

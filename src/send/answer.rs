@@ -1,19 +1,19 @@
-//! How a receiver answered.
+//! The answer of a receiver.
 
 use crate::model::shown;
 use std::time::Duration;
 
-/// How much of what a receiver says is kept, in characters.
+/// How many characters of a receiver's message are kept.
 const LONGEST: usize = 300;
 
-/// How a receiver answered.
+/// The answer of a receiver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Answer {
-    /// It has the event.
+    /// It accepted the event.
     Accepted(String),
-    /// It is away or busy, and may ask to wait so long: the event is sent again, however long that goes on.
+    /// It is away or busy, and may request a pause: the event is sent again, without a limit.
     Later(String, Option<Duration>),
-    /// It refused the event, or said nothing in time: the event is sent again for a time.
+    /// It refused the event, or did not answer in time: the event is sent again for a limited time.
     Refused(String, Option<Duration>),
     /// It will never accept the event.
     Final(String),
@@ -21,10 +21,10 @@ pub enum Answer {
     Stopped,
 }
 
-/// Returns what a receiver says, as one printable line of a few hundred characters.
+/// Returns a receiver's message, as one printable line of a few hundred characters.
 pub(super) fn said(text: &str) -> String {
     let text = text.trim();
-    // Pages of a web server say nothing to a reader of a terminal.
+    // Pages of a web server do not help a reader of a terminal.
     let text: String =
         if text.starts_with('<') { String::new() } else { text.chars().take(LONGEST).collect() };
     let text = shown(&text).into_owned();

@@ -3,29 +3,27 @@
 use super::answer::{Answer, said};
 use super::message::{Message, Sender};
 use crate::decide::deliver::Command;
+use crate::exec::MINISIGN_PASSWORD;
 use crate::exec::{End, Job, run};
 use crate::progress::CancelToken;
 use std::time::Duration;
 
-/// The exit code of a command that asks to be run again later.
+/// The exit code by which a command requests another attempt later.
 const LATER: i32 = 75;
-
-/// What no command of the site gets to know.
-const PASSWORD: &str = "MIRRORKEEP_MINISIGN_PASSWORD";
 
 /// Runs a command for each event.
 #[derive(Debug)]
 pub(super) struct CommandSender {
     words: Vec<String>,
     limit: Duration,
-    /// The variables that have secrets of other subscribers.
+    /// The variables with secrets of other subscribers.
     without: Vec<String>,
     mirror: String,
 }
 
 impl CommandSender {
     pub(super) fn new(command: &Command, limit: Duration, secrets: Vec<String>, mirror: String) -> Self {
-        let without = secrets.into_iter().chain([PASSWORD.to_owned()]).collect();
+        let without = secrets.into_iter().chain([MINISIGN_PASSWORD.to_owned()]).collect();
         Self { words: command.0.clone(), limit, without, mirror }
     }
 }
@@ -58,7 +56,7 @@ impl Sender for CommandSender {
         };
         let ran = match run(&job, stop) {
             Ok(ran) => ran,
-            // Whoever removed the program may put it back.
+            // The program may have been removed for a while.
             Err(error) => return Answer::Later(said(&causes(&error)), None),
         };
         let last =
@@ -79,7 +77,7 @@ fn causes(error: &(dyn std::error::Error + 'static)) -> String {
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
-/// Returns the words with their fields filled in; fails where one would be read as an option.
+/// Returns the arguments with placeholders replaced; fails if one would become an option.
 fn filled(words: &[String], message: &Message) -> Result<Vec<String>, String> {
     let seq = message.seq.to_string();
     let fields = [
@@ -91,7 +89,7 @@ fn filled(words: &[String], message: &Message) -> Result<Vec<String>, String> {
         ("{seq}", &seq),
     ];
     let fill = |word: &String| {
-        // From left to right, once: what is filled in is not filled in again.
+        // From left to right, once: replaced text is not replaced again.
         let (mut made, mut rest) = (String::new(), word.as_str());
         while let Some(at) = rest.find('{') {
             let (before, from) = rest.split_at(at);

@@ -1,4 +1,4 @@
-//! An event as it is sent, and who sends it.
+//! An event as it is sent, and the sender.
 
 use super::answer::Answer;
 use crate::progress::CancelToken;
@@ -6,7 +6,7 @@ use crate::progress::CancelToken;
 /// An event as it is sent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Message {
-    /// The id that is the same for a repeat.
+    /// The ID, the same for a repeat.
     pub id: String,
     /// Its number in the journal.
     pub seq: u64,
@@ -14,19 +14,19 @@ pub struct Message {
     pub kind: String,
     /// When it happened, such as `2018-12-05T06:00:00Z`.
     pub time: String,
-    /// What it is about.
+    /// Its subject.
     pub subject: String,
-    /// The stream that it is about; empty where it states none.
+    /// Its stream; empty if it has none.
     pub stream: String,
-    /// The build that it is about; empty where it states none.
+    /// Its build; empty if it has none.
     pub build: String,
-    /// The path of the build or alias; empty where it states none.
+    /// The path of its build or alias; empty if it has none.
     pub path: String,
     /// The event, as JSON.
     pub body: String,
 }
 
-/// How one subscriber is reached.
+/// The sender of one subscriber.
 pub trait Sender: Send {
     /// Sends an event once.
     fn send(&mut self, message: &Message, stop: &CancelToken) -> Answer;

@@ -9,19 +9,22 @@ use std::fmt;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-/// The most bytes of a file with a secret.
+/// The maximum size of a file with a secret, in bytes.
 const LIMIT: u64 = 64 << 10;
 
-/// What comes before a secret in base64, by the Standard Webhooks.
+/// The prefix of a secret in base64, by the Standard Webhooks.
 const PREFIX: &str = "whsec_";
 
-/// Says why a subscriber cannot be reached at all.
+/// The minimum size of a key, by the Standard Webhooks.
+const SHORTEST: usize = 24;
+
+/// Why nothing can be sent to a subscriber.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
     /// An environment variable is not set.
     #[error("the environment variable `{0}` is not set")]
     NotSet(String),
-    /// An environment variable has no address; it is not repeated.
+    /// An environment variable does not have an address; its value is not repeated.
     #[error("the environment variable `{0}` has no usable address: {1}")]
     Address(String, String),
     /// A file cannot be read.
@@ -33,6 +36,16 @@ pub enum SendError {
     /// The client cannot be started.
     #[error("cannot start the client")]
     Start(#[source] io::Error),
+}
+
+impl SendError {
+    /// Returns the message with its cause.
+    pub(super) fn whole(&self) -> String {
+        match self {
+            Self::File(_, why) | Self::Start(why) => format!("{self}: {why}"),
+            Self::NotSet(_) | Self::Address(..) | Self::Secret(..) => self.to_string(),
+        }
+    }
 }
 
 impl Classify for SendError {
@@ -55,8 +68,7 @@ impl fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Reads the keys of a secret: words, each in base64 behind `whsec_`, or as it is.
-    /// What is read is hidden in what is kept of answers.
+    /// Parses the keys of a secret: words, each in base64 after `whsec_`. They are hidden in kept answers.
     pub(super) fn read(secret: &Secret, veil: &mut Veil) -> Result<Self, SendError> {
         let (text, of) = match secret {
             Secret::Env(name) => (variable(name)?, format!("the environment variable `{name}`")),
@@ -84,16 +96,22 @@ impl Keys {
         let wrong = |why| SendError::Secret(of.to_owned(), why);
         let key = |word: &str| match word.strip_prefix(PREFIX) {
             Some(rest) => STANDARD.decode(rest).map_err(|_| wrong("what follows `whsec_` is not base64")),
-            None => Ok(word.as_bytes().to_vec()),
+            // Receivers' libraries parse any other text as base64, too, and few secrets are.
+            None => Err(wrong(
+                "`whsec_` and base64 is expected, such as of `echo whsec_$(head -c 32 /dev/urandom | base64)`",
+            )),
         };
         let keys: Vec<Vec<u8>> = text.split_whitespace().map(key).collect::<Result<_, _>>()?;
-        if keys.is_empty() || keys.iter().any(Vec::is_empty) {
+        if keys.is_empty() {
             return Err(wrong("it is empty"));
+        }
+        if keys.iter().any(|key| key.len() < SHORTEST) {
+            return Err(wrong("a key has 24 bytes or more"));
         }
         Ok(Self(keys))
     }
 
-    /// Returns the signatures of a message, as the header `webhook-signature` has them.
+    /// Returns the signatures of a message, in the form of the header `webhook-signature`.
     pub(super) fn signatures(&self, id: &str, timestamp: i64, body: &str) -> String {
         let signed = format!("{id}.{timestamp}.{body}");
         let sign = |key: &Vec<u8>| {
@@ -104,7 +122,7 @@ impl Keys {
     }
 }
 
-/// Returns the value of an environment variable; one that is empty is not set.
+/// Returns the value of an environment variable; an empty one counts as not set.
 pub(super) fn variable(name: &str) -> Result<String, SendError> {
     let value = std::env::var(name).ok().filter(|value| !value.trim().is_empty());
     value.ok_or_else(|| SendError::NotSet(name.to_owned()))
@@ -123,10 +141,14 @@ mod tests {
 
     #[test]
     fn a_secret_that_is_replaced_signs_twice_and_is_never_printed() {
-        let keys = Keys::parse("one whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "x").unwrap();
+        let keys = Keys::parse(
+            "whsec_aGlkZGVuLXNlY3JldC1vZi0yNC1ieXRlcw== whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+            "x",
+        )
+        .unwrap();
         assert_eq!(keys.signatures("a", 1, "b").split(' ').count(), 2);
         assert_eq!(format!("{keys:?}"), "Keys(2)");
-        for text in ["", " \n", "whsec_", "whsec_not base64"] {
+        for text in ["", " \n", "whsec_", "whsec_not base64", "plain text is no secret", "whsec_c2hvcnQ="] {
             let error = Keys::parse(text, "x").unwrap_err().to_string();
             assert!(error.starts_with("x has no usable secret"), "{error}");
         }

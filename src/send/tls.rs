@@ -1,4 +1,4 @@
-//! A connection that is encrypted, to a server whose certificate the platform accepts.
+//! An encrypted connection to a server whose certificate the platform accepts.
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;

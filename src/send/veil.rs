@@ -1,13 +1,13 @@
-//! What of an answer is not kept: the secrets of a subscriber, which a receiver may repeat.
+//! Removing the secrets of a subscriber from answers, which may repeat them.
 
 use super::answer::said;
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-/// What stands for a secret.
+/// The replacement for a secret.
 const HIDDEN: &str = "…";
 
-/// The fewest bytes of a part of an address, or of the beginning of a secret, that is hidden.
+/// The minimum length of a part of an address, or of the beginning of a secret, that is hidden.
 const SHORTEST: usize = 4;
 
 /// The secrets of a subscriber.
@@ -15,7 +15,7 @@ const SHORTEST: usize = 4;
 pub(super) struct Veil(Vec<String>);
 
 impl Veil {
-    /// Hides what is secret of an address that is one: its password, its path and its query, and parts of them.
+    /// Hides the secret parts of an address: its password, its path and its query, and parts of them.
     pub(super) fn of_address(url: &Url) -> Self {
         let mut veil = Self::default();
         veil.hide(url.password().unwrap_or_default());
@@ -30,7 +30,7 @@ impl Veil {
         veil
     }
 
-    /// Hides a text, also as it is in an address.
+    /// Hides a text, also in its encoding in an address.
     pub(super) fn hide(&mut self, secret: &str) {
         let decoded = percent_decode_str(secret).decode_utf8_lossy().into_owned();
         for one in [secret.to_owned(), decoded] {
@@ -38,11 +38,11 @@ impl Veil {
                 self.0.push(one);
             }
         }
-        // What has another one in it is hidden first.
+        // A secret that contains another one is hidden first.
         self.0.sort_by_key(|one| std::cmp::Reverse(one.len()));
     }
 
-    /// Returns what a receiver says as it is kept: without secrets, as one printable line of a few hundred characters.
+    /// Returns a receiver's message for storage: without secrets, as one printable line of a few hundred characters.
     pub(super) fn said(&self, text: &str) -> String {
         said(&self.over(text))
     }
@@ -52,7 +52,7 @@ impl Veil {
         for secret in &self.0 {
             text = text.replace(secret.as_str(), HIDDEN);
         }
-        // Where an answer is cut, so may be a secret.
+        // A secret may be cut where the answer is.
         for secret in &self.0 {
             let beginnings = secret.char_indices().map(|(at, _)| at).filter(|at| *at >= SHORTEST);
             let cut = beginnings.rev().find_map(|at| text.strip_suffix(secret.get(..at)?));

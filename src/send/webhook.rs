@@ -1,54 +1,64 @@
-//! An event to an address: one request, signed by the Standard Webhooks, with a limit on everything that comes back.
+//! An event to an HTTP address: one request, signed by the Standard Webhooks, with a limit on everything in the
+//! answer.
 //!
-//! The address is in no message: it may be a secret. A redirect is not followed, since the event and its signature are for
-//! one receiver. What is on this machine is not asked by way of a proxy.
+//! No message has the address: it may be a secret. A redirect is not followed, since the event and its signature are
+//! for one receiver. Hosts on this machine are not reached through a proxy.
 
 use super::answer::Answer;
 use super::message::{Message, Sender};
+use super::network::Network;
 use super::secret::{Keys, SendError, variable};
 use super::veil::Veil;
-use crate::decide::deliver::{Address, LONGEST_ASKED, Webhook, web_address};
-use crate::model::registry::is_loopback;
+use crate::decide::deliver::{Address, LONGEST_ASKED, Secret, Webhook, web_address};
 use crate::model::retry_after;
 use crate::progress::CancelToken;
-use crate::registry::innermost;
+use crate::registry::{client_builder, innermost};
 use chrono::Utc;
 use futures_util::future::{Either, select};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use std::io;
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Runtime;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
 /// How many bytes of an answer are read.
 const LONGEST: usize = 16 << 10;
 
-/// For how long the rest of an answer is read that has said yes: the connection is used again if it ends.
+/// How long the rest of a positive answer is read: the connection is reused if it ends.
 const REST: Duration = Duration::from_secs(1);
 
-/// How often the wish to stop is looked at.
+/// How often to check for cancellation.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How long a connection may take.
+/// How long a connection waits for the next event.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// How often to yield to other tasks after an answer, until its connection can be reused.
+const TURNS: usize = 4;
+
+/// The time limit of connecting.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// Posts events to an address.
+/// Posts events to an HTTP address.
 pub(super) struct WebhookSender {
     client: Client,
     url: Url,
     keys: Option<Keys>,
+    /// The file of the keys, which may be replaced while a service runs.
+    secret: Option<Secret>,
     veil: Veil,
+    /// Whether the address is a secret, which a receiver can repeat in any spelling: nothing of its answers is kept then.
+    is_secret: bool,
     limit: Duration,
-    runtime: Arc<Runtime>,
+    /// Its own: a request and its connection take turns on one thread, without waking another.
+    network: Network,
 }
 
 impl WebhookSender {
-    pub(super) fn new(webhook: &Webhook, limit: Duration, runtime: Arc<Runtime>) -> Result<Self, SendError> {
+    pub(super) fn new(webhook: &Webhook, limit: Duration) -> Result<Self, SendError> {
         let (url, mut veil) = match &webhook.url {
             Address::Given(url) => (url.as_ref().clone(), Veil::default()),
             Address::Env(name) => {
@@ -59,20 +69,19 @@ impl WebhookSender {
             }
         };
         let keys = webhook.secret.as_ref().map(|secret| Keys::read(secret, &mut veil)).transpose()?;
-        let builder = Client::builder()
-            .redirect(Policy::none())
-            .referer(false)
-            .connect_timeout(CONNECT.min(limit))
+        let builder = client_builder(&url, CONNECT.min(limit))
             .pool_max_idle_per_host(1)
-            .user_agent(concat!("mirrorkeep/", env!("CARGO_PKG_VERSION")));
-        let here = is_loopback(url.host_str().unwrap_or_default());
-        let builder = if here { builder.no_proxy() } else { builder };
+            // Between two events it is not noticed that a receiver closed a connection.
+            .pool_idle_timeout(IDLE);
         let client =
             builder.build().map_err(|error| SendError::Start(io::Error::other(innermost(&error))))?;
-        Ok(Self { client, url, keys, veil, limit, runtime })
+        let secret = webhook.secret.clone().filter(|secret| matches!(secret, Secret::File(_)));
+        let is_secret = matches!(webhook.url, Address::Env(_));
+        let network = Network::here().map_err(SendError::Start)?;
+        Ok(Self { client, url, keys, secret, veil, is_secret, limit, network })
     }
 
-    /// Sends an event and reads as much of the answer as counts.
+    /// Sends an event and reads the significant part of the answer.
     async fn post(&self, message: &Message) -> Answer {
         let now = Utc::now().timestamp();
         let mut request = self
@@ -85,7 +94,7 @@ impl WebhookSender {
             request = request.header("webhook-signature", keys.signatures(&message.id, now, &message.body));
         }
         match request.body(message.body.clone()).send().await {
-            Ok(response) => judged(response, &self.veil).await,
+            Ok(response) => judged(response, &self.veil, self.is_secret).await,
             Err(error) => {
                 let why = self.veil.said(&innermost(&error));
                 if error.is_connect() {
@@ -100,12 +109,18 @@ impl WebhookSender {
 
 impl Sender for WebhookSender {
     fn send(&mut self, message: &Message, stop: &CancelToken) -> Answer {
+        if let Some(secret) = &self.secret {
+            match Keys::read(secret, &mut self.veil) {
+                Ok(keys) => self.keys = Some(keys),
+                Err(error) => return Answer::Later(error.whole(), None),
+            }
+        }
         let stopped = async {
             while stop.check().is_ok() {
                 sleep(TICK).await;
             }
         };
-        self.runtime.block_on(async {
+        let answer = self.network.run(async {
             let post = pin!(timeout(self.limit, self.post(message)));
             match select(post, pin!(stopped)).await {
                 Either::Left((Ok(answer), _)) => answer,
@@ -114,22 +129,27 @@ impl Sender for WebhookSender {
                 }
                 Either::Right(_) => Answer::Stopped,
             }
-        })
+        });
+        answer.unwrap_or(Answer::Stopped)
     }
 }
 
-/// Returns what an answer means.
-async fn judged(mut response: Response, veil: &Veil) -> Answer {
+/// Returns the meaning of an answer.
+async fn judged(mut response: Response, veil: &Veil, is_secret: bool) -> Answer {
     let status = response.status();
     let asked = response.headers().get(RETRY_AFTER);
     let asked = asked.and_then(|value| retry_after(value.to_str().ok()?, Utc::now()));
     if status.is_success() {
-        // What follows changes nothing.
+        // The rest changes nothing.
         timeout(REST, beginning(&mut response)).await.ok();
+        drop(response);
+        for _ in 0..TURNS {
+            yield_now().await;
+        }
         return Answer::Accepted(status.to_string());
     }
     let body = timeout(REST, beginning(&mut response)).await.unwrap_or_default();
-    let body = veil.said(&String::from_utf8_lossy(&body));
+    let body = if is_secret { String::new() } else { veil.said(&String::from_utf8_lossy(&body)) };
     let text = if body.is_empty() { status.to_string() } else { format!("{status}: {body}") };
     let text = match asked {
         Some(wait) => format!("{text} (it asks to wait for {} s)", wait.min(LONGEST_ASKED).as_secs()),

@@ -1,9 +1,9 @@
-//! Why nothing was signed, and why a list is not proven.
+//! Why nothing was signed, and why a signature of a list is not valid.
 
 use crate::model::{Class, Classify, ErrorKind};
 use std::io;
 
-/// Says why nothing was signed, or why what signs it cannot be used.
+/// Why nothing was signed, or why a signature cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SignError {
     /// A program of GnuPG cannot be started.
@@ -17,17 +17,17 @@ pub enum SignError {
     /// GnuPG has no such key.
     #[error("gpg has no secret key `{key}`: {said}")]
     NoKey {
-        /// What was asked for.
+        /// The requested key.
         key: String,
-        /// What gpg said.
+        /// The message of gpg.
         said: String,
     },
     /// GnuPG does not sign.
     #[error("gpg cannot sign with {keys}: {said}")]
     Gpg {
-        /// With which keys.
+        /// The keys.
         keys: String,
-        /// What gpg said.
+        /// The message of gpg.
         said: String,
     },
     /// A file with a key cannot be read.
@@ -38,12 +38,12 @@ pub enum SignError {
         /// Why not.
         source: io::Error,
     },
-    /// It holds no key, or none that can be used.
+    /// It has no key, or none that can be used.
     #[error("`{path}` cannot be used as {what}: {why}")]
     Unfit {
-        /// Which file or text.
+        /// The file or text.
         path: String,
-        /// As what it was to be used.
+        /// The purpose of the key.
         what: &'static str,
         /// Why not.
         why: String,
@@ -51,16 +51,16 @@ pub enum SignError {
     /// A file of minisign holds one signature.
     #[error("`{0}` is a second key of minisign; SHA256SUMS.minisig holds one signature")]
     Second(String),
-    /// The list that is signed cannot be read to its end.
-    #[error("cannot hand the list of checksums over")]
+    /// The signed list cannot be read completely.
+    #[error("cannot pass the list of checksums to the program")]
     Feed(#[source] io::Error),
     /// No temporary file can be made.
-    #[error("cannot keep a key or signature in a temporary file")]
+    #[error("cannot write a key or signature to a temporary file")]
     Temporary(#[source] io::Error),
     /// minisign does not sign.
     #[error("cannot sign with the minisign key {key}: {why}")]
     Minisign {
-        /// The id of the key.
+        /// The ID of the key.
         key: String,
         /// Why not.
         why: String,
@@ -73,13 +73,13 @@ impl Classify for SignError {
     }
 }
 
-/// Says why a list is not proven.
+/// Why a signature of a list is not valid.
 #[derive(Debug, thiserror::Error)]
 pub enum Unproven {
-    /// The signature is by nobody who is trusted, of something else, or none at all.
+    /// The signature is by an untrusted key, of something else, or missing.
     #[error("{0}")]
     Bad(String),
-    /// Nobody could tell.
+    /// It could not be determined.
     #[error("the signature cannot be verified")]
     Asking(#[source] SignError),
 }

@@ -1,16 +1,17 @@
-//! Asking GnuPG: `gpg` to sign, `gpgv` to verify. What it says on its status lines counts, not what it says to people.
+//! Calling GnuPG: `gpg` to sign, `gpgv` to verify. Only its status lines count, not its messages to people.
 
+use crate::exec::MINISIGN_PASSWORD;
 use crate::model::Scheme;
 use crate::sign::error::{SignError, Unproven};
-use crate::sign::signature::{MINISIGN_PASSWORD, Signature};
+use crate::sign::signature::Signature;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// What stands before every status line.
+/// The prefix of every status line.
 const STATUS: &str = "[GNUPG:] ";
 
-/// Fails when gpg has no such secret key.
+/// Fails if gpg has no such secret key.
 pub(crate) fn look(key: &str) -> Result<(), SignError> {
     let mut ask = program("gpg");
     ask.args(["--list-secret-keys", "--", key]);
@@ -42,23 +43,23 @@ pub(crate) fn sign(keys: &[String], text: impl Read) -> Result<Signature, SignEr
     Ok(Signature { by, file: by.file(), keys: made, bytes: output.stdout })
 }
 
-/// Fails when there is no gpgv.
+/// Fails if gpgv is missing.
 pub(crate) fn can_verify() -> Result<(), SignError> {
     let mut ask = Command::new("gpgv");
     ask.arg("--version");
     run("gpgv", ask, io::empty()).map(drop)
 }
 
-/// Takes the armour off public keys, with `home` as the directory that gpg calls its own.
+/// Removes the armour of public keys, with `home` as the home directory of gpg.
 pub(crate) fn dearmored(keys: &[u8], home: &Path) -> Result<Vec<u8>, SignError> {
     let mut ask = program("gpg");
     ask.args(["--no-options", "--homedir"]).arg(home).arg("--dearmor");
     Ok(run("gpg", ask, keys)?.stdout)
 }
 
-/// Holds a text against a detached signature in a file, and against the keys of these files alone.
+/// Verifies a text with a detached signature in a file, against only the keys of these files.
 ///
-/// One good signature by a key that is neither expired nor revoked is wanted, and no wrong one.
+/// There must be one good signature by a key that is neither expired nor revoked, and no bad one.
 pub(crate) fn verify(
     keyrings: &[impl AsRef<Path>],
     home: &Path,
@@ -97,7 +98,7 @@ pub(crate) fn verify(
 
 fn program(name: &str) -> Command {
     let mut ask = Command::new(name);
-    // What it says is read here, and nobody is there to answer a question.
+    // Its output is parsed here, and no one can answer a question.
     ask.env("LC_ALL", "C").env_remove(MINISIGN_PASSWORD).args(["--batch", "--no-tty"]);
     ask
 }
@@ -113,7 +114,7 @@ fn run(program: &'static str, mut ask: Command, mut text: impl Read) -> Result<O
     };
     let output = child.wait_with_output().map_err(start)?;
     match fed {
-        // It ended before it had read all: its exit code says why.
+        // It ended before it had read everything: its exit code states why.
         Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(SignError::Feed(error)),
         _ => Ok(output),
     }
@@ -126,7 +127,7 @@ fn statuses(output: &[u8]) -> Vec<(String, String)> {
     lines.map(|line| line.split_once(' ').unwrap_or((line, ""))).map(|(a, b)| (a.into(), b.into())).collect()
 }
 
-/// Returns what a program said to people last.
+/// Returns the last message of a program to people.
 fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stderr);
     let last = text.lines().rfind(|line| !line.starts_with(STATUS) && !line.trim().is_empty());

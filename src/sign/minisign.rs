@@ -1,24 +1,25 @@
 //! Keys and signatures of minisign.
 
+use crate::exec::MINISIGN_PASSWORD;
 use crate::model::Scheme;
 use crate::sign::error::{SignError, Unproven};
-use crate::sign::signature::{MINISIGN_PASSWORD, Signature};
+use crate::sign::signature::Signature;
 use minisign::{PublicKey, PublicKeyBox, SecretKey, SecretKeyBox, SignatureBox};
 use std::fmt;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-/// How long the last line of a signature is: 64 bytes in base64.
+/// The length of the last line of a signature: 64 bytes in base64.
 const GLOBAL: usize = 88;
 
-/// How many bytes a secret key has, and how many of them at its end are its checksum.
+/// The size of a secret key in bytes, and the part of its end that is a checksum.
 const SECRET: usize = 158;
 const CHECKSUM: usize = 32;
 
-/// What a key without a checksum signs, to prove that it is whole.
+/// What a key without a checksum signs, to prove that it is complete.
 const PROBE: &[u8] = b"mirrorkeep";
 
-/// A secret key that is open.
+/// A secret key that is decrypted.
 #[derive(Clone)]
 pub(crate) struct Secret(SecretKey);
 
@@ -29,7 +30,7 @@ impl fmt::Debug for Secret {
 }
 
 impl Secret {
-    /// Reads a secret key, and opens it with the password where it has one.
+    /// Reads a secret key, and decrypts it with the password if it has one.
     pub(crate) fn open(path: &Path, password: Option<&str>) -> Result<Self, SignError> {
         let shown = path.display().to_string();
         let text = std::fs::read_to_string(path)
@@ -50,7 +51,7 @@ impl Secret {
             Ok(key) => return Ok(Self(key)),
             Err(error) => error.to_string(),
         };
-        // Without a password the library would ask a person on the terminal for it.
+        // Without a password the library would ask on the terminal for it.
         match password {
             None => Err(unfit(format!("{plain}; a password is taken from {MINISIGN_PASSWORD}"))),
             Some(password) => match boxed.into_secret_key(Some(password.to_owned())) {
@@ -61,17 +62,17 @@ impl Secret {
     }
 
     /// Signs a text.
-    pub(crate) fn sign(&self, text: impl Read) -> Result<Signature, SignError> {
+    pub(crate) fn sign(&self, text: impl Read, what: &str) -> Result<Signature, SignError> {
         let key = shown(self.0.keynum());
-        let made = minisign::sign(None, &self.0, text, None, Some("signature of SHA256SUMS"));
+        let made = minisign::sign(None, &self.0, text, None, Some(what));
         let made = made.map_err(|error| SignError::Minisign { key: key.clone(), why: error.to_string() })?;
         let by = Scheme::Minisign;
         Ok(Signature { by, file: by.file(), keys: vec![key], bytes: made.into_string().into_bytes() })
     }
 }
 
-/// Returns a secret key without a password as `minisign -G -W` writes it, with zeros for a checksum; the library takes
-/// these for damage.
+/// Returns a secret key without a password as `minisign -G -W` writes it, with zeros for a checksum; the library
+/// takes these for damage.
 fn without_checksum(text: &str) -> Option<SecretKey> {
     let bytes = base64(text.lines().nth(1)?.trim())?;
     let zero =
@@ -80,7 +81,7 @@ fn without_checksum(text: &str) -> Option<SecretKey> {
     plain.then(|| SecretKey::from_bytes(&bytes).ok()).flatten()
 }
 
-/// Reads base64; nothing when it is something else.
+/// Decodes base64; nothing if it is invalid.
 fn base64(text: &str) -> Option<Vec<u8>> {
     let digits = text.trim_end_matches('=').bytes();
     let mut bytes = Vec::with_capacity(text.len());
@@ -118,11 +119,11 @@ pub(crate) fn public(text: &str) -> Result<PublicKey, SignError> {
     PublicKey::from_base64(text.trim()).map_err(|_| unfit(why()))
 }
 
-/// Holds a text against a signature by one of these keys.
+/// Verifies a text with a signature by one of these keys.
 pub(crate) fn verify(keys: &[PublicKey], signature: &[u8], text: &[u8]) -> Result<(), Unproven> {
     let bad = |why: String| Err(Unproven::Bad(why));
     let signature = String::from_utf8_lossy(signature);
-    // The library takes the length of this line for granted.
+    // The library assumes the length of this line.
     let whole = signature.lines().nth(3).is_some_and(|line| line.trim().len() == GLOBAL);
     let read = if whole { SignatureBox::from_string(&signature).ok() } else { None };
     let Some(made) = read else { return bad("it cannot be read as a signature of minisign".to_owned()) };
@@ -136,7 +137,7 @@ pub(crate) fn verify(keys: &[PublicKey], signature: &[u8], text: &[u8]) -> Resul
     }
 }
 
-/// Returns the id of a key as minisign shows it.
+/// Returns the ID of a key as minisign shows it.
 fn shown(id: &[u8]) -> String {
     id.iter().rev().map(|byte| format!("{byte:02X}")).collect()
 }
@@ -159,7 +160,7 @@ mod tests {
     fn a_signature_that_was_cut_anywhere_is_bad_and_no_panic() {
         let KeyPair { pk, sk } = KeyPair::generate_unencrypted_keypair().unwrap();
         let text = b"a list";
-        let whole = Secret(sk).sign(&text[..]).unwrap().bytes;
+        let whole = Secret(sk).sign(&text[..], "a list").unwrap().bytes;
         let keys = [pk];
         verify(&keys, &whole, text).unwrap();
         for cut in 0..whole.trim_ascii_end().len() {

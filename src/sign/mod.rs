@@ -1,8 +1,8 @@
-//! Signing SHA256SUMS, so that a reader can tell who published a build and not only that it is undamaged.
+//! Signing SHA256SUMS, so that a reader can verify who published a build and not only that it is undamaged.
 //!
-//! OpenPGP is the matter of GnuPG: `gpg` signs with the keys, agents and cards that its user has, and `gpgv` verifies
-//! with the keys of one file. minisign is read and written here. A signature speaks for the list, and so for every byte
-//! that the list names; it does not say under which name the build was published.
+//! OpenPGP is left to GnuPG: `gpg` signs with the keys, agents and cards of its user, and `gpgv` verifies with the
+//! keys of one file. minisign is implemented here. A signature covers the list, and so every byte that the list
+//! names; it does not cover the name under which the build was published.
 
 mod error;
 mod gpg;
@@ -11,25 +11,26 @@ mod signature;
 mod trusted;
 
 pub use error::{SignError, Unproven};
-pub use signature::{MINISIGN_PASSWORD, Signature};
+pub use signature::Signature;
 pub use trusted::Keys;
 
 use crate::model::{RelPath, SUMS_NAME, Scheme};
 use crate::record::Manifest;
 use crate::source::Lines;
 use crate::store::{Fill, Filled, Store, StoreError};
+use std::io::Read;
 use std::path::PathBuf;
 
-/// With what SHA256SUMS is to be signed, as it is typed.
+/// The key for SHA256SUMS, as given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SignWith {
-    /// With a secret key that `gpg` has, by its fingerprint, id or address.
+    /// A secret key of `gpg`, by its fingerprint, ID or address.
     Gpg(String),
-    /// With the secret key in a file of minisign.
+    /// The secret key in a file of minisign.
     Minisign(PathBuf),
 }
 
-/// Keys that sign, looked at and ready.
+/// Keys that sign, checked and ready.
 #[derive(Debug, Clone, Default)]
 pub struct Signers {
     gpg: Vec<String>,
@@ -37,7 +38,7 @@ pub struct Signers {
 }
 
 impl Signers {
-    /// Looks whether every key is there and can be used, before anything is published; `password` opens minisign keys.
+    /// Checks that every key exists and can be used, before anything is published; `password` decrypts minisign keys.
     pub fn open(wanted: &[SignWith], password: Option<&str>) -> Result<Self, SignError> {
         let mut signers = Self::default();
         for one in wanted {
@@ -57,14 +58,28 @@ impl Signers {
         Ok(signers)
     }
 
-    /// Signs the SHA256SUMS that a build with this manifest gets.
+    /// Returns whether there is no key.
+    pub fn is_empty(&self) -> bool {
+        self.gpg.is_empty() && self.minisign.is_none()
+    }
+
+    /// Signs the SHA256SUMS of a build with this manifest.
     pub(crate) fn sign(&self, manifest: &Manifest) -> Result<Vec<Signature>, SignError> {
+        self.signed(|| Lines::sums(manifest), "signature of SHA256SUMS")
+    }
+
+    /// Signs another text; `what` is the comment of a signature of minisign.
+    pub(crate) fn sign_text(&self, text: &str, what: &str) -> Result<Vec<Signature>, SignError> {
+        self.signed(|| text.as_bytes(), what)
+    }
+
+    fn signed<R: Read>(&self, text: impl Fn() -> R, what: &str) -> Result<Vec<Signature>, SignError> {
         let mut made = Vec::new();
         if !self.gpg.is_empty() {
-            made.push(gpg::sign(&self.gpg, Lines::sums(manifest))?);
+            made.push(gpg::sign(&self.gpg, text())?);
         }
         if let Some(secret) = &self.minisign {
-            made.push(secret.sign(Lines::sums(manifest))?);
+            made.push(secret.sign(text(), what)?);
         }
         Ok(made)
     }
@@ -73,14 +88,14 @@ impl Signers {
 /// The checksums of a build, as they are written last.
 #[derive(Debug, Default)]
 pub struct Checksums {
-    /// Its SHA256SUMS, where that is not the list of its manifest.
+    /// Its SHA256SUMS, if that is not the list of its manifest.
     pub(crate) brought: Option<Vec<u8>>,
-    /// What signs it.
+    /// Its signatures.
     pub(crate) signatures: Vec<Signature>,
 }
 
 impl Checksums {
-    /// Writes them into the tree of a build, with that time or the time of writing; returns what became of SHA256SUMS.
+    /// Writes them into the tree of a build, with that time or the current one; returns the metadata of SHA256SUMS.
     pub(crate) fn write(
         &self,
         store: &dyn Store,
@@ -95,16 +110,16 @@ impl Checksums {
         }
         match &self.brought {
             Some(bytes) => store.fill(&at(SUMS_NAME), &mut bytes.as_slice(), fill),
-            // Line by line: the whole text of a large build is as large as what is known of it.
+            // Line by line: the whole text of a large build is as large as the manifest.
             None => store.fill(&at(SUMS_NAME), &mut Lines::sums(manifest), fill),
         }
     }
 }
 
-/// More than a file with a signature ever has, in bytes.
+/// More bytes than a file with a signature ever has.
 pub(crate) const LIMIT: u64 = 1 << 20;
 
-/// Returns the signatures that lie in the tree of a build.
+/// Returns the signatures in the tree of a build.
 pub(crate) fn there(store: &dyn Store, tree: &RelPath) -> Result<Vec<Signature>, StoreError> {
     let mut found = Vec::new();
     for by in Scheme::ALL {

@@ -1,4 +1,4 @@
-//! The keys that somebody trusts, and whether one of them signed a list.
+//! The trusted keys, and whether one of them signed a list.
 
 use crate::model::Scheme;
 use crate::sign::error::{SignError, Unproven};
@@ -7,20 +7,20 @@ use ::minisign::PublicKey;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// How a file begins that holds public keys in ASCII armour.
+/// The beginning of a file with public keys in ASCII armour.
 const ARMOUR: &[u8] = b"-----BEGIN PGP PUBLIC KEY BLOCK-----";
 
-/// Keys that are trusted; a list must be signed by one of each kind of which there are any.
+/// Trusted keys; a list must be signed by one of each kind that has any.
 #[derive(Debug)]
 pub struct Keys {
     keyrings: Vec<PathBuf>,
     minisign: Vec<PublicKey>,
-    /// Where gpgv finds the signature and nothing of its user's; gone with the keys.
+    /// A directory for gpgv with the signature and no settings of the user; removed with the keys.
     home: Option<tempfile::TempDir>,
 }
 
 impl Keys {
-    /// Returns no keys, with which no signature is looked at.
+    /// Returns no keys, with which no signature is checked.
     pub fn none() -> Self {
         Self { keyrings: Vec::new(), minisign: Vec::new(), home: None }
     }
@@ -51,7 +51,22 @@ impl Keys {
         })
     }
 
-    /// Holds a list against its signature.
+    /// Verifies a text by a signature of each kind that is wanted; fails with the first kind that does not prove it.
+    pub(crate) fn prove<'s>(
+        &self,
+        signature: impl Fn(Scheme) -> Option<&'s [u8]>,
+        text: &[u8],
+    ) -> Result<(), (Scheme, Unproven)> {
+        self.wanted().try_for_each(|by| {
+            let proven = match signature(by) {
+                None => Err(Unproven::Bad("it has none".to_owned())),
+                Some(signature) => self.verify(by, signature, text),
+            };
+            proven.map_err(|why| (by, why))
+        })
+    }
+
+    /// Verifies the signature of a list.
     pub(crate) fn verify(&self, scheme: Scheme, signature: &[u8], text: &[u8]) -> Result<(), Unproven> {
         match (scheme, &self.home) {
             (Scheme::Minisign, _) => minisign::verify(&self.minisign, signature, text),
@@ -66,7 +81,7 @@ impl Keys {
     }
 }
 
-/// Reads public keys as gpgv wants them: packets or a keybox.
+/// Reads public keys in the form that gpgv needs: packets or a keybox.
 fn keyring(path: &Path, home: &Path) -> Result<Vec<u8>, SignError> {
     let shown = path.display().to_string();
     let bytes = fs::read(path).map_err(|source| SignError::Read { path: shown.clone(), source })?;

@@ -1,7 +1,7 @@
-//! Looking at everything that a build server hands over, before any of it is read.
+//! Walking everything that a build server provides, before any of it is read.
 //!
-//! Files are found once, sorted by place, and told apart by their neighbours, so that a build of hundreds of
-//! thousands takes no more than its list. Everything that is wrong is collected and told at once.
+//! Files are listed once, sorted by path, and duplicates are found among neighbours, so that a build of hundreds of
+//! thousands takes no more memory than its list. All problems are collected and reported at once.
 
 use crate::model::{OWN_DIR, PathError, RelPath, folded_name, is_sums, named, same_form, unprintable};
 use crate::source::{Source, SourceEntry, SourceError, SourceProblem, SourceSpec, Top, mtime, shown};
@@ -17,11 +17,11 @@ use walkdir::{DirEntryExt, WalkDir};
 /// What a directory of that name is.
 const STATE: &str = "the state of a mirror";
 
-/// How many links the kernel follows on the way to one file.
+/// The number of links that the kernel follows on the way to one file.
 const HOPS: usize = 40;
 
 impl Source {
-    /// Looks at everything that is to be taken, and reads none of it yet.
+    /// Walks everything that is to be published, and reads none of it yet.
     pub fn gather(specs: &[SourceSpec], apart: Exclusions<'_>) -> Result<Self, SourceError> {
         let unused = apart.exclude.iter().collect();
         let lacking = apart.listed.into_iter().flatten().map(String::as_str).collect();
@@ -33,34 +33,34 @@ impl Source {
     }
 }
 
-/// What of a source is not taken.
+/// What is not published of a source.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Exclusions<'a> {
-    /// Patterns over the path below the source, or over the last name where a pattern has no `/`.
+    /// Patterns of the path below the source, or of the last name if a pattern has no `/`.
     pub exclude: &'a [glob::Pattern],
-    /// Where only files and links are taken that are listed: by their path below the source, or by the last name where an
+    /// If set, only listed files and links are published: by their path below the source, or by the last name if an
     /// entry has no `/`.
     pub listed: Option<&'a BTreeSet<String>>,
-    /// Places in the build where a file has a meaning: these are taken although they are not listed.
+    /// Paths in the build where a file has a meaning: these are published even if they are not listed.
     pub places: &'a [RelPath],
-    /// Places in the build whose files say how it went or hold it: these are never left out.
+    /// Paths in the build whose files state its result or a hold: these are never excluded.
     pub kept: &'a [RelPath],
     /// Device and inode of the mirror's own root, which is refused.
     pub mirror: Option<(u64, u64)>,
 }
 
 impl Exclusions<'_> {
-    /// Returns whether what is at a path below the source is left out.
+    /// Returns whether a path below the source is excluded.
     fn excludes(&self, below: &Path) -> bool {
         self.exclude.iter().any(|pattern| fits(pattern, below))
     }
 
-    /// Returns the marker that is left out with what is at a path below the source.
+    /// Returns the marker that is excluded with a path below the source.
     fn hides(&self, to: &RelPath, below: &Path, from: &Path) -> Option<RelPath> {
         let to = place(to, below).ok()?;
         let is_there = |marker: &&RelPath| {
             let inner = marker.below(&to);
-            // A path that ends in `/` is no file.
+            // A path that ends in `/` is not a file.
             let at =
                 |inner: RelPath| if inner.is_root() { from.to_owned() } else { from.join(inner.as_str()) };
             inner.is_some_and(|inner| at(inner).symlink_metadata().is_ok())
@@ -69,13 +69,13 @@ impl Exclusions<'_> {
     }
 }
 
-/// Returns by which entries of a list a path below the source is listed.
+/// Returns the entries of a list that match a path below the source.
 fn listed_as(below: &Path) -> [String; 2] {
     let name = below.file_name().unwrap_or_default();
     [below.to_string_lossy().into_owned(), name.to_string_lossy().into_owned()]
 }
 
-/// Returns whether a pattern of what is left out matches a path below the source.
+/// Returns whether an exclude pattern matches a path below the source.
 fn fits(pattern: &glob::Pattern, below: &Path) -> bool {
     let name = below.file_name().unwrap_or_default();
     let by_name = !pattern.as_str().contains('/');
@@ -86,14 +86,14 @@ fn fits(pattern: &glob::Pattern, below: &Path) -> bool {
 struct Gathering<'a> {
     apart: Exclusions<'a>,
     excluded: u64,
-    /// The patterns of what is left out that have matched nothing yet.
+    /// The exclude patterns that have matched nothing yet.
     unused: Vec<&'a glob::Pattern>,
-    /// What is listed and was not found yet.
+    /// The listed entries that were not found yet.
     lacking: BTreeSet<&'a str>,
     unlisted: u64,
-    /// Whether a directory was left out, of which nothing below was looked at.
+    /// Whether a directory was excluded, so that nothing below it was examined.
     unseen: bool,
-    /// Files that not everybody may read.
+    /// Files that not every user may read.
     private: Vec<RelPath>,
     files: Vec<SourceEntry>,
     links: Vec<Link>,
@@ -102,7 +102,7 @@ struct Gathering<'a> {
     problems: Vec<SourceProblem>,
 }
 
-/// How many levels a tree in a build may have: whatever reads or removes it later needs no more than that.
+/// The maximum number of levels of a tree in a build, so that nothing that reads or removes it later needs more.
 const DEEPEST: usize = 256;
 
 /// A symlink that was found.
@@ -113,17 +113,17 @@ struct Link {
     from: PathBuf,
 }
 
-/// A directory that the walk is in.
+/// A directory in which the walk is.
 struct Open {
     to: RelPath,
-    /// How many files and empty directories had been found before it.
+    /// The number of files and empty directories that were found before it.
     before: (usize, usize),
 }
 
 impl Gathering<'_> {
     fn walk(&mut self, spec: &SourceSpec) {
         let failed = |source| SourceProblem::Read { path: shown(&spec.from), source };
-        // What the user names is followed; what lies below it is not.
+        // A link that the user names is followed; links below it are not.
         let top = match std::fs::canonicalize(&spec.from) {
             Ok(from) => from,
             Err(error) => return self.problems.push(failed(error)),
@@ -202,7 +202,7 @@ impl Gathering<'_> {
         }
     }
 
-    /// Returns whether a file or link is taken, as far as a list says so.
+    /// Returns whether a file or link is published, as far as a list decides it.
     fn is_listed(&mut self, below: &Path, to: &RelPath) -> bool {
         let Some(listed) = self.apart.listed else { return true };
         let names = listed_as(below);
@@ -213,19 +213,19 @@ impl Gathering<'_> {
         found > 0 || self.apart.places.contains(to)
     }
 
-    /// Returns what an entry is, where it is the mirror or the state of one.
+    /// Returns what an entry is, if it is the mirror or the own area of one.
     fn is_mirror(&self, entry: &walkdir::DirEntry) -> Option<&'static str> {
         if entry.file_name() == OWN_DIR {
             return Some(STATE);
         }
         let (device, inode) = self.apart.mirror?;
-        // The number alone is free of charge.
+        // Comparing the number alone is cheap.
         let same = entry.file_type().is_dir() && entry.ino() == inode;
         let same = same && entry.metadata().is_ok_and(|meta| (meta.dev(), meta.ino()) == (device, inode));
         same.then_some("the mirror itself")
     }
 
-    /// Notes the directories that the walk has left behind without finding anything in them.
+    /// Records the empty directories that the walk has left.
     fn leave(&mut self, open: &mut Vec<Open>, depth: usize, taken: usize, spec: &SourceSpec) {
         while open.len() > depth {
             let Some(Open { to, before }) = open.pop() else { return };
@@ -321,7 +321,7 @@ impl Gathering<'_> {
         Ok(Source { files, links, dirs, warnings, excluded: self.excluded, unlisted: self.unlisted })
     }
 
-    /// Warns of patterns of what is left out that match nothing.
+    /// Warns of exclude patterns that match nothing.
     fn unused(&mut self) {
         let beyond = if self.unseen { " outside the directories that are left out" } else { "" };
         let warning = |pattern: &&glob::Pattern| {
@@ -333,7 +333,7 @@ impl Gathering<'_> {
         self.warnings.extend(self.unused.iter().map(warning));
     }
 
-    /// Finds what goes to one place, and files where another source needs a directory.
+    /// Finds two sources of one path, and files where another source needs a directory.
     fn meetings(&mut self) {
         let mut met = Vec::new();
         let mut before: Option<&RelPath> = None;
@@ -367,7 +367,7 @@ impl Gathering<'_> {
         self.problems.extend(met);
     }
 
-    /// Returns where the file or link comes from that goes to a place.
+    /// Returns the source of the file or link at a path.
     fn source_of(&self, to: &str) -> Option<String> {
         let file = self.files.partition_point(|file| file.to.as_str() < to);
         let link = self.links.partition_point(|link| link.to.as_str() < to);
@@ -386,7 +386,7 @@ impl Gathering<'_> {
             || self.source_of(dir.as_str()).is_some()
     }
 
-    /// Warns of files that look like the remains of a program that was interrupted.
+    /// Warns of files that look like leftovers of an interrupted program.
     fn leftovers(&mut self) {
         let left: Vec<RelPath> =
             self.files.iter().map(|file| &file.to).filter(|to| is_leftover(to.name())).cloned().collect();
@@ -398,11 +398,11 @@ impl Gathering<'_> {
         }
     }
 
-    /// Warns of names that differ in case or in Unicode form only.
+    /// Warns of names that differ only in case or in Unicode form.
     fn foldings(&mut self) {
         let paths: Vec<&RelPath> =
             self.files.iter().map(|file| &file.to).chain(self.links.iter().map(|link| &link.to)).collect();
-        // Digests instead of texts: what differs in them differs, and the few that agree are looked at.
+        // Digests instead of texts: if they differ, so do the texts, and the few that agree are compared in full.
         let mut folded: Vec<(u64, usize)> = paths
             .iter()
             .enumerate()
@@ -436,7 +436,7 @@ impl Source {
                 self.files.get(file(&below)).is_some_and(|file| file.to.as_str().starts_with(&below));
             let others = self.dirs.iter().chain(self.links.iter().map(|(to, _)| to)).chain(own);
             let mut others = others.map(RelPath::as_str);
-            // A link that is still a link after all of them were followed leads in a circle.
+            // A link that is still a link after all of them were followed is part of a loop.
             let is_other = |at: &str| at == target && !texts.contains_key(at) || at.starts_with(&below);
             target.is_empty() || is_file || is_above || is_sums(target) || others.any(is_other)
         };
@@ -445,10 +445,10 @@ impl Source {
     }
 }
 
-/// How many paths a warning names.
+/// The number of paths that a warning names.
 const NAMED: usize = 3;
 
-/// Returns the first of these paths with how many more there are, and the verb that they take.
+/// Returns the first of these paths with the number of further ones, and the matching verb.
 pub(crate) fn some_of(paths: &[RelPath]) -> (String, &'static str) {
     let named: Vec<String> = paths.iter().take(NAMED).map(|path| format!("`{path}`")).collect();
     match paths.len() - named.len() {
@@ -458,14 +458,14 @@ pub(crate) fn some_of(paths: &[RelPath]) -> (String, &'static str) {
     }
 }
 
-/// Returns whether a name is one that programs give to files that they remove again.
+/// Returns whether a name is one that programs give to temporary files.
 fn is_leftover(name: &str) -> bool {
     const NAMES: &[&str] = &[".DS_Store", "Thumbs.db", "desktop.ini"];
     const ENDINGS: &[&str] = &[".part", ".partial", ".filepart", ".crdownload", ".swp", ".tmp", "~"];
     let all = |text: &str, of: fn(&char) -> bool| !text.is_empty() && text.chars().all(|c| of(&c));
     let core = name.strip_prefix("core.").is_some_and(|number| all(number, char::is_ascii_digit));
     let nfs = name.strip_prefix(".nfs").is_some_and(|number| all(number, char::is_ascii_hexdigit));
-    // The temporary name of rsync: a dot before, a dot and six letters or digits after.
+    // The temporary name of rsync: a dot before it, a dot and six letters or digits after it.
     let rsync = name.strip_prefix('.').and_then(|name| name.rsplit_once('.'));
     let rsync = rsync.is_some_and(|(name, tail)| {
         let mixed = tail.contains(|c: char| c.is_ascii_uppercase() || c.is_ascii_digit());
@@ -480,12 +480,13 @@ fn digest(text: &str) -> u64 {
     hasher.finish()
 }
 
-/// Returns whether a link of a build leads out of it.
+/// Returns whether a link of a build points out of it.
 fn leads_out(link: &RelPath, links: &HashMap<&str, &str>) -> bool {
     leads_to(link, links).is_none()
 }
 
-/// Returns where a link leads, on the way through the other `links` as the kernel goes it; nothing when it leads out.
+/// Returns what a link resolves to, through the other `links` as the kernel follows them; nothing if it leaves the
+/// build.
 pub(crate) fn leads_to(link: &RelPath, links: &HashMap<&str, &str>) -> Option<String> {
     let mut ahead: Vec<&str> = link.names().rev().collect();
     let mut here: Vec<&str> = Vec::new();
@@ -501,7 +502,7 @@ pub(crate) fn leads_to(link: &RelPath, links: &HashMap<&str, &str>) -> Option<St
         }
         let Some(text) = links.get(&*here.join("/")) else { continue };
         hops += 1;
-        // Nobody follows more: such a link leads nowhere.
+        // The kernel does not follow more: such a link resolves to nothing.
         if hops > HOPS {
             return Some(link.as_str().to_owned());
         }
@@ -517,7 +518,7 @@ pub(crate) fn leads_to(link: &RelPath, links: &HashMap<&str, &str>) -> Option<St
 /// What is accepted in the names of a build, which people read in terminals and web pages.
 const RENAME: &str = "rename it with printable characters";
 
-/// Returns the place of what lies at `below` its source.
+/// Returns the path in the build of the file at `below` its source.
 fn place(to: &RelPath, below: &Path) -> Result<RelPath, String> {
     let text = below.to_str().ok_or("its name is not UTF-8; rename it")?;
     if text.is_empty() {

@@ -1,7 +1,7 @@
-//! Asking git which commits a workspace is made of.
+//! Reading the commits of a workspace with git.
 //!
-//! As StarlingX' tool does: every checkout whose `.git` lies at most five levels below the workspace counts, but for
-//! the repo tool's own. Links to directories are not followed, but for a `.git` that is one. Git itself says what is
+//! As in StarlingX' tool: every checkout whose `.git` is at most five levels below the workspace counts, except the
+//! repo tool's own. Links to directories are not followed, except a `.git` that is one. Git itself determines what is
 //! checked out.
 
 use crate::model::shown;
@@ -12,29 +12,29 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use walkdir::WalkDir;
 
-/// How deep a `.git` may lie below the workspace.
+/// The maximum depth of a `.git` below the workspace.
 const DEPTH: usize = 5;
 
-/// The checkout that the repo tool keeps of itself.
+/// The repo tool's checkout of itself.
 const REPO_TOOL: &str = ".repo/repo";
 
-/// How many of the directories that are left out are named.
+/// The number of skipped directories that are named.
 const NAMED: usize = 10;
 
-/// What a caller's environment could turn another repository in with.
-const GIT_ENVIRONMENT: [&str; 5] =
+/// Variables with which a caller's environment could select another repository.
+pub(crate) const GIT_ENVIRONMENT: [&str; 5] =
     ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"];
 
-/// The commits of a workspace, and what was left out.
+/// The commits of a workspace, and what was skipped.
 #[derive(Debug)]
 pub struct Checkouts {
     /// The commits of the checkouts that can be used.
     pub context: Context,
-    /// One sentence for each directory that is not in it.
+    /// One sentence for each skipped directory.
     pub warnings: Vec<String>,
 }
 
-/// Says why a workspace has no context.
+/// Why a workspace has no CONTEXT.
 #[derive(Debug, thiserror::Error)]
 pub enum GitError {
     /// The workspace cannot be walked.
@@ -46,7 +46,7 @@ pub enum GitError {
         source: io::Error,
     },
     /// There is no checkout.
-    #[error("no git checkout lies at most {DEPTH} levels below `{0}`")]
+    #[error("there is no git checkout at most {DEPTH} levels below `{0}`")]
     NoCheckout(String),
     /// There are some, and none of them can be used.
     #[error("none of the git checkouts below `{path}` can be used:\n  {}", .why.join("\n  "))]
@@ -66,8 +66,8 @@ pub enum GitError {
     },
 }
 
-/// Returns the commits of all git checkouts below `workspace`; what cannot be read, and what git cannot use, is left
-/// out with a warning.
+/// Returns the commits of all git checkouts below `workspace`; what cannot be read, and what git cannot use, is
+/// skipped with a warning.
 pub fn context_of(workspace: &Path) -> Result<Checkouts, GitError> {
     let path = shown(&workspace.display().to_string()).into_owned();
     let walk = |source: io::Error| GitError::Walk { path: path.clone(), source };
@@ -131,11 +131,11 @@ fn named(top: &Path, dir: &Path) -> String {
     if below.is_empty() { ".".to_owned() } else { below.into_owned() }
 }
 
-/// Returns the commit of exactly this directory, or why git knows none.
+/// Returns the commit of exactly this directory, or why git has none.
 fn commit(checkout: &Path) -> Result<Result<String, String>, GitError> {
     let mut git = Command::new("git");
-    // Where the directory's own `.git` is not usable, git searches the directories above: the ceiling forbids that, and
-    // the prefix shows it where the ceiling does not work.
+    // If the directory's own `.git` is not usable, git searches the directories above: the ceiling prevents that, and
+    // the prefix shows it if the ceiling does not work.
     git.arg("-C").arg(checkout).args(["rev-parse", "--show-prefix", "--verify", "--quiet", "HEAD^{commit}"]);
     for name in GIT_ENVIRONMENT {
         git.env_remove(name);

@@ -1,4 +1,4 @@
-//! Reading a file's bytes: the digest alone, without a copy.
+//! Hashing a file, without a copy.
 
 use crate::model::{Digest, Hasher};
 use crate::progress::{CancelToken, Watch};
@@ -10,7 +10,7 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 128 * 1024]);
 }
 
-/// Returns the digest of what is left to read.
+/// Returns the digest of the rest of the input.
 pub fn hash(from: &mut dyn Read) -> io::Result<Digest> {
     BUFFER.with_borrow_mut(|buffer| {
         let mut hasher = Hasher::new();
@@ -25,13 +25,13 @@ pub fn hash(from: &mut dyn Read) -> io::Result<Digest> {
     })
 }
 
-/// Reads through to another reader, tells how far it is and stops when asked to.
+/// Reads from another reader, reports progress and can be cancelled.
 pub struct Watched<'a, R> {
-    /// What is read.
+    /// The input.
     pub from: R,
-    /// Who is told.
+    /// The receiver of progress.
     pub watch: &'a dyn Watch,
-    /// Who may ask to stop.
+    /// The cancellation token.
     pub stop: &'a CancelToken,
 }
 

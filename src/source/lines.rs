@@ -1,9 +1,9 @@
-//! Reading lines that are made while they are read, so that a long text never stands in memory as a whole.
+//! Reading lines that are made on the fly, so that a long text is never in memory as a whole.
 
 use crate::record::{Manifest, sum_line};
 use std::io::{self, Read};
 
-/// How much is made at once, in bytes.
+/// The number of bytes that are made at once.
 const PIECE: usize = 64 * 1024;
 
 /// A text that is made line by line.
@@ -15,14 +15,14 @@ pub struct Lines<I> {
 }
 
 impl<I: Iterator<Item = String>> Lines<I> {
-    /// Returns the text of these lines, which bring their ends.
+    /// Returns the text of these lines, which include their ends.
     pub fn of(lines: I) -> Self {
         Self { left: lines, made: Vec::new(), read: 0 }
     }
 }
 
 impl Lines<()> {
-    /// Returns the text of the SHA256SUMS that lists a manifest's files.
+    /// Returns the text of the SHA256SUMS for a manifest's files.
     pub(crate) fn sums(manifest: &Manifest) -> Lines<impl Iterator<Item = String>> {
         Lines::of(manifest.files.iter().map(|file| format!("{}\n", sum_line(&file.path, file.digest))))
     }

@@ -1,9 +1,9 @@
-//! What a build server hands over: files and directories of its workspace, mapped onto places in a build.
+//! The input of a publish: files and directories of a workspace, mapped to paths in a build.
 //!
-//! The source is not trusted. Symlinks are never followed, not even when one is swapped in between looking and
-//! opening; what is no regular file, cannot be read or cannot be named in a mirror is reported, everything at
-//! once, before a byte is copied. Set-id and write permission never come along: only whether a file is executable.
-//! A build of another mirror is a source as well (`elsewhere.rs`).
+//! The source is not trusted. Symlinks are never followed, not even if one is swapped in between examining and
+//! opening; what is not a regular file, cannot be read or cannot be named in a mirror is reported, everything at
+//! once, before a byte is copied. Set-id bits and write permission are never copied: only whether a file is
+//! executable. A build of another mirror is a source as well (`remote.rs`).
 
 pub(crate) mod gather;
 mod git;
@@ -12,6 +12,7 @@ mod lines;
 mod problem;
 mod remote;
 
+pub(crate) use git::GIT_ENVIRONMENT;
 pub use git::{Checkouts, GitError, context_of};
 pub use hash::{Watched, hash};
 pub use lines::Lines;
@@ -20,8 +21,9 @@ pub use problem::{SourceError, SourceProblem};
 use crate::layout::Files;
 use crate::model::{Digest, RelPath};
 use crate::record::{Manifest, Seen};
+pub(crate) use crate::source::remote::Origin;
 use crate::source::remote::{RemoteBuild, Stream};
-use crate::store::{Fill, Store};
+use crate::store::Fill;
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -30,59 +32,59 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// One thing to take, and where it goes in the build.
+/// One file or directory to publish, and its path in the build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSpec {
-    /// The place in the build; the root of the build for a whole workspace.
+    /// Its path in the build; the root of the build for a whole workspace.
     pub to: RelPath,
     /// The file or directory on this machine.
     pub from: PathBuf,
-    /// Which files below `from` are meant, as a pattern over the path below it; all without one.
+    /// The files below `from`, as a pattern of the path below it; all without one.
     pub only: Option<glob::Pattern>,
 }
 
-/// What was found, by its place in the build.
+/// What was found, by its path in the build.
 #[derive(Debug, Default)]
 pub struct Source {
-    /// Regular files, sorted by place.
+    /// Regular files, sorted by path.
     pub files: Vec<SourceEntry>,
-    /// Symlinks that stay inside the build: place and text.
+    /// Symlinks that stay inside the build: path and text.
     pub links: Vec<(RelPath, String)>,
-    /// Directories with nothing in them.
+    /// Empty directories.
     pub dirs: Vec<RelPath>,
-    /// What a person should know, though it is no error.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
-    /// How many files, links and directories were left out on request.
+    /// The number of files, links and directories that were excluded on request.
     pub excluded: u64,
-    /// How many files and links are not in the list of what is taken.
+    /// The number of files and links that are not in the list of files to publish.
     pub unlisted: u64,
 }
 
-/// One regular file as it looked when it was found.
+/// The metadata of one regular file when it was found.
 #[derive(Debug, Clone)]
 pub struct SourceEntry {
-    /// Its place in the build.
+    /// Its path in the build.
     pub to: RelPath,
-    /// Where the whole that it belongs to is, and goes: a build has hundreds of thousands of files.
+    /// The source to which it belongs, shared since a build has hundreds of thousands of files.
     pub(crate) top: Arc<Top>,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
-    /// Its time, in nanoseconds since 1970; nothing where another mirror does not know it.
+    /// Its time, in nanoseconds since 1970; nothing if another mirror does not know it.
     pub mtime: Option<i128>,
     /// Its inode; 0 in another mirror.
     pub inode: u64,
-    /// Its device, where it has more names than this; files of one inode share their bytes.
+    /// Its device, if it has several names; files with one inode share their bytes.
     pub linked: Option<u64>,
-    /// Whether anybody may execute it.
+    /// Whether any user may execute it.
     pub executable: bool,
 }
 
-/// What was named as a source.
+/// A source as it was named.
 #[derive(Debug)]
 pub(crate) enum Top {
     /// A file or directory of this machine.
     Disk {
-        /// Its place in the build.
+        /// Its path in the build.
         to: RelPath,
         /// Where it is.
         from: PathBuf,
@@ -91,7 +93,7 @@ pub(crate) enum Top {
     Build(RemoteBuild),
 }
 
-/// More than a file that says something of a build ever has, in bytes.
+/// More bytes than a file that describes a build ever has.
 const MARKER_LIMIT: u64 = 1 << 20;
 
 impl Files for Source {
@@ -116,8 +118,8 @@ impl Files for Source {
 }
 
 impl Source {
-    /// Returns a build of another mirror, of which the manifest is known.
-    pub(crate) fn elsewhere(store: Arc<dyn Store>, root: RelPath, mut manifest: Manifest) -> Self {
+    /// Returns a build of another mirror, whose manifest is known.
+    pub(crate) fn elsewhere(store: Arc<dyn Origin>, root: RelPath, mut manifest: Manifest) -> Self {
         manifest.sort();
         let links = std::mem::take(&mut manifest.links);
         let dirs = std::mem::take(&mut manifest.dirs);
@@ -137,7 +139,7 @@ impl Source {
         Self { files, links, dirs, ..Self::default() }
     }
 
-    /// Returns how many bytes the files have.
+    /// Returns the total size of the files in bytes.
     pub fn bytes(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
     }
@@ -150,7 +152,7 @@ pub enum OpenSource {
     Disk {
         /// The file.
         file: File,
-        /// The directory that holds it.
+        /// Its directory.
         dir: File,
     },
     /// A file of another mirror.
@@ -178,7 +180,7 @@ impl OpenSource {
         }
     }
 
-    /// Returns what went wrong while another mirror was read, so that it is not taken for a failure of the target.
+    /// Returns the error of reading another mirror, so that it is not taken for a failure of the target.
     pub fn problem(&mut self) -> Option<SourceProblem> {
         match self {
             Self::Disk { .. } => None,
@@ -188,7 +190,7 @@ impl OpenSource {
 }
 
 impl SourceProblem {
-    /// Returns whether it is that nothing is there any more.
+    /// Returns whether it means that the file does not exist any more.
     pub(crate) fn is_gone(&self) -> bool {
         match self {
             Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
@@ -210,7 +212,7 @@ impl SourceEntry {
         }
     }
 
-    /// Returns its digest where that is written down, as in another mirror.
+    /// Returns its recorded digest, if there is one, as in another mirror.
     pub fn digest(&self) -> Option<Digest> {
         match &*self.top {
             Top::Disk { .. } => None,
@@ -218,7 +220,7 @@ impl SourceEntry {
         }
     }
 
-    /// Returns how it looks, so that the next publish can tell it untouched; nothing in another mirror.
+    /// Returns its state, so that the next publish can recognize it as unchanged; nothing in another mirror.
     pub fn seen(&self) -> Option<Seen> {
         match &*self.top {
             Top::Disk { .. } => self.mtime.map(|mtime| Seen { mtime, inode: self.inode }),
@@ -226,7 +228,7 @@ impl SourceEntry {
         }
     }
 
-    /// Opens the file and makes sure that it is still the one that was found.
+    /// Opens the file and checks that it is still the one that was found.
     pub fn open(&self) -> Result<OpenSource, SourceProblem> {
         if let Top::Build(build) = &*self.top {
             return Ok(OpenSource::Stream(Box::new(build.open(&self.to, self.size))));
@@ -235,7 +237,7 @@ impl SourceEntry {
         let failed = |source: io::Error| SourceProblem::Read { path: shown(&from), source };
         let above = from.parent().unwrap_or(Path::new("/"));
         let name = from.file_name().unwrap_or_default();
-        // The walk found `above` without following links below the named source; no link may be there now.
+        // The walk found `above` without following links below the named source; there must be no link now.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let dir =
             rustix::fs::openat2(rustix::fs::CWD, above, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
@@ -253,9 +255,9 @@ impl SourceEntry {
         Ok(open)
     }
 
-    /// Fails when the open file is not what was found.
+    /// Fails if the open file is not the one that was found.
     pub fn unchanged(&self, open: &OpenSource) -> Result<(), SourceProblem> {
-        // What is read from another mirror is held against its digest instead.
+        // A file of another mirror is compared with its digest instead.
         let OpenSource::Disk { file, .. } = open else { return Ok(()) };
         let meta = file.metadata();
         let meta = meta.map_err(|source| SourceProblem::Read { path: shown(&self.from()), source })?;
@@ -276,7 +278,7 @@ impl SourceEntry {
         rustix::fs::unlinkat(&dir, name, AtFlags::empty()).map_err(failed)
     }
 
-    /// Returns how it is published; a time that another mirror does not know is that of writing.
+    /// Returns its metadata when published; a time that another mirror does not know is the current one.
     pub(crate) fn fill(&self) -> Fill {
         Fill { mode: self.mode(), mtime: self.mtime }
     }

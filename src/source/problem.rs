@@ -1,9 +1,9 @@
-//! What can be wrong with a source, everything reported at once.
+//! Problems of a source, all reported at once.
 
 use crate::model::RelPath;
 use std::io;
 
-/// Says what is wrong with a source: everything that was found, at most twenty of it told.
+/// Everything that is wrong with a source, of which at most twenty problems are listed.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", listed(.0))]
 pub struct SourceError(pub Vec<SourceProblem>);
@@ -11,7 +11,7 @@ pub struct SourceError(pub Vec<SourceProblem>);
 /// One thing that cannot be published.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceProblem {
-    /// It cannot be looked at or read.
+    /// It cannot be read.
     #[error("`{path}`: {source}")]
     Read {
         /// Which file.
@@ -19,7 +19,7 @@ pub enum SourceProblem {
         /// Why not.
         source: io::Error,
     },
-    /// It has no name that a mirror can hold.
+    /// A mirror cannot represent its name.
     #[error("`{path}`: {why}")]
     Name {
         /// Which file.
@@ -40,7 +40,7 @@ pub enum SourceProblem {
         /// What it is.
         kind: &'static str,
     },
-    /// It is the mirror, or belongs to the state of a mirror.
+    /// It is the mirror, or belongs to the own area of a mirror.
     #[error("`{path}` is {what}, which is never published; name a source that does not hold it")]
     Mirror {
         /// Which directory.
@@ -48,69 +48,69 @@ pub enum SourceProblem {
         /// What it is.
         what: &'static str,
     },
-    /// A symlink leads out of the build.
+    /// A symlink points out of the build.
     #[error("`{path}` is a symlink to `{text}`, outside the build")]
     LinkOut {
         /// Which link.
         path: String,
-        /// What it holds.
+        /// Its text.
         text: String,
     },
-    /// Two things go to one place.
+    /// Two files have one path in the build.
     #[error("`{to}` would come from both `{first}` and `{second}`")]
     Twice {
-        /// The place in the build.
+        /// Their path in the build.
         to: RelPath,
         /// One of the two.
         first: String,
         /// The other.
         second: String,
     },
-    /// A file goes where another needs a directory.
+    /// A file has the path of a directory that another one needs.
     #[error("`{to}` would be a file, from `{first}`, and the directory of `{below}`, from `{second}`")]
     Within {
-        /// The place in the build.
+        /// Their path in the build.
         to: RelPath,
-        /// What is to be a file there.
+        /// The source of the file.
         first: String,
-        /// The place of the other.
+        /// The path of the other.
         below: RelPath,
         /// The other.
         second: String,
     },
-    /// Nothing was found that a pattern names.
-    #[error("nothing below `{path}` fits `{pattern}`")]
+    /// Nothing matches a pattern.
+    #[error("nothing below `{path}` matches `{pattern}`")]
     NothingFits {
-        /// Where was looked.
+        /// Where it was searched.
         path: String,
         /// The pattern.
         pattern: String,
     },
-    /// It is listed, and no source has it.
+    /// A listed entry is in no source.
     #[error("`{}` is listed, and is not in the source", crate::model::shown(name))]
     NotThere {
         /// The entry of the list.
         name: String,
     },
-    /// It is left out, and says something of the build.
+    /// A marker is excluded.
     #[error(
-        "`{path}` cannot be left out: `{marker}` states how the build went or holds it; give a narrower --exclude"
+        "`{path}` cannot be excluded: `{marker}` states the result of the build or holds it; give a narrower --exclude"
     )]
     Marker {
-        /// What a pattern leaves out.
+        /// What a pattern excludes.
         path: String,
-        /// The marker, by its place in the build.
+        /// The marker, by its path in the build.
         marker: RelPath,
     },
-    /// It is not what its mirror wrote down for it.
+    /// It differs from its record in the source mirror.
     #[error("`{path}` is damaged: {why}; `mirrorkeep --mirror … verify` on its mirror reports what else is")]
     Damaged {
         /// Which file.
         path: String,
-        /// What was found, and what was written down.
+        /// What was found, and what was recorded.
         why: String,
     },
-    /// It was changed while it was read.
+    /// It changed while it was read.
     #[error("`{path}` changed while it was read; publish when the build has finished writing")]
     Changed {
         /// Which file.
@@ -118,7 +118,7 @@ pub enum SourceProblem {
     },
 }
 
-/// How many problems are told.
+/// The number of problems that are listed.
 const TOLD: usize = 20;
 
 fn listed(problems: &[SourceProblem]) -> String {
@@ -128,7 +128,7 @@ fn listed(problems: &[SourceProblem]) -> String {
     }
     if problems.iter().any(|problem| matches!(problem, SourceProblem::LinkOut { .. })) {
         text.push(
-            "a link that leads out of the build is not followed; put a copy of its target in its place, or leave it out with `--exclude PATTERN`"
+            "a link that points out of the build is not followed; put a copy of its target in its place, or leave it out with `--exclude PATTERN`"
                 .to_owned(),
         );
     }

@@ -1,8 +1,8 @@
-//! A build of another mirror as a source: what its manifest lists, read from there and held against it.
+//! A build of another mirror as a source: the files of its manifest, read and compared with it.
 //!
-//! Bytes are hashed while they are read. What is not as its mirror wrote it down fails before its end is told, so that
-//! no store ever completes a file that is damaged. Nothing there is locked or changed; a build that goes while it is
-//! read fails by the file that is missing.
+//! Bytes are hashed while they are read. A file that differs from its record fails before its end is reached, so that
+//! no store ever completes a damaged file. Nothing is locked or changed there; if a build is removed while it is
+//! read, the missing file fails.
 
 use crate::model::{Digest, Hasher, RelPath};
 use crate::record::{FileEntry, Manifest};
@@ -13,10 +13,29 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Where the files of another mirror are read.
+pub(crate) trait Origin: fmt::Debug + Send + Sync {
+    /// Returns the root for display.
+    fn shown(&self) -> String;
+
+    /// Opens a file for reading from its start.
+    fn open(&self, at: &RelPath) -> io::Result<Box<dyn Read + Send>>;
+}
+
+impl Origin for Arc<dyn Store> {
+    fn shown(&self) -> String {
+        Store::shown(&**self)
+    }
+
+    fn open(&self, at: &RelPath) -> io::Result<Box<dyn Read + Send>> {
+        Store::open(&**self, at).map_err(io::Error::other)
+    }
+}
+
 /// A build of another mirror.
 #[derive(Debug)]
 pub(crate) struct RemoteBuild {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Origin>,
     root: RelPath,
     /// Sorted by path.
     manifest: Manifest,
@@ -24,7 +43,7 @@ pub(crate) struct RemoteBuild {
 
 /// A file of another mirror, opened when it is first read.
 pub struct Stream {
-    store: Arc<dyn Store>,
+    store: Arc<dyn Origin>,
     at: RelPath,
     shown: String,
     size: u64,
@@ -33,7 +52,7 @@ pub struct Stream {
     problem: Option<SourceProblem>,
 }
 
-/// How far a file is read.
+/// The progress of reading a file.
 struct Reading {
     from: Box<dyn Read + Send>,
     hasher: Hasher,
@@ -41,8 +60,8 @@ struct Reading {
 }
 
 impl RemoteBuild {
-    /// Returns the build whose root is at `root` of a store, of which the manifest is known.
-    pub(crate) fn new(store: Arc<dyn Store>, root: RelPath, manifest: Manifest) -> Self {
+    /// Returns the build whose root is at `root` of a mirror, with its known manifest.
+    pub(crate) fn new(store: Arc<dyn Origin>, root: RelPath, manifest: Manifest) -> Self {
         Self { store, root, manifest }
     }
 
@@ -51,12 +70,12 @@ impl RemoteBuild {
         &self.manifest.files
     }
 
-    /// Returns a file's path as a person would write it.
+    /// Returns a file's path for display.
     pub(crate) fn shown(&self, to: &RelPath) -> PathBuf {
         PathBuf::from(self.store.shown()).join(self.root.join(to).as_str())
     }
 
-    /// Returns a file's digest as it was written down.
+    /// Returns a file's recorded digest.
     pub(crate) fn digest(&self, to: &RelPath) -> Option<Digest> {
         let files = &self.manifest.files;
         let found = files.binary_search_by(|file| file.path.cmp(to)).ok()?;
@@ -83,7 +102,7 @@ impl Stream {
         self.open = None;
     }
 
-    /// Returns what went wrong while it was read, once.
+    /// Returns the error of reading, once.
     pub(crate) fn problem(&mut self) -> Option<SourceProblem> {
         self.problem.take()
     }
@@ -93,7 +112,7 @@ impl Stream {
         let reading = match &mut self.open {
             Some(reading) => reading,
             none => {
-                let from = self.store.open(&self.at).map_err(|error| unreadable(io::Error::other(error)))?;
+                let from = self.store.open(&self.at).map_err(unreadable)?;
                 none.insert(Reading { from, hasher: Hasher::new(), read: 0 })
             }
         };
@@ -110,7 +129,7 @@ impl Stream {
             let more = if reading.read > self.size { "at least " } else { "" };
             return Err(damaged(format!("it has {more}{} bytes, {} are listed", reading.read, self.size)));
         }
-        // At the last byte already: whoever is told the size may never ask for the end.
+        // Already at the last byte: a reader that knows the size may never ask for the end.
         if reading.read == self.size
             && !buffer.is_empty()
             && let Some(wanted) = self.digest

@@ -1,9 +1,9 @@
-//! What is found in a store, and how something is to be put there.
+//! Entries of a store, and how new ones are written.
 
 use crate::model::{Digest, RelPath};
 use std::path::Path;
 
-/// What kind of thing lies at a path.
+/// The kind of an entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
     /// A regular file.
@@ -16,41 +16,41 @@ pub enum Kind {
     Other,
 }
 
-/// What lies at one path.
+/// The entry at one path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
     /// When it was last written, in nanoseconds since 1970.
     pub mtime: i128,
-    /// When its inode last changed, in seconds since 1970; for stores without inodes the time of writing.
+    /// When its inode last changed, in seconds since 1970; in stores without inodes, when it was written.
     pub ctime: i64,
-    /// The nanoseconds beyond these seconds; 0 where they are not known.
+    /// The nanoseconds beyond these seconds; 0 if not known.
     pub ctime_nsec: i64,
     /// Permission bits, set-id and sticky included.
     pub mode: u32,
-    /// Who owns it: user and group.
+    /// Its owner: user and group.
     pub owner: (u32, u32),
-    /// What tells the file itself from its names: device and inode; zeros for stores without inodes.
+    /// What identifies the file itself under all its names: device and inode; zeros in stores without inodes.
     pub inode: (u64, u64),
-    /// How many names it has.
+    /// The number of its names.
     pub names: u64,
     /// The text of a link.
     pub link: Option<String>,
-    /// The digest of its bytes, where the store keeps it beside them.
+    /// The digest of its bytes, if the store keeps one.
     pub digest: Option<Digest>,
 }
 
 impl Entry {
-    /// Returns what a listing alone tells of a file.
+    /// Returns the facts about a file that a listing alone has.
     pub(super) fn listed(found: &Below) -> Self {
         let seconds = i64::try_from(found.written.div_euclid(1_000_000_000)).unwrap_or_default();
         Self { size: found.size, mtime: found.written, ctime: seconds, mode: 0o444, ..Self::of(found.kind) }
     }
 
-    /// Returns a directory of which nothing is known but that it is there.
+    /// Returns a directory that is only known to exist.
     pub(super) fn directory() -> Self {
         Self { mode: 0o755, ..Self::of(Kind::Dir) }
     }
@@ -76,46 +76,47 @@ impl Entry {
         i128::from(self.ctime) * 1_000_000_000 + i128::from(self.ctime_nsec)
     }
 
-    /// Returns when it was put there, in nanoseconds since 1970, whatever time it carries.
+    /// Returns when it was written to this path, in nanoseconds since 1970, whatever its modification time is.
     pub fn written(&self) -> i128 {
         i128::from(self.ctime) * 1_000_000_000
     }
 }
 
-/// A file or link that lies somewhere below a directory.
+/// A file or link below a directory, at any depth.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Below {
     /// Its path.
     pub path: RelPath,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub size: u64,
-    /// When it was put there, in nanoseconds since 1970.
+    /// When it was written to this path, in nanoseconds since 1970.
     pub written: i128,
-    /// What tells this version of it from any other that lay there, where the store says so in its listings.
+    /// What distinguishes this version from any other at the path, if the store's listings have it.
     pub version: Option<String>,
 }
 
-/// Where a link leads, as far as more than its text is known.
+/// The target of a link, as far as more than its text is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LinkTarget {
-    /// To something that is there, below the root.
+    /// Something that exists below the root.
     To(RelPath),
-    /// To a path below the root where nothing is.
+    /// A path below the root where nothing exists.
     Missing(RelPath),
-    /// To something that is there, outside the root.
+    /// Something that exists outside the root.
     Outside,
-    /// Only its text says.
+    /// Only its text is known.
     Unknown,
 }
 
-/// A link somewhere below a directory.
+/// A link below a directory, at any depth.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pointer {
-    /// Its path; names that no path can hold are escaped, and of what is too deep for a path the upper part is given.
+    /// Its path; names that a path cannot represent are escaped, and of a path that is too long the upper part is
+    /// given.
     pub path: RelPath,
-    /// Where it leads.
+    /// Its target.
     pub target: LinkTarget,
 }
 
@@ -124,47 +125,48 @@ pub struct Pointer {
 pub struct Listed {
     /// The name.
     pub name: String,
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
 }
 
-/// What lies directly in one directory.
+/// The entries directly in one directory.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listing {
-    /// What has a name that a path can hold, sorted.
+    /// Entries with names that a path can represent, sorted.
     pub entries: Vec<Listed>,
-    /// Names that no path can hold (not UTF-8, control characters), escaped.
+    /// Names that a path cannot represent (not UTF-8, control characters), escaped.
     pub odd: Vec<String>,
 }
 
-/// What lies directly in one directory, each with what a look at it says.
+/// The entries directly in one directory, each with its metadata.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// What has a name that a path can hold, sorted by name.
+    /// Entries with names that a path can represent, sorted by name.
     pub entries: Vec<Scanned>,
-    /// Names that no path can hold (not UTF-8, control characters), escaped.
+    /// Names that a path cannot represent (not UTF-8, control characters), escaped.
     pub odd: Vec<String>,
-    /// What could not be looked at, by name.
+    /// Entries whose metadata could not be read, by name.
     pub unread: Vec<(String, super::StoreError)>,
 }
 
-/// One thing in a directory.
+/// One entry of a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scanned {
     /// The name.
     pub name: String,
-    /// What lies there.
+    /// Its metadata.
     pub entry: Entry,
 }
 
-/// Whether a file may be there already.
+/// Whether the file may exist already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Put {
-    /// Nothing may be there; exactly one of many that try at once succeeds.
+    /// It must not exist; exactly one of many that try at once succeeds.
     Create,
-    /// Whatever was there is replaced.
+    /// It is replaced.
     Replace,
-    /// Whatever was there is replaced in one step, and a power cut soon after may bring it back: for what can be made again.
+    /// It is replaced in one step, and a power cut soon after may bring the old one back: for files that can be made
+    /// again.
     ReplaceSoon,
 }
 
@@ -177,50 +179,50 @@ pub enum Append {
     Quick,
 }
 
-/// How a published file is to look.
+/// The metadata of a published file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fill {
     /// Permission bits; never writable, never set-id.
     pub mode: u32,
-    /// The time it shall carry, in nanoseconds since 1970; nothing leaves the time of writing.
+    /// Its time, in nanoseconds since 1970; nothing leaves the time of writing.
     pub mtime: Option<i128>,
 }
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Filled {
-    /// How many bytes.
+    /// The number of bytes.
     pub size: u64,
     /// Their digest.
     pub digest: Digest,
 }
 
-/// A file that was being sent in parts and is not there: what was sent of it is invisible, and takes room.
+/// An unfinished upload in parts: what was sent is invisible, and takes space.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unfinished {
-    /// Where it was to be.
+    /// The path of the file.
     pub to: RelPath,
-    /// The name that the store gave the upload; empty where a note says nothing.
+    /// The name that the store gave the upload; empty if a note does not have it.
     pub id: String,
-    /// Where a sender of ours noted it; nothing when it is of others.
+    /// The path of mirrorkeep's note of it; nothing if another program began it.
     pub note: Option<RelPath>,
-    /// When its sender last gave a sign of life, in seconds since 1970: others give one when they begin.
+    /// When its sender last renewed it, in seconds since 1970; for other programs, when they began it.
     pub seen: i64,
 }
 
-/// Which files that are being sent in parts are asked for.
+/// Which uploads in parts are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Uploads {
-    /// Those that a sender of ours noted.
+    /// Those that mirrorkeep noted.
     Noted,
-    /// Those of others, too, where the store tells of them.
+    /// Those of other programs too, if the store lists them.
     All,
 }
 
 /// Whether bytes could be shared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shared {
-    /// They are; the file is in place.
+    /// They are shared; the file is at its path.
     Yes,
     /// They cannot (link limit, other file system, not permitted, gone): copy them.
     No,
@@ -235,7 +237,7 @@ pub enum Share {
     Reflink,
 }
 
-/// How the bytes of a source come in without a copy.
+/// How the bytes of a source are ingested without a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Take {
     /// By a second name for the same inode.
@@ -247,9 +249,9 @@ pub enum Take {
 /// A file outside the store, open and known by its path.
 #[derive(Debug, Clone, Copy)]
 pub struct SourceFile<'a> {
-    /// The open file: its bytes are the ones that were looked at.
+    /// The open file: its bytes are the ones that were examined.
     pub file: &'a std::fs::File,
-    /// The directory that holds it, open.
+    /// Its directory, open.
     pub dir: &'a std::fs::File,
     /// Its path, for messages; its last name is looked up in `dir`.
     pub path: &'a Path,
@@ -258,16 +260,16 @@ pub struct SourceFile<'a> {
 /// How full a store is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
-    /// Bytes that it has.
+    /// The size in bytes.
     pub total: u64,
-    /// Bytes that are free for everybody.
+    /// The number of bytes that every user can use.
     pub free: u64,
 }
 
-/// What a sweep did.
+/// The report of a removal.
 #[derive(Debug, Default)]
 pub struct Swept {
-    /// How many entries went.
+    /// The number of removed entries.
     pub removed: u64,
     /// Everything that could not be removed.
     pub failures: Vec<super::StoreError>,

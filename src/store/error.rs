@@ -1,14 +1,14 @@
-//! What went wrong with which path: callers branch on the kind, people read the text.
+//! What went wrong with which path: callers match on the kind, people read the text.
 
 use crate::model::{Class, Classify, ErrorKind};
 use std::io;
 
-/// The kinds that callers tell apart.
+/// The kinds that callers distinguish.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum StoreErrorKind {
-    /// Nothing is there.
+    /// Nothing exists at the path.
     NotFound,
-    /// Something is there already.
+    /// Something exists at the path.
     AlreadyExists,
     /// No bytes or no inodes are left, or a quota is used up.
     NoSpace,
@@ -16,17 +16,17 @@ pub enum StoreErrorKind {
     Denied,
     /// The file system is read-only.
     ReadOnly,
-    /// A symlink lies on the way, or the path would leave the root.
+    /// A symlink is on the way, or the path would leave the root.
     Escapes,
-    /// The two places lie on different file systems.
+    /// The two paths are on different file systems.
     CrossDevice,
-    /// Somebody else holds the lock.
+    /// Another process has the lock.
     Busy,
     /// A directory is not empty.
     NotEmpty,
-    /// A file where a directory is wanted, or the other way round.
+    /// A file where a directory is expected, or the other way round.
     WrongKind,
-    /// The file is larger than what makes sense there.
+    /// The file is larger than the limit of its kind.
     TooLarge,
     /// A name is too long for this file system.
     NameTooLong,
@@ -34,24 +34,24 @@ pub enum StoreErrorKind {
     TooManyOpen,
     /// The store cannot do this at all.
     Unsupported,
-    /// It can be read, and what it says makes no sense.
+    /// It can be read, and its contents are invalid.
     Damaged,
-    /// Where a lock is kept, there is something else.
+    /// Something else is at the path of a lock.
     NotALock,
     /// No server answers at the address.
     Unreachable,
-    /// Anything else, a broken disk among it.
+    /// Anything else, such as a broken disk.
     Io,
 }
 
 impl StoreErrorKind {
-    /// Returns whether this speaks of what is there, and not of a disk or a right that fails for the moment.
+    /// Returns whether this is a fact about the contents, and not a disk or a permission that fails for the moment.
     pub fn is_damage(self) -> bool {
         matches!(self, Self::Damaged | Self::NotFound | Self::TooLarge | Self::WrongKind)
     }
 }
 
-/// Says what was being done to which path, and what came in the way.
+/// What was being done to which path, and why it failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} `{at}`")]
 pub struct StoreError {
@@ -61,7 +61,7 @@ pub struct StoreError {
     source: io::Error,
 }
 
-/// A reason with what a person can do about it.
+/// A reason with a hint.
 #[derive(Debug, thiserror::Error)]
 #[error("{why}")]
 struct Advised {
@@ -76,12 +76,12 @@ impl StoreError {
         Self { kind: kind_of(&source), doing, at: at.to_string(), source }
     }
 
-    /// Returns an error with a kind and reason of our own.
+    /// Returns an error with mirrorkeep's own kind and reason.
     pub fn because(kind: StoreErrorKind, doing: &'static str, at: impl ToString, why: &str) -> Self {
         Self::of_kind(kind, doing, at, why)
     }
 
-    /// Returns an error with a kind of our own and what another crate said.
+    /// Returns an error with mirrorkeep's own kind and the message of another crate.
     pub fn of_kind(
         kind: StoreErrorKind,
         doing: &'static str,
@@ -91,7 +91,7 @@ impl StoreError {
         Self { kind, doing, at: at.to_string(), source: io::Error::other(source) }
     }
 
-    /// Returns the same error once more, its cause as text.
+    /// Returns a copy of the error, with its cause as text.
     #[must_use]
     pub fn again(&self) -> Self {
         let (at, source) = (self.at.clone(), io::Error::other(self.source.to_string()));
@@ -102,7 +102,7 @@ impl StoreError {
         }
     }
 
-    /// Adds what a person can do about it.
+    /// Adds a hint.
     #[must_use]
     pub fn hinting(self, hint: &str) -> Self {
         let advised = Advised { why: self.source.to_string(), hint: hint.to_owned() };
@@ -119,7 +119,7 @@ impl StoreError {
         self.kind
     }
 
-    /// Returns whether nothing was there.
+    /// Returns whether nothing exists at the path.
     pub fn is_not_found(&self) -> bool {
         self.kind == StoreErrorKind::NotFound
     }
@@ -130,7 +130,7 @@ impl Classify for StoreError {
         use StoreErrorKind as Kind;
         let class: Class = match self.kind {
             Kind::NoSpace => ErrorKind::Full.hint(
-                "make room (`df -h` and `df -i` say whether bytes or files are used up), then run it again",
+                "make room (`df -h` and `df -i` show whether bytes or files are used up), then run it again",
             ),
             Kind::Busy => ErrorKind::Busy.into(),
             Kind::Denied => ErrorKind::Denied.into(),

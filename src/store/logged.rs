@@ -1,5 +1,5 @@
-//! A store that logs what is asked of another one: each step that changes names at level info, each request at
-//! level debug with its method, path, outcome and duration.
+//! A store that logs the calls to another one: each step that changes names at level info, each request at level
+//! debug with its method, path, outcome and duration.
 //!
 //! It logs paths, counts and kinds of errors; never the content of a file, a credential or the text of an error, which
 //! may repeat an address.
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tracing::{debug, enabled, info};
 
-/// A store that another one does the work for.
+/// A wrapper around another store.
 #[derive(Debug)]
 pub struct Logged {
     inner: Arc<dyn Store>,
@@ -32,17 +32,17 @@ struct Held {
 }
 
 impl Logged {
-    /// Returns a store that logs what is asked of `inner`.
+    /// Returns a store that logs the calls to `inner`.
     pub fn new(inner: Arc<dyn Store>) -> Self {
         Self { inner }
     }
 
-    /// Returns such a store, or `inner` itself when nothing is logged.
+    /// Returns such a store, or `inner` itself if nothing is logged.
     pub fn wrap(inner: Arc<dyn Store>) -> Arc<dyn Store> {
         if enabled!(tracing::Level::INFO) { Arc::new(Self::new(inner)) } else { inner }
     }
 
-    /// Makes a call and logs it with what `found` says of the answer.
+    /// Makes a call and logs it with what `found` returns for the answer.
     fn call<T>(
         &self,
         method: &str,
@@ -60,7 +60,7 @@ impl Logged {
         answer
     }
 
-    /// Does the same for a call that goes on after failures.
+    /// Does the same for a call that continues after failures.
     fn removing(&self, method: &str, at: &RelPath, call: impl FnOnce(&dyn Store) -> Swept) -> Swept {
         let started = Instant::now();
         let swept = call(&*self.inner);

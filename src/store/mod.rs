@@ -1,8 +1,8 @@
-//! How bytes are kept: places below one root, and what can be done to them in one step.
+//! How bytes are stored: paths below one root, and what can be done to them in one step.
 //!
-//! A [`Store`] knows paths and bytes, nothing of builds or layouts. Each method is one intention with a law that
-//! the contract suite holds every store to; what a store cannot do it says in its [`Abilities`] instead of
-//! pretending. No method follows a symlink below the root or leaves it.
+//! A [`Store`] knows paths and bytes, nothing about builds or layouts. Each method is one operation with a law that
+//! the contract suite checks for every store; what a store cannot do, its [`Abilities`] state. No method follows a
+//! symlink below the root or leaves it.
 
 mod ability;
 mod entry;
@@ -20,7 +20,7 @@ pub use entry::{
     Share, Shared, SourceFile, Space, Swept, Take, Unfinished, Uploads,
 };
 pub use error::{StoreError, StoreErrorKind};
-pub use io_pool::io_pool;
+pub use io_pool::{at_once, io_pool};
 pub use logged::Logged;
 pub use object::{Conditions, ObjectStore};
 pub use posix::{Posix, SHARED};
@@ -33,20 +33,20 @@ use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-/// The result of asking a store for something.
+/// The result of a call to a store.
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
 
-/// Something held for as long as the value lives, such as a lock.
-#[must_use = "what is guarded is let go at once when the guard is dropped"]
+/// Something that is held for as long as the value lives, such as a lock.
+#[must_use = "the lock is released at once when the guard is dropped"]
 pub struct Guard {
     #[expect(dead_code, reason = "held for its destructor")]
     held: Box<dyn Send + Sync>,
-    /// The file whose lock it is, where a process that has the file keeps the lock.
+    /// The file that is locked, if a process that inherits the file keeps the lock.
     file: Option<OwnedFd>,
 }
 
 impl Guard {
-    /// Returns a guard that lets go when `held` is dropped.
+    /// Returns a guard that releases when `held` is dropped.
     pub fn new(held: impl Send + Sync + 'static) -> Self {
         Self { held: Box::new(held), file: None }
     }
@@ -57,7 +57,7 @@ impl Guard {
     }
 
     /// Returns the file of the lock: a process that inherits it keeps the lock if this one is killed. Dropping the
-    /// guard lets go whoever has the file. Nothing where the lock is not that of a file.
+    /// guard releases the lock whoever has the file. Nothing if the lock is not that of a file.
     pub(crate) fn file(&self) -> Option<OwnedFd> {
         self.file.as_ref().and_then(|file| file.try_clone().ok())
     }
@@ -69,39 +69,40 @@ impl Debug for Guard {
     }
 }
 
-/// A root and what lies below it.
+/// A root and everything below it.
 ///
-/// A method that changes something returns only when the change survives a power cut, but for the four that fill
-/// a stage (`fill`, `share`, `take`, `link`, `make_dir`): these wait for `settle`.
+/// A method that changes something returns only when the change survives a power cut, except those that fill a stage
+/// (`fill`, `share`, `take`, `link`, `make_dir`): these wait for `settle`.
 pub trait Store: Debug + Send + Sync {
     /// Returns what this store can do.
     fn abilities(&self) -> Abilities;
 
-    /// Returns the root as a person would write it.
+    /// Returns the root for display.
     fn shown(&self) -> String;
 
-    /// Returns whether what was opened is still at the path by which it was opened; what has no path of its own always is.
+    /// Returns whether the opened root is still at the path by which it was opened; true for a root without a path.
     fn is_at_its_path(&self) -> Result<bool> {
         Ok(true)
     }
 
-    /// Returns what is at `at`, a link as itself; nothing when nothing is there.
+    /// Returns what is at `at`, a link as itself; nothing if it does not exist.
     fn look(&self, at: &RelPath) -> Result<Option<Entry>>;
 
-    /// Returns the digest that the store keeps beside the file at `at`, where it keeps one.
+    /// Returns the digest that the store keeps for the file at `at`, if it keeps one.
     fn noted_digest(&self, at: &RelPath) -> Result<Option<Digest>> {
         Ok(self.look(at)?.and_then(|entry| entry.digest))
     }
 
-    /// Returns the text of the link that a listing showed at `at`; nothing when none is there now.
+    /// Returns the text of the link that a listing showed at `at`; nothing if there is none now.
     fn link_text(&self, at: &RelPath) -> Result<Option<String>> {
         Ok(self.look(at)?.and_then(|entry| entry.link))
     }
 
-    /// Returns what lies directly in the directory `dir`, sorted by name.
+    /// Returns the entries directly in the directory `dir`, sorted by name.
     fn list(&self, dir: &RelPath) -> Result<Listing>;
 
-    /// Returns what lies directly in the directory `dir` with what `look` says of each; what goes meanwhile is left out.
+    /// Returns the entries directly in the directory `dir` with what `look` returns for each; entries that vanish in
+    /// the meantime are left out.
     fn scan(&self, dir: &RelPath) -> Result<Scan> {
         let listing = self.list(dir)?;
         let mut found = Scan { odd: listing.odd, ..Scan::default() };
@@ -116,42 +117,42 @@ pub trait Store: Debug + Send + Sync {
         Ok(found)
     }
 
-    /// Returns every file and link below `dir`, sorted by path; none when nothing is there.
+    /// Returns every file and link below `dir`, sorted by path; none if it does not exist.
     fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {
         below(self, dir)
     }
 
-    /// Returns where the link at `at` leads, as readers of the store follow it.
+    /// Returns the target of the link at `at`, as readers of the store follow it.
     fn target(&self, at: &RelPath) -> Result<LinkTarget> {
         let _ = at;
         Ok(LinkTarget::Unknown)
     }
 
-    /// Returns every link below the directory `dir`; none when nothing is there.
+    /// Returns every link below the directory `dir`; none if it does not exist.
     fn pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
         let found = self.below(dir)?.into_iter().filter(|found| found.kind == Kind::Link);
         Ok(found.map(|found| Pointer { path: found.path, target: LinkTarget::Unknown }).collect())
     }
 
-    /// Returns every link that is, or is below, a name in `dir` that no path can hold.
+    /// Returns every link that is, or is below, a name in `dir` that a path cannot represent.
     fn odd_pointers(&self, dir: &RelPath) -> Result<Vec<Pointer>> {
         let _ = dir;
         Ok(Vec::new())
     }
 
-    /// Returns the whole file at `at`; an error when it is larger than `limit` bytes.
+    /// Returns the whole file at `at`; fails if it is larger than `limit` bytes.
     fn read(&self, at: &RelPath, limit: u64) -> Result<Vec<u8>>;
 
     /// Opens the file at `at` for reading from its start.
     fn open(&self, at: &RelPath) -> Result<Box<dyn Read + Send>>;
 
-    /// Puts a small file in place in one step, making the directories above it: a reader sees the old or the new.
+    /// Writes a small file in one step, making the directories above it: a reader sees the old one or the new.
     fn put(&self, at: &RelPath, bytes: &[u8], how: Put) -> Result<()>;
 
-    /// Puts `new` in the place of a small file that holds `old`; `Busy` when it holds something else or is gone. One that
-    /// holds `new` is renewed already.
+    /// Replaces a small file that has the contents `old` by `new`; `Busy` if it has other contents or is gone. A file
+    /// that has the contents `new` is already replaced.
     ///
-    /// Where a lock keeps all others away, as on one machine, a look before is enough.
+    /// If a lock excludes all others, as on one machine, comparing first is enough.
     fn renew(&self, at: &RelPath, old: &[u8], new: &[u8]) -> Result<()> {
         const DOING: &str = "renew";
         let limit = u64::try_from(old.len().max(new.len())).unwrap_or(u64::MAX);
@@ -166,87 +167,87 @@ pub trait Store: Debug + Send + Sync {
     /// Adds `line` to the end of the log at `log`.
     fn append(&self, log: &RelPath, line: &[u8], how: Append) -> Result<()>;
 
-    /// Removes one file or link; one that is not there is removed already.
+    /// Removes one file or link; succeeds if it does not exist.
     fn remove(&self, at: &RelPath) -> Result<()>;
 
-    /// Removes exactly these files and links, goes on after a failure, and returns every one; what is not there is
-    /// removed already, and counts where the store does not tell.
+    /// Removes exactly these files and links, continues after a failure, and returns every failure; a missing one
+    /// counts as removed, also in the number if the store cannot tell.
     fn remove_all(&self, these: &[(RelPath, Kind)]) -> Swept {
         remove_all(self, these)
     }
 
-    /// Removes an empty directory; one that is not there is removed already.
+    /// Removes an empty directory; succeeds if it does not exist.
     fn remove_dir(&self, at: &RelPath) -> Result<()>;
 
-    /// Makes a directory and those above it, readable for all when it lies outside the own area.
+    /// Makes a directory and those above it, readable for all if it is outside the own area.
     fn make_dir(&self, at: &RelPath) -> Result<()>;
 
-    /// Writes what `from` yields to the new file `at`, hashing in the same pass; replaces an unfinished one.
+    /// Writes the bytes of `from` to the new file `at`, hashing in the same pass; replaces an unfinished one.
     fn fill(&self, at: &RelPath, from: &mut dyn Read, how: Fill) -> Result<Filled>;
 
-    /// Does the same for bytes whose digest is known already, so that a store can keep it beside them.
+    /// Does the same for bytes with a known digest, so that a store can keep it with the file.
     fn fill_known(&self, at: &RelPath, from: &mut dyn Read, how: Fill, digest: Digest) -> Result<Filled> {
         let _ = digest;
         self.fill(at, from, how)
     }
 
-    /// Returns the files that are being sent in parts, or that their sender left so; none where nothing stays of such a file.
+    /// Returns the unfinished uploads in parts, running or abandoned; none in stores where nothing remains of them.
     fn unfinished(&self, which: Uploads) -> Result<Vec<Unfinished>> {
         let _ = which;
         Ok(Vec::new())
     }
 
-    /// Throws away what was sent of such a file; one that came to its end meanwhile is left as it is.
+    /// Aborts such an upload; one that was completed in the meantime is left as it is.
     fn give_up(&self, upload: &Unfinished) -> Result<()> {
         let _ = upload;
         Ok(())
     }
 
-    /// Lets the new file `to` share the bytes of the file `from`, without copying them.
+    /// Makes the new file `to` share the bytes of the file `from`, without copying them.
     fn share(&self, from: &RelPath, to: &RelPath, how: Share, fill: Fill) -> Result<Shared>;
 
-    /// Brings a file from outside in as the new file `at` without copying it.
+    /// Ingests a file from outside as the new file `at` without copying it.
     fn take(&self, from: &SourceFile<'_>, at: &RelPath, how: Take, fill: Fill) -> Result<Shared>;
 
     /// Makes a symlink with that text inside a stage.
     fn link(&self, at: &RelPath, text: &str) -> Result<()>;
 
-    /// Returns once everything written below `at` survives a power cut; an error means it must be written again.
+    /// Returns once everything written below `at` survives a power cut; after an error it must be written again.
     fn sync_tree(&self, at: &RelPath) -> Result<()>;
 
-    /// Moves the tree `from` to the place `to`, where nothing may be, in one step.
+    /// Moves the tree `from` to the free path `to` in one step.
     fn rename_tree(&self, from: &RelPath, to: &RelPath) -> Result<()>;
 
-    /// Lets two trees change places in one step.
+    /// Exchanges two trees in one step.
     fn exchange(&self, one: &RelPath, other: &RelPath) -> Result<()> {
         let _ = other;
         let why = "this store cannot exchange trees";
         Err(StoreError::because(StoreErrorKind::Unsupported, "exchange", one, why))
     }
 
-    /// Makes the alias `at` lead to `target` in one step, whether it was there or not.
+    /// Points the alias `at` to `target` in one step, whether it existed or not.
     fn point(&self, at: &RelPath, target: &RelPath) -> Result<()>;
 
-    /// Takes the lock at `at`, waiting that long for others; `who` is told to those who wait.
+    /// Takes the lock at `at`, waiting that long for other processes; `who` is shown to those who wait.
     fn lock(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard>;
 
-    /// Returns whether a process holds a lock, by looking; a lock that was never taken is held by no process.
+    /// Returns whether a process holds a lock, without taking it; a lock that was never taken is not held.
     fn is_held(&self, at: &RelPath) -> Result<bool>;
 
-    /// Returns how many bytes the store has and how many of them are free; nothing where no limit is known.
+    /// Returns the store's size in bytes and how many are free; nothing if no limit is known.
     fn space(&self) -> Result<Option<Space>> {
         Ok(None)
     }
 
-    /// Returns every path below the root on which something is mounted; none where nothing can be.
+    /// Returns every mount point below the root; none in stores without mounts.
     fn mounts(&self) -> Result<Vec<RelPath>> {
         Ok(Vec::new())
     }
 
-    /// Removes everything below and including `at` and returns how many entries went.
+    /// Removes everything below and including `at` and returns the number of removed entries.
     fn discard(&self, at: &RelPath) -> Result<u64>;
 
-    /// Removes everything below and including `at`, goes on after a failure, and returns every one.
+    /// Removes everything below and including `at`, continues after a failure, and returns every failure.
     fn sweep(&self, at: &RelPath) -> Swept {
         match self.discard(at) {
             Ok(removed) => Swept { removed, failures: Vec::new() },
@@ -254,11 +255,11 @@ pub trait Store: Debug + Send + Sync {
         }
     }
 
-    /// Lets later removals go no faster than that many entries a second; nothing lets them go as fast as they can.
+    /// Limits later removals to that many entries per second; nothing removes the limit.
     fn pace(&self, _entries_a_second: Option<std::num::NonZeroU32>) {}
 }
 
-/// Finds everything below a directory, one name after the other.
+/// Lists everything below a directory, one directory after the other.
 fn below<S: Store + ?Sized>(store: &S, dir: &RelPath) -> Result<Vec<Below>> {
     let (mut found, mut dirs) = (Vec::new(), vec![dir.clone()]);
     while let Some(dir) = dirs.pop() {

@@ -1,7 +1,7 @@
-//! A tree as one walk saw it: its directories, each with what lies in it.
+//! A tree as one walk saw it: its directories, each with its entries.
 //!
-//! No path is made for what lies in a directory, only for the directory itself: a tree has a few of these and
-//! hundreds of thousands of files.
+//! Only directories have a path here, not their entries: a tree has a few directories and hundreds of thousands of
+//! files.
 
 use super::{Entry, Kind, Result, Scan, Scanned, Store, StoreError, StoreErrorKind};
 use crate::model::RelPath;
@@ -10,20 +10,20 @@ use std::collections::{BTreeMap, HashSet};
 /// A tree as one walk saw it, by paths below its top.
 #[derive(Debug, Default)]
 pub struct TreeSnapshot {
-    /// What lies at its top; nothing when nothing is there.
+    /// The entry at its top; nothing if it does not exist.
     pub top: Option<Entry>,
     /// Its directories, sorted by path, so that each comes before those in it.
     pub dirs: Vec<(RelPath, Scan)>,
-    /// When its top changed, in seconds since 1970; where there are no directories, when the last file was written.
+    /// When its top changed, in seconds since 1970; in stores without directories, when the last file was written.
     pub changed: i64,
-    /// What could not be looked at, and why not.
+    /// What could not be read, and why.
     pub unread: Vec<(RelPath, StoreError)>,
 }
 
 impl TreeSnapshot {
     /// Walks the tree at `root`, following no link; only its top must be readable.
     ///
-    /// Where there are no directories one listing tells all, but for modes and the times that files carry.
+    /// Without directories one listing has everything, except modes and the times of files.
     pub fn of(store: &dyn Store, root: &RelPath) -> Result<Self> {
         if !store.abilities().directories {
             return Self::listed(store, root);
@@ -54,7 +54,7 @@ impl TreeSnapshot {
                         .extend(unread.filter_map(|(name, error)| Some((dir.child(&name).ok()?, error))));
                     walked.dirs.push((dir, scan));
                 }
-                // What goes meanwhile is left out.
+                // What is removed in the meantime is left out.
                 Err(error) if error.is_not_found() => {}
                 Err(error) => walked.unread.push((dir, error)),
             }
@@ -64,7 +64,7 @@ impl TreeSnapshot {
         Ok(walked)
     }
 
-    /// Puts the tree together from one listing.
+    /// Makes the tree from one listing.
     fn listed(store: &dyn Store, root: &RelPath) -> Result<Self> {
         let mut walked = Self { top: store.look(root)?, ..Self::default() };
         let mut dirs: BTreeMap<RelPath, BTreeMap<String, Entry>> = BTreeMap::new();
@@ -89,7 +89,7 @@ impl TreeSnapshot {
             if !dirs.contains_key(&dir) {
                 for above in at.ancestors() {
                     let names = dirs.entry(above.parent().unwrap_or_default()).or_default();
-                    // Of what has the same name a file is seen before a directory.
+                    // Of entries with the same name, a file comes before a directory.
                     names.entry(above.name().to_owned()).or_insert_with(Entry::directory);
                 }
             }
@@ -105,10 +105,10 @@ impl TreeSnapshot {
         Ok(walked)
     }
 
-    /// Forgets files and links by their paths, and directories in which nothing else lies.
+    /// Removes files and links by their paths, and directories that have nothing else.
     pub fn remove_paths(&mut self, gone: &HashSet<RelPath>) {
         let mut empty: HashSet<RelPath> = HashSet::new();
-        // What lies in a directory comes after it.
+        // The entries of a directory come after it.
         for (dir, scan) in self.dirs.iter_mut().rev() {
             scan.entries.retain(|one| {
                 let leaves = if one.entry.kind == Kind::Dir { &empty } else { gone };
@@ -121,7 +121,7 @@ impl TreeSnapshot {
         self.dirs.retain(|(dir, _)| !empty.contains(dir));
     }
 
-    /// Returns what lies at a path below the top.
+    /// Returns the entry at a path below the top.
     pub fn find(&self, at: &RelPath) -> Option<&Entry> {
         let Some(above) = at.parent() else { return self.top.as_ref() };
         let dir = self.dirs.binary_search_by(|(dir, _)| dir.cmp(&above)).ok()?;

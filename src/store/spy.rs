@@ -1,8 +1,8 @@
-//! A store that notes every call and lets one go wrong: how it is proved what a failure leaves behind.
+//! A store that records every call and makes one fail: it proves what a failure leaves behind.
 //!
-//! What goes wrong is chosen by the number of the call, so that a test can try every call in turn. A fault happens
-//! between calls of the store, not inside of one: what a kill leaves within a single call is the matter of tests that
-//! trace system calls. `abilities`, `shown` and `pace` ask nothing of the disk and are not counted.
+//! The failure is chosen by the number of the call, so that a test can try every call in turn. A fault happens
+//! between calls of the store, not inside one: what a kill leaves within a single call is left to tests that trace
+//! system calls. `abilities`, `shown` and `pace` do not touch the disk and are not counted.
 
 use crate::model::{Digest, RelPath};
 use crate::store::{
@@ -16,14 +16,14 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// What goes wrong with a call.
+/// How a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// It fails and does nothing; later calls are well.
+    /// It fails and does nothing; later calls succeed.
     Fail(StoreErrorKind),
-    /// It fails, and so does every later one that writes: a disk that is full, or read-only by now.
+    /// It fails, and so does every later call that writes: a disk that is full or became read-only.
     FailOn(StoreErrorKind),
-    /// It is carried out and fails all the same: the last sync broke, or the answer was lost.
+    /// It is carried out and fails all the same: the last sync failed, or the answer was lost.
     Lose(StoreErrorKind),
     /// It fails and does nothing, and so does every later one: the process is dead.
     Stop,
@@ -31,12 +31,12 @@ pub enum Fault {
     Repeat,
 }
 
-/// One call as it was noted.
+/// One recorded call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
     /// The method's name.
     pub method: &'static str,
-    /// Where it was to act.
+    /// Its path.
     pub at: RelPath,
 }
 
@@ -46,7 +46,7 @@ impl fmt::Display for Call {
     }
 }
 
-/// A store that another one does the work for.
+/// A wrapper around another store.
 pub struct Spy {
     inner: Arc<dyn Store>,
     faults: Vec<(usize, Fault)>,
@@ -63,7 +63,7 @@ impl fmt::Debug for Spy {
     }
 }
 
-/// Whether a call puts something on the disk.
+/// Whether a call writes to the disk.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Does {
     Read,
@@ -72,19 +72,19 @@ enum Does {
 }
 
 impl Spy {
-    /// Returns a spy that notes the calls and lets nothing go wrong.
+    /// Returns a spy that records the calls and makes none fail.
     pub fn new(inner: Arc<dyn Store>) -> Self {
         Self { inner, faults: Vec::new(), meanwhile: None, calls: Mutex::default() }
     }
 
-    /// Lets the call number `nth` go wrong, too; the first is number 1.
+    /// Also makes the call number `nth` fail; the first is number 1.
     #[must_use]
     pub fn with(mut self, nth: usize, fault: Fault) -> Self {
         self.faults.push((nth, fault));
         self
     }
 
-    /// Lets somebody else act just before the call number `nth`.
+    /// Runs a function just before the call number `nth`, in place of another process.
     #[must_use]
     pub fn meanwhile(mut self, nth: usize, act: impl Fn() + Send + Sync + 'static) -> Self {
         self.meanwhile = Some((nth, Box::new(act)));
@@ -96,7 +96,7 @@ impl Spy {
         self.noted().clone()
     }
 
-    /// Returns how many calls there were.
+    /// Returns the number of calls.
     pub fn count(&self) -> usize {
         self.noted().len()
     }
@@ -105,7 +105,7 @@ impl Spy {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes a call and returns what goes wrong with it.
+    /// Records a call and returns how it fails.
     fn note(&self, method: &'static str, at: &RelPath, does: Does) -> Option<Fault> {
         let mut calls = self.noted();
         calls.push(Call { method, at: at.clone() });
@@ -122,7 +122,7 @@ impl Spy {
         self.faults.iter().find(hits).map(|(_, fault)| *fault)
     }
 
-    /// Makes a call, or lets it go wrong.
+    /// Makes a call, or makes it fail.
     fn make<T>(
         &self,
         method: &'static str,
@@ -133,7 +133,7 @@ impl Spy {
         match self.note(method, at, does) {
             None => call(),
             Some(Fault::Repeat) => {
-                // Whether the first was well is what nobody knows who sends it again.
+                // A sender that repeats it does not know whether the first one succeeded.
                 call().ok();
                 call()
             }
@@ -152,7 +152,7 @@ impl Spy {
 }
 
 impl Spy {
-    /// Writes a file, or lets that go wrong.
+    /// Writes a file, or makes that fail.
     fn filling(
         &self,
         at: &RelPath,
@@ -197,7 +197,7 @@ impl Store for Spy {
 
     fn below(&self, dir: &RelPath) -> Result<Vec<Below>> {
         if self.inner.abilities().directories {
-            // Many calls of the file system, each of which may go wrong.
+            // Many calls of the file system, each of which may fail.
             return below(self, dir);
         }
         self.make("below", dir, Does::Read, || self.inner.below(dir))
@@ -245,10 +245,10 @@ impl Store for Spy {
 
     fn remove_all(&self, these: &[(RelPath, Kind)]) -> Swept {
         if self.inner.abilities().directories {
-            // Many calls of the file system, each of which may go wrong.
+            // Many calls of the file system, each of which may fail.
             return remove_all(self, these);
         }
-        // Noted at the first of them.
+        // Recorded at the first of them.
         let at = these.first().map(|(at, _)| at.clone()).unwrap_or_default();
         let swept = self.make("remove_all", &at, Does::Remove, || Ok(self.inner.remove_all(these)));
         swept.unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })

@@ -241,4 +241,10 @@ fn a_file_that_several_builds_share_is_reported_once_when_its_bytes_changed() {
     assert_eq!(told(&rig), wanted(&[("build-changed", &at(0)), ("build-changed", &at(2))]));
     let said = rig.ends(5, &["check"]);
     assert!(said.contains(&format!("{shared}; 1 changed: `outputs/iso/own.iso`")), "{said}");
+    // The command of the hint settles all of them, not the first alone.
+    let command = said.split('`').find(|text| text.starts_with("mirrorkeep adopt")).unwrap();
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    assert_eq!(words, ["adopt", "--changed", "--rewrite-sums", "master/centos"]);
+    rig.ok(&words);
+    assert_eq!(told(&rig), wanted(&[]));
 }

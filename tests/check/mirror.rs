@@ -321,6 +321,24 @@ fn a_policy_that_is_not_in_force_is_told() {
 }
 
 #[test]
+fn a_file_where_any_name_may_be_a_branch_is_declared_too() {
+    let rig = Rig::new();
+    rig.ok(&["init", "--layout", "generic"]);
+    let work = rig.work("").display().to_string();
+    rig.ok(&["publish", &work, "--stream", "main/debian", "--build", "20260101T060000Z"]);
+    for file in ["README.txt", "main/README.txt"] {
+        fs::write(rig.mirror(file), "read me").unwrap();
+    }
+    let said = rig.ends(5, &["check"]);
+    let line = said.split('`').find(|text| text.starts_with("declared: [")).unwrap();
+    assert_eq!(line, "declared: [README.txt, main/README.txt]", "{said}");
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}{line}\n")).unwrap();
+    rig.ends(0, &["check"]);
+}
+
+#[test]
 fn what_repeats_in_a_stream_is_one_line_and_all_lists_it() {
     let rig = Rig::new();
     rig.builds(["20260101T060000Z", "20260102T060000Z", "20260103T060000Z"]);
@@ -334,11 +352,12 @@ fn what_repeats_in_a_stream_is_one_line_and_all_lists_it() {
     let said = lines(&["check"]);
     let at = |day: u32| format!("master/centos/2026010{day}T060000Z/outputs/CONTEXT");
     let wanted = format!(
-        "master/centos: warning: 5 times: {} [context-missing]: {}, {}, {}, and 2 more (`--all` lists them)\n",
+        "master/centos: warning: 5 times: {} [context-missing]: {}, {}, {}, and 2 more (`--all` lists them)\n    hint      {}\n",
         Code::ContextMissing.meaning().trim_end_matches('.'),
         at(1),
         at(2),
-        at(3)
+        at(3),
+        Code::ContextMissing.hint()
     );
     assert_eq!(said, wanted);
     let all = lines(&["check", "--all"]);

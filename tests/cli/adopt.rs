@@ -1,11 +1,18 @@
 //! `adopt`: what a shell script laid down becomes what mirrorkeep looks after, and not a byte of it changes.
 
 use crate::support::rig::{Rig, lay, tree};
-use mirrorkeep::model::Digest;
+use mirrorkeep::mirror::Mirror;
+use mirrorkeep::model::{Digest, Outcome, Stamp};
+use mirrorkeep::ops::Mode;
+use mirrorkeep::ops::adopt::{AdoptOptions, Changed, Scope, SumsIn, Trust, adopt};
+use mirrorkeep::session::Session;
+use mirrorkeep::store::Posix;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
 
 const DAYS: [&str; 3] = ["20260101T060000Z", "20260102T060000Z", "20260103T060000Z"];
 
@@ -194,7 +201,7 @@ fn lists_in_every_form_of_sha256sum_are_believed_and_contradicted() {
             let rig = Rig::new();
             let build = listed(&rig, list, &form(ABC, name));
             let text = rig.ok(&["adopt", &build]);
-            assert!(text.contains("took over 1 build"), "{text}");
+            assert!(text.contains("adopted 1 build"), "{text}");
             rig.ok(&["verify", "--all"]);
             let findings = String::from_utf8(rig.run(&["check"]).stdout).unwrap();
             assert!(!findings.contains("sums-"), "{findings}");
@@ -361,4 +368,43 @@ fn a_marker_that_is_no_regular_file_is_never_a_success() {
             1
         );
     }
+}
+
+#[test]
+fn builds_without_a_marker_get_one_where_a_person_says_how_they_went() {
+    let rig = Rig::new();
+    for (name, marker) in [(DAYS[0], None), (DAYS[1], Some(("fail", ""))), (DAYS[2], None)] {
+        let files: Vec<(&str, &str)> = [("a.iso", name)].into_iter().chain(marker).collect();
+        lay(&rig, &format!("main/debian/{name}"), &files);
+    }
+    rig.ok(&["init", "--layout", "generic"]);
+    // One that changed within a day may have no marker yet.
+    assert!(rig.ends(6, &["adopt", "--result", "success", "main/debian"]).contains("may still be filled"));
+    assert!(!rig.mirror(&format!("main/debian/{}/success", DAYS[0])).exists());
+    let open =
+        || Mirror::open(Arc::new(Posix::open(&rig.mirror("")).unwrap()), "a test", Duration::ZERO).unwrap();
+    let in_two_days = || Stamp::from_instant(chrono::Utc::now() + chrono::Duration::days(2)).unwrap();
+    let adopting = |mode: Mode| {
+        let options = AdoptOptions {
+            scope: Scope::Stream("main/debian".parse().unwrap()),
+            sums: SumsIn::Record,
+            trust: Trust::Bytes,
+            changed: Changed::Leave,
+            result: Some(Outcome::Success),
+            created: None,
+            mode,
+        };
+        let report = adopt(&Session::new(&open(), &in_two_days), &options).unwrap();
+        report.adopted.iter().map(|one| one.result).collect::<Vec<_>>()
+    };
+    let wanted = [Outcome::Success, Outcome::Success];
+    assert_eq!(adopting(Mode::Trial), wanted);
+    assert!(!rig.mirror(&format!("main/debian/{}/success", DAYS[0])).exists());
+    assert_eq!(adopting(Mode::Real), wanted);
+    let results: Vec<Value> =
+        rig.json(&["list"])["builds"].as_array().unwrap().iter().map(|one| one["result"].clone()).collect();
+    assert_eq!(results, ["success", "fail", "success"]);
+    rig.ok(&["verify", "--all"]);
+    let said = String::from_utf8(rig.run(&["check"]).stdout).unwrap();
+    assert!(!said.contains("build-changed") && !said.contains("in-progress"), "{said}");
 }

@@ -1,6 +1,7 @@
 //! `docs/json.md` names every field of every answer.
 
 use crate::support::rig::{PARTED, Rig, lay};
+use crate::support::served::Served;
 use crate::support::shapes::assert_shape;
 use crate::support::trunk::Trunk;
 use serde_json::Value;
@@ -24,6 +25,20 @@ fn fields(answer: &Value, found: &mut BTreeSet<String>) {
             _ => fields(below, found),
         }
     }
+}
+
+/// Pulls a mirror into another one.
+fn pulled(rig: &Rig, found: &mut BTreeSet<String>) {
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}changes: {{}}\n")).unwrap();
+    fields(&rig.json(&["export", "changes"]), found);
+    let (server, other) = (Served::start(&rig.mirror("")), Rig::new());
+    other.ok(&["init"]);
+    let to = other.mirror("").to_str().unwrap().to_owned();
+    fields(&rig.json(&["pull", &server.url(), &to]), found);
+    fs::remove_dir_all(rig.mirror("changes")).unwrap();
+    fs::write(settings, text).unwrap();
 }
 
 /// Lays down a build and a stray by hand, changes a file, moves an alias, and removes a build.
@@ -68,6 +83,7 @@ fn promotion<'a>(id: &'a str, gated: &'a str) -> Vec<Vec<&'a str>> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row for each answer")]
 fn every_field_of_an_answer_is_told() {
     let rig = Rig::new();
     rig.policy_file(PARTED).write("inputs/RPMS/a.rpm", "the same").builds(BUILDS);
@@ -77,17 +93,19 @@ fn every_field_of_an_answer_is_told() {
     let pins = rig.work("..").join("pins.yaml").display().to_string();
     std::fs::write(&pins, "- {name: starlingx/stx-nova, src_build_tag: master-centos-pike}\n").unwrap();
     rig.ok(&["pipeline", "set", "generic"]);
-    let calls: [&[&str]; 35] = [
+    let calls: [&[&str]; 37] = [
         &["pipeline", "list"],
         &["pipeline", "show"],
         &["pipeline", "test"],
         &["pipeline", "set", "starlingx"],
         &["status", "--shared"],
+        &["metrics"],
         &["plan"],
         &["explain", &oldest],
         &["list"],
         &["census"],
         &["show", &trimmed],
+        &["diff", &oldest, &trimmed],
         &["images", "list", &trimmed],
         &["images", "place", "starlingx/stx-nova:master-centos-pike"],
         &["images", "pins", &pins, "--dry-run"],
@@ -127,18 +145,30 @@ fn every_field_of_an_answer_is_told() {
     other.ok(&["init"]);
     let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
     fields(&rig.json(&["copy", &here, &there]), &mut found);
+    pulled(&rig, &mut found);
+    fs::create_dir_all(rig.mirror("").with_file_name("copied")).unwrap();
+    let targets = format!(
+        "targets: 1\nto: [{{name: copied, directory: '{}'}}]\n",
+        rig.mirror("").with_file_name("copied").display()
+    );
+    fs::write(rig.mirror(".mirrorkeep/targets.yaml"), targets).unwrap();
+    fields(&rig.json(&["sync"]), &mut found);
+    fields(&rig.json(&["freshness"]), &mut found);
+    fields(&rig.json(&["status"]), &mut found);
     fields(&rig.json(&["export", "redirects", "--for", "nginx"]), &mut found);
+    fields(&rig.json(&["export", "cache-rules", "--for", "nginx"]), &mut found);
     fields(&rig.json(&["export", "readers", "--for", "nginx"]), &mut found);
     let settings = rig.mirror(".mirrorkeep/mirror.yaml");
     let text = fs::read_to_string(&settings).unwrap();
-    fs::write(&settings, format!("{text}readers: {{url: 'http://mirror'}}\n")).unwrap();
+    fs::write(&settings, format!("{text}readers: {{url: 'http://mirror'}}\nsite: {{}}\n")).unwrap();
+    fields(&rig.json(&["site"]), &mut found);
     fields(&rig.json(&["label", &trimmed, "sanity=blue"]), &mut found);
     fields(&rig.json(&["export", "readers"]), &mut found);
     fs::write(&settings, text).unwrap();
     fields(&rig.json(&["withdraw", &trimmed, "--why", "a test", "--dry-run"]), &mut found);
     // What these tell is found in a mirror that somebody spoilt, and they end with another code.
     spoil(&rig, &trimmed);
-    let calls: [&[&str]; 13] = [
+    let calls: [&[&str]; 15] = [
         &["check"],
         &["status"],
         &["pipeline", "lint"],
@@ -150,6 +180,8 @@ fn every_field_of_an_answer_is_told() {
         &["verify", "--sample", "50%"],
         &["verify", "--sample", "50%"],
         &["adopt", "--dry-run"],
+        &["due", "master/centos", "--request", "--why", "bug 7"],
+        &["due", "master/centos", "--every", "24h", "--run", "true"],
         &["adopt", "--changed"],
         &["check"],
     ];
@@ -168,6 +200,7 @@ fn every_field_of_an_answer_is_told() {
 
 /// Every verb, and the field that carries the version of its answer's form.
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row for each answer")]
 fn every_answer_carries_the_version_of_its_form() {
     let rig = Rig::new();
     rig.policy_file(PARTED).builds(BUILDS);
@@ -179,15 +212,23 @@ fn every_answer_carries_the_version_of_its_form() {
     let publish = ["publish", &work, "--stream", "master/debian", "--dry-run"];
     let deliver = "deliver: 1\nto:\n  - {name: ci, since: 1, park_after: 0h, run: ['false']}\n";
     fs::write(rig.mirror(".mirrorkeep/deliver.yaml"), deliver).unwrap();
+    fs::create_dir_all(rig.mirror("").with_file_name("copied")).unwrap();
+    let targets = format!(
+        "targets: 1\nto: [{{name: copied, directory: '{}'}}]\n",
+        rig.mirror("").with_file_name("copied").display()
+    );
+    fs::write(rig.mirror(".mirrorkeep/targets.yaml"), targets).unwrap();
     let cases: &[(&str, &[&str])] = &[
         ("publish", &publish),
         ("status", &["status"]),
+        ("metrics", &["metrics"]),
         ("log", &["log"]),
         ("withdraw", &["withdraw", &newer, "--why", "a test", "--dry-run"]),
         ("trash", &["trash", "list"]),
         ("hold", &["hold", "list"]),
         ("list", &["list"]),
         ("show", &["show", &newer]),
+        ("diff", &["diff", &oldest, &newer]),
         ("images", &["images", "list", &newer]),
         ("images", &["images", "place", "starlingx/stx-nova:master-centos-pike"]),
         ("images", &["images", "pins"]),
@@ -198,6 +239,7 @@ fn every_answer_carries_the_version_of_its_form() {
         ("aliases", &["alias", "list"]),
         ("resolve", &["resolve", "master/centos/latest_build"]),
         ("redirects", &["export", "redirects", "--for", "nginx"]),
+        ("cache_rules", &["export", "cache-rules", "--for", "nginx"]),
         ("layout", &["layout", "list"]),
         ("layout", &["layout", "show"]),
         ("layout", &["layout", "path", &newer]),
@@ -230,6 +272,10 @@ fn every_answer_carries_the_version_of_its_form() {
         ("adopt", &["adopt"]),
         ("recover", &["recover"]),
         ("copy", &["copy", &here, &there]),
+        ("sync", &["sync", "--dry-run"]),
+        ("sync", &["sync"]),
+        ("lint", &["sync", "lint"]),
+        ("freshness", &["freshness"]),
         ("deliver", &["deliver", "status"]),
         ("deliver", &["deliver", "--dry-run"]),
         ("deliver", &["deliver"]),
@@ -237,6 +283,10 @@ fn every_answer_carries_the_version_of_its_form() {
         ("deliver", &["deliver", "unpark", "ci"]),
         ("deliver", &["deliver"]),
         ("lint", &["deliver", "lint"]),
+        ("due", &["due", "master/centos", "--every", "24h"]),
+        ("due", &["due", "master/centos", "--request", "--why", "bug 7"]),
+        ("due", &["due", "master/centos", "--run", "true"]),
+        ("due", &["due", "master/centos", "--unrequest"]),
         ("man", &["man"]),
         ("completions", &["completions", "bash"]),
     ];

@@ -52,6 +52,7 @@ fn bash_is_offered_what_the_mirror_has() {
     let rig = mirror();
     let (held, newest) = ("master/centos/20181204T060000Z", "master/centos/20181205T060000Z");
     case(&rig, &["show", "m"], &[held, newest, "master/centos/latest_build"]);
+    case(&rig, &["diff", held, "master/centos/20181205"], &[newest]);
     case(&rig, &["verify", "master/centos/2018120"], &[held, newest]);
     case(&rig, &["publish", "out", "--stream", "m"], &["master/centos"]);
     case(&rig, &["list", "master"], &["master/centos"]);

@@ -54,9 +54,9 @@ fn hold_says_that_a_build_would_come_back() {
     let hold = ["hold", &format!("master/centos/{ONE}"), "--why", "a test"];
     assert!(!rig.mirror(hold[1]).exists());
     let dry = rig.ok(&[&hold[..], &["--dry-run"]].concat());
-    assert!(dry.contains("it would come back from the trash"), "{dry}");
+    assert!(dry.contains("it would be restored from the trash"), "{dry}");
     assert!(!rig.mirror(hold[1]).exists());
-    assert!(rig.ok(&hold).contains("it came back from the trash"));
+    assert!(rig.ok(&hold).contains("it was restored from the trash"));
 }
 
 #[test]

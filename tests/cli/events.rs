@@ -116,6 +116,7 @@ fn every_event_has_the_form_of_its_type_and_none_is_left_out() {
         "build.trimmed",
         "build.unheld",
         "journal.recovered",
+        "mirror.configured",
         "stage.demoted",
         "stage.promoted",
         "stage.unwaived",

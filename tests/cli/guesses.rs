@@ -31,7 +31,7 @@ fn verbs_of_other_tools_name_the_verb_here() {
         (&["health"], "`mirrorkeep status --check`"),
         (&["tags"], "`mirrorkeep alias list`"),
         (&["move", "a", "b"], "`mirrorkeep alias set NAME ID`"),
-        (&["sync"], "`mirrorkeep copy FROM TO`"),
+        (&["rsync"], "`mirrorkeep copy FROM TO`"),
         (&["search", "x"], "`mirrorkeep list"),
         (&["trash", "empty"], "`mirrorkeep sweep`"),
         (&["trash"], "`mirrorkeep trash list`"),
@@ -200,7 +200,7 @@ fn a_build_that_is_not_there_says_where_it_is_or_went() {
     rig.policy("keep: [{last: 1}]").builds([A, B]);
     rig.ok(&["prune"]);
     for args in [&["label", A_ID, "a=b"][..], &["show", A_ID], &["explain", A_ID]] {
-        rig.fails(1, &format!("`mirrorkeep restore {A_ID}` brings it back"), args);
+        rig.fails(1, &format!("`mirrorkeep restore {A_ID}` restores it"), args);
     }
     rig.ok(&["sweep"]);
     for args in [&["label", A_ID, "a=b"][..], &["show", A_ID], &["explain", A_ID]] {
@@ -210,7 +210,7 @@ fn a_build_that_is_not_there_says_where_it_is_or_went() {
     assert!(rig.ok(&["log", A_ID]).contains(A));
     let never = "master/centos/20250101T000000Z";
     for args in [&["label", never, "a=b"][..], &["show", never]] {
-        rig.fails(1, "`mirrorkeep list` lists the builds", args);
+        rig.fails(1, "`mirrorkeep list master/centos` lists the builds of the stream", args);
     }
     rig.fails(1, "`mirrorkeep trash list`", &["restore", never]);
     rig.fails(1, "`mirrorkeep alias list`", &["resolve", "master/centos/never"]);
@@ -308,9 +308,13 @@ fn a_policy_that_was_set_is_not_reported_as_one_that_would_be() {
     .unwrap();
     let set = ["policy", "set", file.to_str().unwrap()];
     let would = rig.ok(&[&set[..], &["--dry-run"]].concat());
-    assert!(would.contains("1 build more would expire, 0 more would be kept"), "{would}");
+    assert!(would.contains("1 more build would expire, 0 more would be kept"), "{would}");
     let done = rig.ok(&set);
-    assert!(done.contains("1 build more expired, 0 more kept") && !done.contains("would"), "{done}");
+    assert!(
+        done.contains("1 more build will expire, 0 more will be kept") && !done.contains("would"),
+        "{done}"
+    );
+    assert!(rig.ok(&set).starts_with("no build is affected\n"));
 }
 
 #[test]
@@ -337,8 +341,14 @@ fn answers_use_the_words_of_the_field() {
     assert!(verified.starts_with("verified ") && verified.ends_with("): OK\n"), "{verified}");
     let checked = rig.ends(5, &["check"]);
     assert!(checked.contains("in 1 build (8 files, links and directories)"), "{checked}");
-    assert_eq!(rig.ok(&["unhold", A_ID]), format!("{A_ID} is unchanged\n"));
-    rig.fails(1, "it is a build or directory itself, not a name", &["resolve", "master/centos"]);
+    assert_eq!(rig.ok(&["unhold", A_ID]), format!("{A_ID} is not held\n"));
+    rig.fails(1, "it is a build or directory itself, not an alias", &["resolve", "master/centos"]);
+    for args in [&["restore", "master/centos/nope"][..], &["hold", "master/centos/nope", "--why", "bug-7"]] {
+        rig.fails(2, "there is no build or alias `master/centos/nope`", args);
+        rig.fails(2, "`mirrorkeep list master/centos` lists the builds", args);
+    }
+    let hint = format!("give the stream, too: `mirrorkeep alias set STREAM/latest_build {A}`");
+    rig.fails(1, &hint, &["alias", "set", "latest_build", A]);
     rig.fails(3, "is not a mirror", &["--mirror", rig.work("").to_str().unwrap(), "list"]);
     rig.fails(
         2,

@@ -21,7 +21,7 @@ fn verbs_are_in_four_groups_and_global_options_are_apart() {
         "\nLook:\n",
         "\nKeep and remove:\n",
         "\nSet up:\n",
-        "\nGlobal options, for every verb:\n",
+        "\nGlobal options, for every command:\n",
         "\nExit codes:\n",
     ];
     assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])), "{help}");
@@ -50,6 +50,7 @@ fn a_word_of_another_tool_is_answered_with_the_verb() {
     for (word, answer) in cases {
         rig.fails(2, answer, &[word]);
     }
+    rig.fails(2, "error: there is no command `ls`", &["ls"]);
     rig.fails(2, "unrecognized subcommand", &["frobnicate"]);
 }
 
@@ -99,7 +100,7 @@ fn an_error_is_one_json_object_on_the_last_line_where_json_was_wanted() {
     rig.publish(BUILD, &[]);
     let none = error(&rig, &["show", "master/centos/20190101T000000Z"]);
     let hint = none["hint"].as_str().unwrap();
-    assert!(none["kind"] == "failed" && hint.contains("`mirrorkeep list`"), "{none}");
+    assert!(none["kind"] == "failed" && hint.contains("`mirrorkeep list master/centos`"), "{none}");
     assert!(none["error"].as_str().unwrap().starts_with("there is no build"), "{none}");
     let usage = error(&rig, &["show", "nonsense\u{202e}"]);
     assert_eq!((usage["kind"].as_str(), usage["exit"].as_i64()), (Some("usage"), Some(2)));
@@ -137,7 +138,15 @@ fn a_manual_page_for_each_verb_names_variables_and_files() {
         }
         let name = page.trim_end_matches(".1").replace('-', "\\-");
         assert!(text.contains(&format!(".SH NAME\n{name}")), "{page}: {text}");
+        assert!(!text.contains("EXTRA"), "{page}: {text}");
     }
+    let page = |name: &str| fs::read_to_string(dir.join(name)).unwrap();
+    let exits = ".SH \"EXIT STATUS\"\n.nf\n  0    done\n";
+    assert!(page("mirrorkeep.1").contains(exits), "{}", page("mirrorkeep.1"));
+    let withdraw = page("mirrorkeep-withdraw.1");
+    let notes = withdraw.find("\n.SH NOTES\nThe build goes to the trash").unwrap();
+    let examples = withdraw.find("\n.SH EXAMPLES\n.nf\n  mirrorkeep withdraw ").unwrap();
+    assert!(notes < examples && withdraw[examples..].contains("\n.fi\n.SH ENVIRONMENT\n"), "{withdraw}");
     let answer = rig.json(&["man", "--out", dir.to_str().unwrap()]);
     assert_eq!(answer["files"].as_array().unwrap().len(), pages.len());
     rig.fails(1, "cannot write into", &["man", "--out", "/dev/null/x"]);

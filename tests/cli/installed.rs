@@ -29,7 +29,7 @@ fn make_install_puts_program_pages_completions_and_units_in_place() {
     // Every unit that ships is there.
     for unit in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("contrib")).unwrap() {
         let name = unit.unwrap().file_name().into_string().unwrap();
-        if name.ends_with(".service") || name.ends_with(".timer") {
+        if [".service", ".timer", ".path"].iter().any(|ending| name.ends_with(ending)) {
             assert!(below("etc/systemd/system").join(&name).exists(), "{name}");
         }
     }

@@ -46,14 +46,19 @@ fn a_list_is_filtered_sorted_and_cut() {
     let failed = format!("release/2018.10/centos/{C}");
     let all = [id(A), id(B), id(C), failed.clone()];
     assert_eq!(ids(&rig, &[]), all);
-    for stream in [&["master/centos"][..], &["--stream", "master/*"], &["*/centos"], &["--stream", "master"]]
-    {
-        if *stream == ["--stream", "master"] {
-            // A name without a pattern is a stream, and that is none.
-            rig.fails(2, "master", &[&["list"], stream].concat());
-            continue;
-        }
+    // A directory above streams is chosen with all of them, and what is none of both is an error.
+    for stream in [
+        &["master/centos"][..],
+        &["--stream", "master/*"],
+        &["*/centos"],
+        &["--stream", "master"],
+        &["master/"],
+        &["master/centos/"],
+    ] {
         assert_eq!(ids(&rig, stream), all[..3], "{stream:?}");
+    }
+    for nothing in ["feature", "maste", "master/cent"] {
+        rig.fails(2, nothing, &["list", nothing]);
     }
     assert_eq!(ids(&rig, &["release/*", "--stream", "master/centos"]), all);
     assert_eq!(ids(&rig, &["--result", "fail"]), std::slice::from_ref(&failed));
@@ -73,7 +78,7 @@ fn a_list_is_filtered_sorted_and_cut() {
     std::fs::write(record, told.to_string()).unwrap();
     assert_eq!(ids(&rig, &["--sort", "published", "--limit", "1"]), [id(A)]);
     rig.fails(2, "is not a pattern", &["list", "master/[x"]);
-    rig.fails(2, "--since", &["list", "--since", "yesterday"]);
+    rig.fails(2, "--since", &["list", "--since", "lastweek"]);
 }
 
 #[test]

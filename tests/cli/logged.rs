@@ -25,7 +25,16 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
     assert!(made.unwrap().status.success());
     let deliver = "deliver: 1\nto:\n  - {name: ci, since: 1, run: [cat]}\n";
     fs::create_dir_all(rig.mirror(".mirrorkeep")).unwrap();
+    let settings = rig.work("../other/.mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(settings, text + "site: {}\nchanges: {}\n").unwrap();
     fs::write(rig.mirror(".mirrorkeep/deliver.yaml"), deliver).unwrap();
+    fs::create_dir_all(rig.mirror("").with_file_name("copied")).unwrap();
+    let targets = format!(
+        "targets: 1\nto: [{{name: copied, directory: '{}'}}]\n",
+        rig.mirror("").with_file_name("copied").display()
+    );
+    fs::write(rig.mirror(".mirrorkeep/targets.yaml"), targets).unwrap();
     let (here, work) =
         (rig.mirror("").to_str().unwrap().to_owned(), rig.work("").to_str().unwrap().to_owned());
     let publish = format!("publish {work} --stream master/centos --build 20181205T060000Z");
@@ -35,15 +44,25 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         "status",
         "log",
         "events --type build.published",
+        "sync lint",
+        "sync",
+        "sync --dry-run",
+        "freshness",
         "deliver lint",
         "deliver",
         "deliver status",
         "deliver replay ci --since 1",
         "deliver --dry-run",
+        "due master/centos --request --why bug",
+        "due master/centos --run true",
+        "metrics",
+        &format!("--mirror {other} site"),
+        &format!("--mirror {other} export changes --dry-run"),
         "trash list",
         "hold list",
         "list",
         &format!("show {BUILD}"),
+        &format!("diff {BUILD} {BUILD}"),
         &format!("images list {BUILD}"),
         "images place starlingx/stx-nova:master-centos-pike",
         "images pins",
@@ -54,6 +73,7 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         "alias remove r1",
         "resolve master/centos/latest_build",
         "export redirects --for nginx",
+        "export cache-rules --for nginx",
         "layout show",
         &format!("layout place {BUILD}"),
         "layout list",

@@ -42,9 +42,13 @@ fn expected(zsh: &str) -> BTreeSet<String> {
     let mut files: BTreeSet<String> = [
         "/usr/bin/mirrorkeep",
         "/usr/lib/systemd/system/mirrorkeep-deliver.service",
+        "/usr/lib/systemd/system/mirrorkeep-due@.service",
+        "/usr/lib/systemd/system/mirrorkeep-due@.timer",
         "/usr/lib/systemd/system/mirrorkeep-failed@.service",
         "/usr/lib/systemd/system/mirrorkeep-prune.service",
         "/usr/lib/systemd/system/mirrorkeep-prune.timer",
+        "/usr/lib/systemd/system/mirrorkeep-readers.path",
+        "/usr/lib/systemd/system/mirrorkeep-readers.service",
         "/usr/lib/sysusers.d/mirrorkeep.conf",
         "/usr/lib/tmpfiles.d/mirrorkeep.conf",
         "/usr/share/bash-completion/completions/mirrorkeep",
@@ -65,6 +69,9 @@ fn expected(zsh: &str) -> BTreeSet<String> {
     files.extend(
         schemas().iter().map(|answer| format!("/usr/share/doc/mirrorkeep/docs/schemas/{}", answer.file())),
     );
+    for picture in ["front", "simulate", "stages-dark", "stream-dark"] {
+        files.insert(format!("/usr/share/doc/mirrorkeep/docs/screenshots/{picture}.png"));
+    }
     let pages = tempfile::tempdir().unwrap();
     ok(Command::new(env!("CARGO_BIN_EXE_mirrorkeep")).args(["man", "--out"]).arg(pages.path()));
     for page in fs::read_dir(pages.path()).unwrap() {
@@ -104,9 +111,13 @@ fn the_deb_installs_a_user_who_publishes_and_units_that_systemd_accepts() {
     fs::copy("/bin/sh", root.join("bin/sh")).unwrap();
     for unit in [
         "mirrorkeep-deliver.service",
+        "mirrorkeep-due@main-debian.timer",
+        "mirrorkeep-due@main-debian.service",
         "mirrorkeep-prune.timer",
         "mirrorkeep-prune.service",
         "mirrorkeep-failed@x.service",
+        "mirrorkeep-readers.path",
+        "mirrorkeep-readers.service",
     ] {
         let mut verify = Command::new("systemd-analyze");
         verify.arg(format!("--root={}", root.display())).args(["--man=no", "verify", unit]);
@@ -126,8 +137,14 @@ fn the_deb_installs_a_user_who_publishes_and_units_that_systemd_accepts() {
     let build = place.path().join("out");
     fs::create_dir(&build).unwrap();
     fs::write(build.join("tool.iso"), "an image").unwrap();
+    // The rules for readers are written where the units expect them.
+    let rules = "/var/lib/mirrorkeep/nginx-readers.inc";
+    let unit = |name: &str| fs::read_to_string(root.join("usr/lib/systemd/system").join(name)).unwrap();
+    assert!(unit("mirrorkeep-readers.path").contains(&format!("PathChanged={rules}\n")));
+    assert!(unit("mirrorkeep-prune.service").contains("ReadWritePaths=/srv/mirror -/var/lib/mirrorkeep\n"));
     as_mirror(&["init"]);
     as_mirror(&["publish", build.to_str().unwrap(), "--stream", "main/debian"]);
+    as_mirror(&["export", "readers", "--for", "nginx", "--out", root.join(&rules[1..]).to_str().unwrap()]);
     let published = mirror.join("main/debian/latest_build/tool.iso");
     assert_eq!(fs::metadata(published).unwrap().uid().to_string(), user[2]);
     ok(dpkg().args(["-r", "mirrorkeep"]));

@@ -57,6 +57,57 @@ fn the_same_again_is_no_change_and_another_content_is_refused() {
 }
 
 #[test]
+fn the_first_build_of_a_stream_whose_name_looks_misspelt_is_warned_of() {
+    let rig = Rig::new();
+    rig.ok(&["init", "--layout", "generic"]);
+    let work = rig.work("").display().to_string();
+    let publish = |stream: &str, build: &str, more: &[&str]| {
+        rig.ends(0, &[&["publish", &work, "--stream", stream, "--build", build], more].concat())
+    };
+    let warns = |said: &str| said.contains("is a new stream, and its name looks like that of `main/debian`");
+    for stream in ["main/debian", "release/2.1", "release/2.2", "main/el9"] {
+        let said = publish(stream, ONE, &[]);
+        assert!(!said.contains("is a new stream"), "{said}");
+    }
+    assert!(warns(&publish("mian/debian", ONE, &["--dry-run"])));
+    let said = publish("mian/debian", ONE, &[]);
+    assert!(warns(&said), "{said}");
+    // Once it is there, it is a stream like any other.
+    assert!(!warns(&publish("mian/debian", TWO, &[])));
+    let hint = said.split('`').find(|text| text.starts_with("mirrorkeep withdraw")).unwrap();
+    rig.ok(&hint.replace("TEXT", "misspelt").split(' ').skip(1).collect::<Vec<_>>());
+}
+
+#[test]
+fn an_alias_is_not_set_where_the_layout_has_a_place_for_streams_or_builds() {
+    let rig = Rig::new();
+    rig.ok(&["init", "--layout", "generic"]);
+    let work = rig.work("").display().to_string();
+    let publish = |stream: &str| rig.ok(&["publish", &work, "--stream", stream, "--build", ONE]);
+    publish("main/debian");
+    let target = format!("main/debian/{ONE}");
+    for (alias, what) in [
+        ("zoo", "streams"),
+        ("main/foo", "streams"),
+        ("main/debian/foo", "streams"),
+        (&*format!("main/debian/{TWO}"), "a build"),
+    ] {
+        for more in [&[][..], &["--dry-run"]] {
+            let said = format!("`{alias}` cannot be an alias: the layout has a place for {what} there");
+            rig.fails(2, &said, &[&["alias", "set", alias, &target], more].concat());
+        }
+    }
+    // The way that is named leads to an alias that `check` knows.
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}aliases: [{{name: foo, by_hand: true}}]\n")).unwrap();
+    rig.ok(&["alias", "set", "main/debian/foo", &target]);
+    rig.ok(&["alias", "set", "main/debian/testing", &target]);
+    rig.ok(&["check"]);
+    publish("zoo/debian");
+}
+
+#[test]
 fn latest_goes_neither_back_nor_to_a_failure() {
     let rig = Rig::new();
     rig.publish(TWO, &[]);
@@ -1004,7 +1055,7 @@ fn a_marker_is_never_excluded() {
     let work = rig.work("");
     let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
     for pattern in ["fail", "outputs/fail", "outputs", "f*"] {
-        let said = "`outputs/fail` states how the build went";
+        let said = "`outputs/fail` states the result of the build";
         rig.fails(1, said, &[&args[..], &["--exclude", pattern]].concat());
     }
     assert!(!rig.mirror("master").exists());

@@ -151,7 +151,7 @@ fn check_reports_what_is_out_of_date_and_fixes_it() {
     fs::write(&list, "# Written by mirrorkeep\n").unwrap();
     fs::write(rig.mirror("readers/gone.json"), "{\n  \"readers\": 1,\n").unwrap();
     fs::write(rig.mirror("readers/README"), "by a person\n").unwrap();
-    assert_eq!(of(&rig), ["`readers/gone.json` is of a name that is gone, and 1 more"]);
+    assert_eq!(of(&rig), ["`readers/gone.json` is of an alias that was removed, and 1 more"]);
     rig.run(&["check", "--fix"]);
     assert_eq!((of(&rig), listed(&rig)), (vec![], vec![B.to_owned(), A.to_owned()]));
     assert!(!rig.mirror("readers/gone.json").exists() && rig.mirror("readers/README").exists());
@@ -255,10 +255,21 @@ fn settings_that_cannot_be_used_are_told_by_their_place() {
 }
 
 #[test]
+fn a_directory_that_is_missing_for_the_rules_is_named() {
+    let rig = rig();
+    rig.builds([A]);
+    let out = rig.work("../gone/rules.inc");
+    settings(&rig, &format!("readers: {{url: 'http://m', for: nginx, out: {}}}", out.display()));
+    let said = rig.ends(1, &["export", "readers"]);
+    assert!(said.contains("/gone` does not exist") && !said.contains("is unchanged"), "{said}");
+}
+
+#[test]
 fn a_directory_for_public_files_is_no_stream() {
     let rig = Rig::new();
     rig.ok(&["init", "--layout", "generic", "--policy", "none"]);
-    settings(&rig, "readers: {url: 'http://m'}");
+    let by_hand = "aliases: [{name: x, by_hand: true}, {name: x.json, by_hand: true}]";
+    settings(&rig, &format!("readers: {{url: 'http://m'}}\n{by_hand}"));
     rig.publish(A, &[]);
     rig.ok(&["alias", "set", "master/centos/x.json", &format!("master/centos/{A}")]);
     let output = rig.run(&["alias", "set", "master/centos/x", &format!("master/centos/{A}")]);
@@ -282,7 +293,9 @@ fn rules_are_for_the_names_that_were_asked_for() {
     rig.fails(2, "readers: {url: https://mirror.example.org}", &["export", "readers"]);
     let rules = rig.ok(&["export", "readers", "--for", "nginx", "--under", "pub"]);
     assert!(
-        rules.contains(&format!("try_files \"/pub/master/centos/{B}/$1\" \"/pub/master/centos/{A}/$1\" @")),
+        rules.contains(&format!(
+            "try_files $uri \"/pub/master/centos/{B}/$1\" \"/pub/master/centos/{A}/$1\" @"
+        )),
         "{rules}"
     );
     rig.fails(2, "there is no alias `x`", &["export", "readers", "--for", "apache", "x"]);

@@ -63,18 +63,30 @@ fn shell(text: &str, place: &Path) -> String {
     said.into_owned()
 }
 
-#[test]
-fn the_stages_of_the_readme_move_and_go_back() {
+/// Returns the shell text of a section of the README.
+fn blocks(section: &str) -> String {
     let readme = readme();
-    let section = readme.split("## Promote").nth(1).unwrap();
-    let block = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let section = readme.split(&format!("\n## {section}\n")).nth(1).unwrap().split("\n## ").next().unwrap();
+    section.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+}
+
+/// Runs the sections on publishing, testing and promoting one after the other, as they are.
+#[test]
+fn the_readme_pasted_in_its_order_publishes_promotes_and_demotes() {
     let rig = Rig::new();
-    rig.ok(&["init", "--layout", "generic"]);
+    rig.write("out/tool.iso", "one").write("out/success", "").write("broken/build.log", "error");
     let work = rig.work("").display().to_string();
-    rig.ok(&["publish", &work, "--stream", "main/debian", "--build", "20260601T020000Z"]);
     let mirror = rig.mirror("").display().to_string();
-    let said = shell(&block.replace("/srv/mirror", &mirror), &rig.work(""));
+    let git = "git init -q source && git -C source -c user.name=me -c user.email=me@example.org commit -q --allow-empty -m 1\n";
+    let before = format!("{git}BRANCH=main WORKSPACE={work}\n");
+    let sections = ["After each build", "After the tests", "Promote"].map(blocks).concat();
+    let is_command = |line: &str| line.starts_with("mirrorkeep --mirror /srv/mirror ");
+    assert!(sections.lines().count() > 12 && sections.lines().all(is_command), "{sections}");
+    let said = shell(&(before + &sections.replace("/srv/mirror", &mirror)), &rig.work(""));
+    let latest = fs::read_link(rig.mirror("main/debian/latest_build")).unwrap();
+    assert_eq!(latest.to_str(), Some("20260531T020000Z"));
     for part in [
+        "main/debian/latest_green_build -> main/debian/20260601T020000Z\n",
         "main/debian: promoted 20260601T020000Z to testing\n",
         "main/debian: promoted 20260601T020000Z to stable\n",
         "main/debian: moved stable away from 20260601T020000Z; no build had it before\n",
@@ -141,5 +153,5 @@ fn the_tutorial_does_what_it_says() {
     let stream = place.path().join("mirror/main/debian");
     assert_eq!(fs::read_link(stream.join("latest_build")).unwrap().to_str(), Some("20260602T020000Z"));
     assert_eq!(fs::read_link(stream.join("latest_green_build")).unwrap().to_str(), Some("20260601T020000Z"));
-    assert!(said.contains("the policy `policy.yaml` is in force"), "{said}");
+    assert!(said.contains("now using the policy `policy.yaml`"), "{said}");
 }

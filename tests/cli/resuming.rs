@@ -1,11 +1,12 @@
 //! An interrupted publish without a name is resumed by the same command, and what nobody resumes is cleared.
 
 use crate::support::view::{self, chain};
+use mirrorkeep::decide::InputPatterns;
 use mirrorkeep::decide::check::Terms;
 use mirrorkeep::mirror::{Chosen, Mirror, Setup};
 use mirrorkeep::model::{BuildId, RelPath, Stamp};
 use mirrorkeep::ops::Mode;
-use mirrorkeep::ops::publish::{Named, PublishReport, PublishRequest};
+use mirrorkeep::ops::publish::{Named, PublishOutcome, PublishReport, PublishRequest};
 use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Conditions, Fault, ObjectStore, Posix, Spy, Store};
@@ -90,11 +91,21 @@ impl Scene {
 
     /// Publishes by the clock; killed at the `nth` call, if one is said.
     fn publish(&self, name: &str, killed: Option<usize>) -> Result<PublishReport, String> {
+        self.publish_as(&publishing(name, &self.work()), killed)
+    }
+
+    /// Publishes by the clock if the image is another than in the newest success.
+    fn publish_if_changed(&self, name: &str, killed: Option<usize>) -> Result<PublishReport, String> {
+        let if_changed = Some(InputPatterns::read(&["outputs/iso".to_owned()]).unwrap());
+        self.publish_as(&PublishRequest { if_changed, ..publishing(name, &self.work()) }, killed)
+    }
+
+    fn publish_as(&self, request: &PublishRequest, killed: Option<usize>) -> Result<PublishReport, String> {
         let store: Arc<dyn Store> = match killed {
             Some(nth) => Arc::new(Spy::new(self.store()).with(nth, Fault::Stop)),
             None => self.store(),
         };
-        view::publish(&open(store)?, &publishing(name, &self.work()), &now)
+        view::publish(&open(store)?, request, &now)
     }
 
     /// Returns the number of the call with which the last file is there.
@@ -185,6 +196,44 @@ fn every_call(on: fn() -> Scene) {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(resumed > 3 && finished > 3, "{resumed} resumed, {finished} finished");
+}
+
+/// Kills a publish of changed inputs at each of its calls; the second ends what the first began, and one build comes of both.
+fn every_call_if_changed(on: fn() -> Scene) {
+    const OLD: &str = "20181205T060000Z";
+    let (mut finished, mut wrong) = (0, Vec::new());
+    for nth in 1.. {
+        let scene = on();
+        scene.write("outputs/iso/bootimage.iso", "old");
+        scene.publish(OLD, None).unwrap();
+        scene.write("outputs/iso/bootimage.iso", "image");
+        let killed = scene.publish_if_changed(FIRST, Some(nth));
+        let report = scene.publish_if_changed(SECOND, None).unwrap();
+        let name = report.id.name.to_string();
+        if scene.builds() != [OLD.to_owned(), name.clone()] || !scene.stages().is_empty() {
+            wrong.push(format!("{nth}: {:?} are there, and {name} was reported", scene.builds()));
+        }
+        finished += usize::from(name == FIRST && report.outcome == PublishOutcome::Unchanged);
+        let third = scene.publish_if_changed("20181207T060000Z", None).unwrap();
+        if (third.outcome, third.id) != (PublishOutcome::InputsUnchanged, report.id) {
+            wrong.push(format!("{nth}: the third was not compared with {name}"));
+        }
+        if killed.is_ok() {
+            break;
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(finished > 3, "{finished} finished");
+}
+
+#[test]
+fn one_build_comes_of_a_publish_of_changed_inputs_that_is_killed_anywhere_on_a_disk() {
+    every_call_if_changed(Scene::on_disk);
+}
+
+#[test]
+fn one_build_comes_of_a_publish_of_changed_inputs_that_is_killed_anywhere_in_a_bucket() {
+    every_call_if_changed(Scene::in_bucket);
 }
 
 #[test]

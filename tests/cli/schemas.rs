@@ -1,7 +1,7 @@
 //! The shipped JSON schemas of answers: from the types that are written, one for each answer, and open to more fields.
 
 use crate::support::shapes::{directory, fits};
-use mirrorkeep::cli::{AnswerSchema, event_schemas, schemas};
+use mirrorkeep::cli::{AnswerSchema, event_schemas, schemas, site_schemas};
 use mirrorkeep::decide::events::{type_name, type_of};
 use mirrorkeep::record::EventKind;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ fn text(schema: &Value) -> String {
 
 #[test]
 fn the_committed_schemas_are_the_programs() {
-    let all = [schemas(), event_schemas()].concat();
+    let all = [schemas(), event_schemas(), site_schemas()].concat();
     let made: BTreeMap<String, String> =
         all.iter().map(|answer| (answer.file(), text(&answer.schema))).collect();
     assert_eq!(made.len(), all.len(), "two answers have one file");
@@ -76,7 +76,8 @@ fn a_later_version_may_add_fields_and_must_keep_those_that_are_there() {
 fn an_answer_that_lacks_a_field_or_has_another_one_does_not_fit() {
     let answers = schemas();
     let resolve = answers.iter().find(|answer| answer.command == "resolve").unwrap();
-    let whole = json!({"resolve": 1, "alias": "a/latest", "build": "a/1", "path": "a/1"});
+    let whole =
+        json!({"resolve": 1, "alias": "a/latest", "build": "a/1", "path": "a/1", "url": null, "page": null});
     assert_eq!(fits(resolve, &whole), Ok(()));
     for field in ["resolve", "alias", "build", "path"] {
         let mut lacking = whole.clone();

@@ -1,7 +1,7 @@
 //! Signed checksums: who published a build is told from who only could write, and a signature stays with its build.
 
 mod kept;
-mod keys;
+pub(crate) mod keys;
 mod programs;
 
 use crate::support::rig::{Rig, lay, tree};

@@ -45,11 +45,12 @@ fn a_healthy_mirror_needs_no_attention_and_says_what_is_not_known() {
     let rig = healthy();
     assert_eq!(reasons(&rig), Vec::<String>::new());
     let text = rig.ok(&["status"]);
-    let expected = ["STREAM", "NEWEST SUCCESS", NEW, "success", "nothing needs attention", "trash   empty"];
+    let expected =
+        ["STREAM", "NEWEST SUCCESS", NEW, "success", "nothing needs attention", "trash      empty"];
     for part in expected {
         assert!(text.contains(part), "no {part:?} in:\n{text}");
     }
-    assert!(text.contains("check   not known"), "{text}");
+    assert!(text.contains("check      never run on the whole mirror"), "{text}");
     let status = rig.json(&["status"]);
     assert_eq!((&status["status"], &status["check"]), (&json!(1), &Value::Null));
     let stream = &status["streams"][0];
@@ -63,7 +64,7 @@ fn a_healthy_mirror_needs_no_attention_and_says_what_is_not_known() {
     assert!(shared["bytes_shared"].as_u64().unwrap() >= 9, "{shared}");
     rig.run(&["check"]);
     assert_eq!(rig.json(&["status"])["check"]["error"], 0);
-    assert!(rig.ok(&["status"]).contains("check   0m ago: 0 errors"));
+    assert!(rig.ok(&["status"]).contains("check      0m ago: 0 errors"));
 }
 
 #[test]
@@ -73,7 +74,7 @@ fn an_empty_mirror_without_a_policy_says_so() {
     assert_eq!(reasons(&rig), Vec::<String>::new());
     let text = rig.ok(&["status"]);
     assert!(text.contains("no policy") && text.contains("no builds"), "{text}");
-    assert!(text.contains("prune   not known: there is no policy"), "{text}");
+    assert!(text.contains("prune      not known: there is no policy"), "{text}");
     assert_eq!(rig.json(&["status"])["prune"], Value::Null);
 }
 
@@ -100,7 +101,7 @@ fn a_person_should_look_at_what_prune_withholds_refuses_or_cannot_read() {
     let rig = healthy();
     rig.ok(&["prune"]);
     rig.policy("keep: [{last: 1}]");
-    looks(&rig, "withholds 1 build from prune");
+    looks(&rig, "1 build is withheld from prune");
     let text = rig.ok(&["status"]);
     assert!(text.contains("0 due, 1 withheld"), "{text}");
     rig.policy("keep: [{last: 2}]");
@@ -112,7 +113,7 @@ fn a_person_should_look_at_what_prune_withholds_refuses_or_cannot_read() {
     fs::write(&record, whole).unwrap();
     rig.policy_file("version: 7");
     looks(&rig, "no plan can be made");
-    assert!(rig.ok(&["status"]).contains("prune   not known: no plan can be made"));
+    assert!(rig.ok(&["status"]).contains("prune      not known: no plan can be made"));
     rig.policy("keep: [{last: 2}]");
     let last = rig.mirror(".mirrorkeep/last-run.json");
     let mut run: Value = serde_json::from_slice(&fs::read(&last).unwrap()).unwrap();
@@ -130,7 +131,7 @@ fn a_person_should_look_at_what_an_interrupted_publish_left_after_a_day() {
     fs::write(stage.join("tree/outputs/a"), "some bytes").unwrap();
     let status = rig.json(&["status"]);
     assert_eq!(status["stages"].as_array().unwrap().len(), 1, "{status}");
-    assert!(rig.ok(&["status"]).contains("1 unfinished publish"));
+    assert!(rig.ok(&["status"]).contains("unfinished 1 publish, "));
     assert_eq!(reasons(&rig), Vec::<String>::new());
     let store = Arc::new(Posix::open(&rig.mirror("")).unwrap());
     let mirror = Mirror::open(store, "a test", Duration::ZERO).unwrap();
@@ -145,7 +146,7 @@ fn trash_and_holds_are_counted_and_an_old_hold_is_marked() {
     let rig = healthy();
     let id = format!("master/centos/{OLD}");
     rig.ok(&["hold", &id, "--why", "bug 7"]);
-    assert!(rig.ok(&["status"]).contains("holds   1 active\n"));
+    assert!(rig.ok(&["status"]).contains("holds      1 active\n"));
     let file = rig.mirror(&format!(".mirrorkeep/holds/{id}.json"));
     let mut holds: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
     holds["holds"][0]["since"] = json!("2018-12-05T07:00:00Z");
@@ -158,7 +159,7 @@ fn trash_and_holds_are_counted_and_an_old_hold_is_marked() {
     rig.ok(&["prune"]);
     let status = rig.json(&["status"]);
     assert_eq!((&status["trash"]["builds"], &status["trash"]["due"]), (&json!(1), &json!(0)));
-    assert!(rig.ok(&["status"]).contains("trash   1 build, "));
+    assert!(rig.ok(&["status"]).contains("trash      1 build, "));
     assert_eq!(reasons(&rig), Vec::<String>::new());
 }
 
@@ -175,4 +176,33 @@ fn status_reads_only_and_walks_no_build() {
     let walked: Vec<&str> =
         log.lines().filter(|line| line.contains(&format!("list `master/centos/{NEW}"))).collect();
     assert!(log.contains("list `master/centos`") && walked.is_empty(), "{walked:?}");
+}
+
+#[test]
+fn a_prune_that_never_ran_and_events_that_are_not_delivered_want_a_look() {
+    let rig = healthy();
+    let at = Stamp::from_instant(chrono::Utc::now() + chrono::Duration::days(3)).unwrap();
+    let status = || {
+        let store = Arc::new(Posix::open(&rig.mirror("")).unwrap());
+        let mirror = Mirror::open(store, "a test", Duration::ZERO).unwrap();
+        mirrorkeep::ops::status::status(&mirror, Sizes::Recorded, at).unwrap()
+    };
+    assert!(status().attention.iter().any(|one| one.why == "prune never ran"));
+    rig.ok(&["prune"]);
+    assert!(!status().attention.iter().any(|one| one.why == "prune never ran"));
+    assert_eq!(reasons(&rig), Vec::<String>::new());
+    let deliver = rig.mirror(".mirrorkeep/deliver.yaml");
+    fs::write(&deliver, "deliver: 1\nto: [{name: ci, since: 1, run: ['false'], park_after: 0h}]\n").unwrap();
+    rig.run(&["deliver"]);
+    looks(&rig, "deliver.yaml: subscriber `ci`: ");
+    looks(&rig, "events parked");
+    fs::write(&deliver, "deliver: 1\nto: [{name: CI}]\n").unwrap();
+    looks(&rig, "`CI` is not a name of a subscriber");
+}
+
+#[test]
+fn a_build_from_the_future_is_not_the_newest_success() {
+    let rig = healthy();
+    lay(&rig, "master/centos/20990101T000000Z", &[("outputs/success", ""), ("outputs/iso/a.iso", "x")]);
+    assert_eq!(rig.json(&["status"])["streams"][0]["newest_success"]["build"], NEW);
 }

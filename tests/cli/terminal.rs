@@ -53,6 +53,12 @@ fn hostile() -> Rig {
         "deliver: 1\nto:\n  - {{name: ci, since: 1, park_after: 0h, run: [sh, -c, 'printf %s \"$0\"; exit 1', {script}]}}\n"
     );
     fs::write(rig.mirror(".mirrorkeep/deliver.yaml"), deliver).unwrap();
+    fs::create_dir_all(rig.mirror("").with_file_name("copied")).unwrap();
+    let targets = format!(
+        "targets: 1\nto: [{{name: copied, directory: '{}'}}]\n",
+        rig.mirror("").with_file_name("copied").display()
+    );
+    fs::write(rig.mirror(".mirrorkeep/targets.yaml"), targets).unwrap();
     lay(&rig, "masters", &[(NAME, "")]);
     lay(&rig, ID, &[(&format!("outputs/{NAME}"), "")]);
     lay(
@@ -69,11 +75,26 @@ fn hostile() -> Rig {
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 61] = [
+    let calls: [&[&str]; 79] = [
         &["status"],
+        &["metrics"],
+        &["due", "master/centos", "--request", "--why", HOSTILE],
+        &["due", "master/centos", "--request", "--why", "a bug"],
+        &["due", HOSTILE],
+        &["due", "master/centos", "--git", HOSTILE],
+        &["due", "master/centos", "--changed", HOSTILE],
+        &["due", "master/centos", "--dry-run", "--run", HOSTILE],
+        &["due", "master/centos", "--run", HOSTILE],
         &["log"],
         &["events"],
         &["events", "--type", HOSTILE],
+        &["sync", "lint"],
+        &["sync", "--dry-run"],
+        &["sync"],
+        &["sync", HOSTILE],
+        &["freshness"],
+        &["pull", HOSTILE, HOSTILE],
+        &["export", "changes", "--sign", HOSTILE],
         &["deliver", "lint"],
         &["deliver"],
         &["deliver", "status"],
@@ -84,6 +105,8 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["trash", "list"],
         &["list"],
         &["show", ID],
+        &["diff", ID, &link, "--all"],
+        &["diff", ID, ID],
         &["images", "list", ID],
         &["images", "place", HOSTILE],
         &["images", "pins", HOSTILE],
@@ -106,6 +129,7 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["layout", "place", &format!("master/{NAME}")],
         &["layout", "path", &format!("master/centos/{NAME}")],
         &["export", "redirects", "--server", "nginx"],
+        &["export", "cache-rules", "--for", "nginx"],
         &["policy", "lint"],
         &["pipeline", "set", "starlingx"],
         &["pipeline", "lint"],

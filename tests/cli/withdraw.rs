@@ -1,6 +1,6 @@
 //! `withdraw`: one build is taken back, its names move on, and the reason stays.
 
-use crate::support::rig::{PARTED, Rig, lay};
+use crate::support::rig::{Mounted, PARTED, Rig, lay};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -37,13 +37,17 @@ fn a_withdrawn_build_is_gone_its_name_moves_and_the_reason_stays() {
     rig.ok(&["alias", "set", "stable", &id(C)]);
     rig.ok(&["alias", "set", "newest", LATEST]);
     let told = rig.ends(0, &["withdraw", &id(C), "--why", "a private key", "--by", "Jane"]);
-    assert!(told.contains(&format!("withdrew {}: a private key (it can come back until 2", id(C))), "{told}");
+    assert!(
+        told.contains(&format!("withdrew {}: a private key (it can be restored until 2", id(C))),
+        "{told}"
+    );
     assert!(
         told.contains(&format!("  {LATEST} -> {}", id(B)))
             && told.contains(&format!("  stable -> {}", id(B))),
         "{told}"
     );
-    assert!(told.contains("other builds share 1 file of it (9 B), which stay there"), "{told}");
+    let shared = "1 file of it (9 B) stays in other builds: `outputs/RPMS/std/a.rpm`; in ";
+    assert!(told.contains(&format!("{shared}`{}`, `{}`", id(A), id(B))), "{told}");
     assert_eq!((rig.latest().as_deref(), rig.there()), (Some(B), vec![A.to_owned(), B.to_owned()]));
     assert_eq!(rig.json(&["resolve", "newest"])["build"], id(B));
     assert_eq!(trash(&rig), [format!("{} build \"a private key\"", id(C))]);
@@ -284,7 +288,8 @@ fn the_stage_of_an_interrupted_publish_is_reported_and_purged() {
     let rig = rig();
     rig.ok(&["withdraw", &id(C), "--why", "secret"]);
     let out = rig.work("");
-    let publish = ["publish", out.to_str().unwrap(), "--stream", "master/centos", "--build", C];
+    let publish =
+        ["publish", out.to_str().unwrap(), "--stream", "master/centos", "--build", C, "--allow-withdrawn"];
     let mut killed = std::process::Command::new("strace");
     killed.args(["-f", "-qq", "-o", "/dev/null", "-e", "inject=renameat2:signal=KILL:when=3"]);
     killed.arg(env!("CARGO_BIN_EXE_mirrorkeep")).env("MIRRORKEEP_MIRROR", rig.mirror("")).args(publish);
@@ -307,8 +312,8 @@ fn damaged_holds_of_one_build_are_in_the_way_of_no_other() {
     rig.ok(&["hold", &id(B), "--why", "b"]);
     rig.ok(&["unhold", &id(B)]);
     rig.ends(0, &["withdraw", &id(C), "--why", "secret", "--force"]);
-    rig.fails(3, "recover` writes it again", &["withdraw", &id(A), "--why", "secret", "--force"]);
-    rig.fails(3, "recover` writes it again", &["unhold", &id(A)]);
+    rig.fails(3, "recover` rebuilds it", &["withdraw", &id(A), "--why", "secret", "--force"]);
+    rig.fails(3, "recover` rebuilds it", &["unhold", &id(A)]);
     rig.ok(&["recover"]);
     rig.fails(3, "hold: a (", &["withdraw", &id(A), "--why", "secret"]);
     rig.ok(&["unhold", &id(A)]);
@@ -336,4 +341,61 @@ fn a_copy_brings_a_withdrawn_build_back_only_by_its_id() {
     // It is there for good then.
     let told = source.ends(0, &["copy", &from, &to]);
     assert!(!told.contains(&format!("`{}` is not copied", id(C))), "{told}");
+}
+
+#[test]
+fn a_job_that_runs_again_does_not_publish_a_withdrawn_build_again() {
+    let rig = rig();
+    rig.ok(&["withdraw", &id(C), "--why", "a secret"]);
+    let work = rig.work("").display().to_string();
+    let publish = ["publish", &work, "--stream", "master/centos", "--build", C];
+    for more in [&[][..], &["--dry-run"], &["--json"]] {
+        rig.fails(3, &format!("`{}` was withdrawn at", id(C)), &[&publish[..], more].concat());
+    }
+    rig.ok(&["withdraw", &id(C), "--why", "a secret", "--purge", "--yes"]);
+    rig.fails(3, ": a secret", &publish);
+    assert_eq!(rig.there(), [A, B]);
+    // Another build, and the same one where a person says so; from then on it is a build like any other.
+    rig.publish("20181206T060000Z", &[]);
+    rig.ok(&[&publish[..], &["--allow-withdrawn"]].concat());
+    assert!(rig.ok(&publish).contains("unchanged"));
+    assert!(rig.there().contains(&C.to_owned()));
+}
+
+#[test]
+fn where_else_the_bytes_of_a_withdrawn_build_are_is_named() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 9}]");
+    rig.write("outputs/iso/own.iso", "a").publish(A, &[]);
+    rig.write("outputs/iso/own.iso", "b").publish(B, &[]);
+    rig.write("outputs/iso/own.iso", "c").publish(C, &[]);
+    let json = rig.json(&["withdraw", &id(A), "--why", "a secret", "--dry-run"])["report"].clone();
+    let shared: Vec<&str> =
+        json["shared"].as_array().unwrap().iter().map(|at| at.as_str().unwrap()).collect();
+    assert!(
+        shared.contains(&"outputs/iso/bootimage.iso") && !shared.contains(&"outputs/iso/own.iso"),
+        "{json}"
+    );
+    assert_eq!(
+        (json["shared_with"].clone(), &json["shared_files"]),
+        (json!([id(B), id(C)]), &json!(shared.len()))
+    );
+    let said = rig.ends(0, &["withdraw", &id(A), "--why", "a secret"]);
+    assert!(said.contains(" in other builds: `"), "{said}");
+    assert!(said.contains(&format!("; in `{}`, `{}`", id(B), id(C))), "{said}");
+}
+
+#[test]
+fn a_full_disk_keeps_room_for_a_withdrawal() {
+    let rig = Rig::new();
+    fs::create_dir(rig.mirror("")).unwrap();
+    let _disk = Mounted::tmpfs(&rig.mirror(""), "size=8m");
+    rig.policy("keep: [{last: 3}]").builds([A, B]);
+    rig.ok(&["prune"]);
+    let mut filler = fs::File::create(rig.mirror("filler")).unwrap();
+    while std::io::Write::write_all(&mut filler, &[7; 4096]).is_ok() {}
+    rig.fails(1, "No space left on device", &["hold", &id(A), "--why", "x"]);
+    let said = rig.ok(&["withdraw", &id(A), "--why", "room", "--purge", "--yes"]);
+    assert!(said.contains("withdrew and deleted"), "{said}");
+    assert_eq!(rig.there(), [B]);
 }

@@ -72,7 +72,8 @@ fn a_subscriber_without_its_secret_stops_no_other() {
         assert_eq!(status["attention"], true);
     }
     // Once it has what it needs, nothing is said of it.
-    let output = scene.rig.command(&["deliver", "b"]).env("NOT_SET", "key").output().unwrap();
+    let output =
+        scene.rig.command(&["deliver", "b"]).env("NOT_SET", super::scene::SECRET.1).output().unwrap();
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
     assert_eq!(scene.status("b")["problem"], serde_json::Value::Null);
 }
@@ -91,6 +92,29 @@ fn a_service_goes_on_without_a_subscriber_that_lacks_its_secret_and_says_so_at_t
     assert_eq!(running.stop(), Some(2));
     // Without any that can work, it ends at once.
     assert_eq!(scene.run(&["deliver", "--follow", "b", "c"]).status.code(), Some(2));
+}
+
+#[test]
+fn a_service_goes_on_while_it_has_no_subscriber() {
+    let scene = Scene::new("");
+    let out = scene.rig.work("../out");
+    let none = || fs::write(scene.rig.mirror(".mirrorkeep/deliver.yaml"), "deliver: 1\nto: []\n").unwrap();
+    let one =
+        || scene.subscribers(&format!("  - {{name: good, since: 1, run: [touch, '{}']}}\n", out.display()));
+    none();
+    let mut running = scene.follow(&[]);
+    std::thread::sleep(Duration::from_millis(500));
+    for _ in 0..2 {
+        one();
+        scene.wait("good", |status| status["running"] == true && status["behind"] == 0);
+        assert!(out.exists());
+        fs::remove_file(&out).unwrap();
+        none();
+        std::thread::sleep(Duration::from_secs(4));
+        assert!(running.0.try_wait().unwrap().is_none());
+        scene.label("more");
+    }
+    assert_eq!(running.stop(), Some(0));
 }
 
 #[test]
@@ -121,4 +145,48 @@ fn one_event_of_a_digest_is_not_parked_by_hand() {
         "  - {name: people, mail: {url: 'smtp://localhost', from: a@example.org, to: [b@example.org], digest: 24h}}\n",
     );
     scene.rig.fails(2, "`people` gets digests", &["deliver", "park", "people"]);
+}
+
+#[test]
+fn a_subscriber_under_another_name_is_told_what_the_former_one_was_not_sent() {
+    let scene = Scene::new("  - {name: ci, since: 1, run: ['false']}\n");
+    scene.once(1);
+    scene.subscribers("  - {name: ci2, run: ['true']}\n");
+    let said = scene.once(0);
+    let command = "`mirrorkeep deliver replay ci2 --since ";
+    let first = said.split(command).nth(1).and_then(|rest| rest.split('`').next()).unwrap();
+    let answer = scene.rig.json(&["deliver", "status"]);
+    assert_eq!(
+        (&answer["former"][0]["name"], &answer["subscribers"][0]["behind"]),
+        (&"ci".into(), &0.into())
+    );
+    let told = String::from_utf8(scene.run(&["deliver", "status"]).stderr).unwrap();
+    assert!(told.contains("ci: deliver.yaml has no such subscriber any more"), "{told}");
+    scene.rig.ok(&["deliver", "replay", "ci2", "--since", first]);
+    scene.once(0);
+    assert_eq!(scene.status("ci2")["delivered"], scene.numbers().len());
+    fs::remove_dir_all(scene.rig.mirror(".mirrorkeep/deliver/ci")).unwrap();
+    assert_eq!(scene.rig.json(&["deliver", "status"])["former"], serde_json::json!([]));
+}
+
+#[test]
+fn a_subscriber_that_is_removed_gets_nothing_more_and_the_others_go_on_without_its_secrets() {
+    let scene = Scene::new("");
+    let [out, env] = ["out", "env"].map(|name| scene.rig.work("..").join(name));
+    let write = format!("env > '{}'; touch '{}'", env.display(), out.display());
+    let script = scene.rig.work("../write.sh");
+    fs::write(&script, write).unwrap();
+    let good = format!("  - {{name: good, run: [sh, '{}']}}\n", script.display());
+    let hook = super::scene::webhook("hook", "http://localhost:1/", "");
+    scene.subscribers(&format!("{good}{hook}"));
+    let running = scene.follow(&["good", "hook"]);
+    scene.wait("hook", |status| status["running"] == true);
+    scene.subscribers(&good);
+    std::thread::sleep(Duration::from_secs(4));
+    scene.label("more");
+    scene.wait("good", |_| out.exists());
+    scene.wait("good", |status| status["behind"] == 0);
+    let seen = fs::read_to_string(&env).unwrap();
+    assert!(seen.contains("MIRRORKEEP_") && !seen.contains(super::scene::SECRET.0), "{seen}");
+    assert_eq!(running.stop(), Some(0));
 }

@@ -1,6 +1,7 @@
 //! Real servers: object stores, their clusters, and web servers.
 
 pub(crate) mod between;
+mod cache_rules;
 mod closure;
 pub(crate) mod cluster;
 pub(crate) mod readers;

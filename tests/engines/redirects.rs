@@ -3,7 +3,7 @@
 use super::web::{Running, at, encoded};
 use crate::support::rig::Rig;
 use mirrorkeep::model::RelPath;
-use mirrorkeep::render::{Redirect, RedirectError, Server, redirects};
+use mirrorkeep::render::{Gone, Redirect, RedirectError, Server, gone, redirects};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -128,6 +128,105 @@ fn apache_sends_whatever_lies_below_a_name_to_its_build() {
     let root = tempfile::tempdir().unwrap();
     let rules = redirects(Server::Apache, &hostile(), &RelPath::root()).unwrap();
     asked(&apache(root.path(), &rules), "");
+}
+
+/// Returns builds with names of every kind, each with a page that says its number, which are written.
+fn hostile_gone(root: &Path, under: &str) -> Vec<Gone> {
+    let one = |(number, name): (usize, &&str)| {
+        let page: RelPath = format!("pages/{number} {name}.html").parse().unwrap();
+        let file = root.join(under).join(page.as_str());
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        fs::write(file, format!("page {number}")).unwrap();
+        Gone { at: format!("m/{name}").parse().unwrap(), page }
+    };
+    HOSTILE.iter().enumerate().map(one).collect()
+}
+
+/// Asks a server for what lay below every build that is gone; `without` tells whether it has no page for one.
+fn asked_for_gone(server: &Running, builds: &[Gone], under: &str, without: impl Fn(&Gone) -> bool) {
+    for (number, gone) in builds.iter().enumerate() {
+        let at = encoded(&format!("{under}/{}", gone.at.as_str()));
+        for below in ["", "/", "/a.rpm", "/dir/x%20y.rpm?arch=x86_64", "/%0d%0aSet-Cookie:x"] {
+            let (head, body) = server.get(&format!("{at}{below}"));
+            assert!(head.contains(" 410 "), "{at}{below}: {head}");
+            assert!(!head.to_lowercase().contains("\nset-cookie"), "{at}{below}: {head}");
+            let text = String::from_utf8_lossy(&body);
+            assert_eq!(text == format!("page {number}"), !without(gone), "{at}{below}: {text}");
+        }
+        for other in [format!("{at}x/a.rpm"), format!("{at}x")] {
+            let (head, _) = server.get(&other);
+            assert!(head.contains(" 404 "), "{other}: {head}");
+        }
+    }
+}
+
+#[test]
+fn nginx_answers_with_the_page_of_a_build_that_is_gone() {
+    for under in ["", "pub/the \"mirror\" 1"] {
+        let root = tempfile::tempdir().unwrap();
+        let builds = hostile_gone(root.path(), under);
+        let rules = gone(Server::Nginx, &builds, &under.parse().unwrap_or_default()).unwrap();
+        let under = if under.is_empty() { String::new() } else { format!("/{under}") };
+        // Nothing quotes these there.
+        let without = |gone: &Gone| gone.page.as_str().contains(['$', '?']);
+        asked_for_gone(&nginx(root.path(), &rules), &builds, &under, without);
+    }
+}
+
+#[test]
+fn apache_answers_with_the_page_of_a_build_that_is_gone() {
+    let root = tempfile::tempdir().unwrap();
+    let builds = hostile_gone(root.path(), "");
+    let rules = gone(Server::Apache, &builds, &RelPath::root()).unwrap();
+    let server = apache(root.path(), &rules);
+    asked_for_gone(&server, &builds, "", |_| false);
+    let (head, _) = server.get("/m/latest_build/x");
+    assert!(head.to_lowercase().contains("cache-control: public, max-age=60"), "{head}");
+}
+
+#[test]
+fn a_build_that_was_withdrawn_is_gone_and_one_that_came_back_is_not() {
+    let rig = Rig::new();
+    let builds = ["20181204T060000Z", "20181205T060000Z", "20181206T060000Z"];
+    for build in builds {
+        rig.publish(build, &[]);
+    }
+    let args = ["export", "redirects", "--for", "nginx", "--gone"];
+    rig.fails(2, "add `site: {auto: true, url: https://…}`", &args);
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}site: {{auto: true}}\n")).unwrap();
+    rig.fails(2, "add `url: https://…` to `site`", &args);
+    fs::write(&settings, format!("{text}site: {{auto: true, url: 'https://mirror.example.org'}}\n")).unwrap();
+    for build in &builds[..2] {
+        rig.ok(&["withdraw", &format!("master/centos/{build}"), "--why", "a test"]);
+    }
+    rig.ok(&["restore", &format!("master/centos/{}", builds[1])]);
+    let told = rig.json(&args);
+    assert_eq!(
+        told["gone"],
+        serde_json::json!([{
+            "path": "master/centos/20181204T060000Z",
+            "page": "status/master/centos/20181204T060000Z.html"
+        }])
+    );
+    for (server, start) in [("nginx", nginx as fn(&Path, &str) -> Running), ("apache", apache)] {
+        let rules = rig.ok(&["export", "redirects", "--for", server, "--gone"]);
+        let server = start(&rig.mirror(""), &rules);
+        let (head, body) = server.get("/master/centos/20181204T060000Z/outputs/iso/bootimage.iso");
+        let body = String::from_utf8(body).unwrap();
+        assert!(head.contains(" 410 ") && body.contains("This build was withdrawn:"), "{head}\n{body}");
+        assert!(body.contains("href=\"/status/style.css\""), "{body}");
+        assert!(server.get("/status/style.css").0.contains(" 200 "));
+        let (head, _) = server.get("/status/master/centos/20181204T060000Z.html");
+        assert!(head.contains(" 200 "), "{head}");
+        let (head, _) = server.get("/master/centos/20181205T060000Z/outputs/iso/bootimage.iso");
+        assert!(head.contains(" 200 "), "{head}");
+    }
+    rig.fails(2, "this service cannot answer 410", &["export", "redirects", "--for", "cloudfront", "--gone"]);
+    // A page that is not there is not shown.
+    fs::remove_file(rig.mirror("status/master/centos/20181204T060000Z.html")).unwrap();
+    assert_eq!(rig.json(&args)["gone"], serde_json::json!([]));
 }
 
 /// Has a function of CloudFront answer, by an engine that knows the plainest JavaScript only.

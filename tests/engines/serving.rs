@@ -121,7 +121,7 @@ pub(super) fn apache_with(rig: &Rig, rules: &str) -> Running {
         let ours = [
             ("*:80", format!("127.0.0.1:{port}")),
             ("/srv/mirror", root.clone()),
-            ("# Include /etc/apache2/mirrorkeep-readers.conf", "Include readers.conf".to_owned()),
+            ("# Include /var/lib/mirrorkeep/apache-readers.conf", "Include readers.conf".to_owned()),
         ];
         fs::write(dir.join("readers.conf"), rules).unwrap();
         fs::write(dir.join("mirror.conf"), contrib("apache.conf", &ours)).unwrap();

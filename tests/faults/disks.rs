@@ -101,7 +101,7 @@ fn a_place_on_another_file_system_is_refused_before_anything_is_copied() {
     let stream = Mounted::tmpfs(&rig.mirror("master/centos"), "size=8m");
     let work = rig.work("");
     let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
-    rig.fails(1, "`master/centos` lies on another file system than `.mirrorkeep/stage", &args);
+    rig.fails(1, "`master/centos` is on another file system than `.mirrorkeep/stage", &args);
     assert_eq!(fs::read_dir(rig.mirror(".mirrorkeep/stage")).unwrap().count(), 0);
     drop(stream);
     rig.ok(&args);
@@ -111,7 +111,7 @@ fn a_place_on_another_file_system_is_refused_before_anything_is_copied() {
     own.ok(&["init"]);
     let work = own.work("");
     let args = ["publish", work.to_str().unwrap(), "--stream", "master/centos", "--build", ONE];
-    own.fails(1, "lies on another file system than `.mirrorkeep/stage", &args);
+    own.fails(1, "is on another file system than `.mirrorkeep/stage", &args);
     assert!(!own.mirror("master").exists());
     drop(mount);
 }

@@ -124,7 +124,7 @@ fn what_led_to_a_build_of_the_same_name_says_nothing_of_the_next_one() {
     let rig = passed();
     rig.ok(&["demote", "stable", "--stream", "master/centos", "--why", "it breaks"]);
     rig.ok(&["withdraw", &id(C), "--why", "it breaks", "--purge", "--yes"]);
-    rig.builds([C]);
+    rig.publish(C, &["--allow-withdrawn"]);
     rig.ok(&["promote", "tested"]);
     // It is a build of its own: no vote, no rejection, and it never had the stage.
     let stages = rig.json(&["stages", "stable"]);
@@ -147,7 +147,7 @@ fn a_build_that_takes_the_name_of_the_one_that_had_the_stage_does_not_have_it() 
     rig.ok(&["vote", &id(A), "smoke", "success"]);
     rig.ok(&["promote"]);
     rig.ends(0, &["withdraw", &id(A), "--why", "a secret", "--purge", "--yes"]);
-    rig.builds([A]);
+    rig.publish(A, &["--allow-withdrawn"]);
     rig.fails(3, "`stable` was moved to ", &["promote"]);
     rig.ok(&["promote", "stable", "--take-over", "--why", "it is the same without the secret"]);
     rig.ok(&["promote"]);

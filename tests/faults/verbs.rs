@@ -6,33 +6,46 @@
 //! and adopt have their own longer stories beside this.
 
 use crate::support::broken::Broken;
+use crate::support::served::Served;
 use crate::support::shapes::event_fits;
 use crate::support::twice::{Left, every_read};
 use crate::support::view::{self, chain};
 use mirrorkeep::commit::Permit;
+use mirrorkeep::decide::InputPatterns;
+use mirrorkeep::decide::changes::{Head, Item, Known, Part, SignedHead};
+use mirrorkeep::decide::due::{Runs, TELLING};
 use mirrorkeep::decide::pipeline::Pipeline;
+use mirrorkeep::decide::targets::Targets;
 use mirrorkeep::layout::Layout;
 use mirrorkeep::mirror::{Chosen, Commands, Mirror, Setup};
-use mirrorkeep::model::{BuildId, Digest, RelPath, Stamp};
+use mirrorkeep::model::{BuildId, Digest, Patience, RelPath, Stamp, Stream};
+use mirrorkeep::ops::changes;
 use mirrorkeep::ops::deliver::{Outcome, Until, deliver, required_deliver};
+use mirrorkeep::ops::due::{DueOutcome, DueRequest, due};
 use mirrorkeep::ops::events::{EventsRequest, Follow, events};
 use mirrorkeep::ops::gate::{GateOutcome, GateRequest, WhichGates};
 use mirrorkeep::ops::images;
 use mirrorkeep::ops::promotion::{self, DemoteRequest, PromoteRequest, PromotedAs, Vote, VoteResult};
+use mirrorkeep::ops::publish::{PublishOutcome, PublishRequest};
+use mirrorkeep::ops::pull::{PullOptions, pull};
 use mirrorkeep::ops::readers::{Look, update};
 use mirrorkeep::ops::retention::PruneOptions;
+use mirrorkeep::ops::site::{self, Extent};
+use mirrorkeep::ops::sync::{SyncOptions, SyncOutcome, TargetReport, Verify, sync};
 use mirrorkeep::ops::withdraw::Withdrawing;
 use mirrorkeep::ops::{ActError, Mode};
 use mirrorkeep::record::{EventKind, Hold, Phase, Pins, Waived};
 use mirrorkeep::recover::Stages;
+use mirrorkeep::render::SitePages;
 use mirrorkeep::session::Session;
+use mirrorkeep::sign::{Keys, Signers};
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Put, Store};
 use object_store::memory::InMemory;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::ops::ControlFlow;
 use std::process::Command;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// What is done to a mirror.
@@ -133,6 +146,7 @@ verbs! { STRIDE STRIDE_OF_TWO:
     hold_what_is_in_the_trash from pruned
     unhold from labelled
     withdraw_what_is_protected from labelled
+    confirm from pruned
     vote from promoted
     gate from gated
     waive from promoted
@@ -146,10 +160,17 @@ verbs! { STRIDE STRIDE_OF_TWO:
     set_pipeline from pruned
     set_layout from pruned
     export_readers from for_readers
+    write_site from for_site
+    write_changes from for_changes
     deliver_events from subscribed
+    request_build from pruned
+    take_back_requests from requested
+    start_build from requested
 }
 
 verbs! { LONG_STRIDE LONG_STRIDE_OF_TWO:
+    sync_targets from pruned
+    pull_builds from pruned
     bundle from with_sets
     promote_set from voted_sets
     promote_set_with_commands from carrying_sets
@@ -237,6 +258,19 @@ fn withdraw_what_is_protected(session: &Session<'_>) -> Result<(), String> {
     let what = Withdrawing { id: build(BUILDS[3]), why: "a secret".to_owned(), force: true, purge: false };
     let report = mirrorkeep::ops::withdraw::withdraw(session, &what, Mode::Real).map_err(chain)?;
     if report.failures.is_empty() { Ok(()) } else { Err(format!("{:?}", report.failures)) }
+}
+
+/// Finds that the inputs of the newest build are what is to be published.
+fn confirm(session: &Session<'_>) -> Result<(), String> {
+    let work = tempfile::tempdir().unwrap();
+    fs::create_dir_all(work.path().join("outputs/iso")).unwrap();
+    fs::write(work.path().join("outputs/iso/bootimage.iso"), BUILDS[3]).unwrap();
+    let if_changed = Some(InputPatterns::read(&["outputs/iso".to_owned()]).unwrap());
+    let id = build("20181209T060000Z");
+    let publishing = PublishRequest { if_changed, ..view::publishing(id, work.path()) };
+    let report = view::publish(session.mirror(), &publishing, &now)?;
+    let is_confirmed = report.outcome == PublishOutcome::InputsUnchanged && report.id == build(BUILDS[3]);
+    if is_confirmed { Ok(()) } else { Err(format!("{report:?}")) }
 }
 
 /// Votes that the newest build passed.
@@ -521,10 +555,202 @@ fn for_readers(session: &Session<'_>) -> Result<(), String> {
         .map_err(chain)
 }
 
+/// Requests a build.
+fn request_build(session: &Session<'_>) -> Result<(), String> {
+    mirrorkeep::ops::due::request(session, &stream(), "bug 7", Mode::Real).map(drop).map_err(chain)
+}
+
+fn take_back_requests(session: &Session<'_>) -> Result<(), String> {
+    mirrorkeep::ops::due::unrequest(session, &stream(), Mode::Real).map(drop).map_err(chain)
+}
+
+/// Starts the build that is requested, unless a try that was cut off came that far.
+fn start_build(session: &Session<'_>) -> Result<(), String> {
+    let request = DueRequest {
+        stream: stream(),
+        every: None,
+        git: Vec::new(),
+        context: None,
+        git_limit: Duration::from_secs(9),
+        changed: Vec::new(),
+        run: Some(["sh", "-c", "echo x >> \"$MIRRORKEEP_MIRROR/../built\""].map(str::to_owned).to_vec()),
+        run_limit: Duration::from_mins(1),
+    };
+    let report = due(session, &request, Mode::Real).map_err(chain)?;
+    let recorded = report.run.as_ref().is_none_or(|run| run.unrecorded.is_none());
+    let is_done = recorded && matches!(report.outcome, DueOutcome::Succeeded | DueOutcome::NotDue);
+    if is_done { Ok(()) } else { Err(format!("{report:?}")) }
+}
+
+/// Prunes, and has a build requested.
+fn requested(session: &Session<'_>) -> Result<(), String> {
+    pruned(session)?;
+    request_build(session)
+}
+
+fn stream() -> Stream {
+    "master/centos".parse().unwrap()
+}
+
+/// Writes the site, of which nothing is there yet but a file of a stream that is gone.
+fn write_site(session: &Session<'_>) -> Result<(), String> {
+    site::update(session, &SitePages, Extent::Changes, Mode::Real).map(drop).map_err(chain)
+}
+
+/// Prunes, and has settings for a site with a file that is not wanted any more.
+fn for_site(session: &Session<'_>) -> Result<(), String> {
+    pruned(session)?;
+    let (store, settings) = (session.mirror().store(), RelPath::state("mirror.yaml"));
+    let text = String::from_utf8(store.read(&settings, 1 << 20).unwrap()).unwrap();
+    let put = |at: &RelPath, text: &str| store.put(at, text.as_bytes(), Put::Replace).map_err(chain);
+    put(&"status/gone/index.json".parse().unwrap(), "{\"index\":1,}")?;
+    put(&settings, &format!("{text}site: {{url: 'http://mirror'}}\n"))
+}
+
+/// Writes the next edition of the change list, in which a build and a name went and others came.
+fn write_changes(session: &Session<'_>) -> Result<(), String> {
+    changes::export(session, &Signers::default(), changes::Extent::Changes, Mode::Real)
+        .map(drop)
+        .map_err(chain)
+}
+
+/// Has a change list, and then prunes and points a name elsewhere.
+fn for_changes(session: &Session<'_>) -> Result<(), String> {
+    let (store, settings) = (session.mirror().store(), RelPath::state("mirror.yaml"));
+    let text = String::from_utf8(store.read(&settings, 1 << 20).unwrap()).unwrap();
+    store.put(&settings, format!("{text}changes: {{}}\n").as_bytes(), Put::Replace).map_err(chain)?;
+    let mirror = open(session.mirror().shared_store())?;
+    let session = Session::new(&mirror, &now);
+    write_changes(&session)?;
+    pruned(&session)?;
+    point(&session, BUILDS[2])
+}
+
+/// Returns what the change list of a mirror states; fails unless all of it is there.
+fn listed(mirror: &Mirror) -> Result<Vec<String>, String> {
+    let Some(config) = &mirror.config().changes else { return Ok(Vec::new()) };
+    let (store, dir) = (mirror.store(), &config.path);
+    let head = SignedHead::parse(&store.read(&SignedHead::place(dir), 1 << 20).map_err(chain)?);
+    let head = Head::parse(&head.map_err(chain)?.head).map_err(chain)?;
+    let mut known = Known::default();
+    for part in &head.parts {
+        let bytes = store.read(&dir.child(&part.file()).unwrap(), 1 << 20).map_err(chain)?;
+        if Digest::of(&bytes) != part.sha256 {
+            return Err(format!("{} has another digest", part.file()));
+        }
+        known.add(Part::parse(&bytes).map_err(chain)?);
+    }
+    known.fits(&head).map_err(chain)?;
+    let mut lines = Vec::new();
+    for change in known.changes() {
+        match &change.item {
+            Item::Build(build) => {
+                // Readers find the files of a build that is listed; one that went meanwhile may be missing.
+                if mirror.has_build(&build.id).map_err(chain)? {
+                    let bytes = store.read(&build.manifest_at(dir), 1 << 20).map_err(chain)?;
+                    if Digest::of(&bytes) != build.manifest.sha256 {
+                        return Err(format!("the manifest of {} has another digest", build.id));
+                    }
+                }
+                lines.push(format!("listed {}", build.id));
+            }
+            Item::Name(name) => lines.push(format!("listed {} -> {}", name.path, name.to)),
+            Item::BuildGone { .. } | Item::NameGone(_) => {}
+        }
+    }
+    Ok(lines)
+}
+
+/// A mirror with two builds of another stream, and the server in front of it.
+static UPSTREAM: LazyLock<(tempfile::TempDir, Served)> = LazyLock::new(|| {
+    let dir = room();
+    let root = dir.path().join("upstream");
+    fs::create_dir(&root).unwrap();
+    let setup = Setup {
+        layout: Chosen::Shipped("starlingx".to_owned()),
+        policy: None,
+        pipeline: None,
+        id: "upstream".to_owned(),
+    };
+    let store: Arc<dyn Store> = Arc::new(Posix::open(&root).unwrap());
+    Mirror::init(Arc::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
+    let settings = RelPath::state("mirror.yaml");
+    let text = String::from_utf8(store.read(&settings, 1 << 20).unwrap()).unwrap();
+    store.put(&settings, format!("{text}changes: {{}}\n").as_bytes(), Put::Replace).unwrap();
+    let mirror = open(store).unwrap();
+    let work = tempfile::tempdir().unwrap();
+    fs::create_dir_all(work.path().join("outputs/iso")).unwrap();
+    for name in &BUILDS[..2] {
+        fs::write(work.path().join("outputs/iso/bootimage.iso"), name).unwrap();
+        let id = format!("feature/up/centos/{name}").parse().unwrap();
+        view::publish(&mirror, &view::publishing(id, work.path()), &now).unwrap();
+    }
+    write_changes(&Session::new(&mirror, &now)).unwrap();
+    let server = Served::start(&root);
+    (dir, server)
+});
+
+/// Pulls the builds of another mirror.
+fn pull_builds(session: &Session<'_>) -> Result<(), String> {
+    let options = PullOptions {
+        url: UPSTREAM.1.url().parse().unwrap(),
+        changes: "changes".parse().unwrap(),
+        streams: Vec::new(),
+        keys: Keys::none(),
+        unsigned_builds: false,
+        alarm: i64::MAX,
+        withdraw: false,
+        anew: false,
+        trace: Some("spare".to_owned()),
+        patience: Patience::default(),
+        mode: Mode::Real,
+    };
+    let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let report = alone.install(|| pull(session, &options)).map_err(chain)?;
+    let wrong = report.ended_by.map(chain).or_else(|| report.failures.first().map(|one| one.error.clone()));
+    wrong.map_or(Ok(()), Err)
+}
+
+/// Brings a copy up to date: a directory beside a mirror that is a directory, and a mirror of its own for one in a bucket.
+fn sync_targets(session: &Session<'_>) -> Result<(), String> {
+    let beside = session.mirror().directory().map(|dir| dir.parent().unwrap().join("spare"));
+    let way = match &beside {
+        Some(dir) => {
+            fs::create_dir_all(dir).unwrap();
+            format!("directory: '{}'", dir.display())
+        }
+        None => "mirror: /spare".to_owned(),
+    };
+    let targets =
+        Targets::load(&format!("targets: 1\nto: [{{name: spare, {way}}}]\n"), "targets.yaml").unwrap();
+    let setup = Setup {
+        layout: Chosen::Shipped("starlingx".to_owned()),
+        policy: None,
+        pipeline: None,
+        id: "spare".to_owned(),
+    };
+    let open = |_: &str| {
+        let store: Arc<dyn Store> = Arc::new(ObjectStore::in_memory().unwrap());
+        Mirror::init(Arc::clone(&store), &setup, "a test", Duration::ZERO)?;
+        Ok(Mirror::open(store, "a test", Duration::ZERO)?)
+    };
+    let options = SyncOptions {
+        names: Vec::new(),
+        verify: Verify::Sample,
+        anew: false,
+        delete_at_most: None,
+        mode: Mode::Real,
+    };
+    let report = sync(session, &targets, &options, &open).map_err(chain)?;
+    let is_whole = |one: &&TargetReport| matches!(one.outcome, SyncOutcome::Done | SyncOutcome::Current);
+    let wrong = report.targets.iter().find(|one| !is_whole(one));
+    wrong.map_or(Ok(()), |one| Err(format!("{one:?}")))
+}
+
 /// Delivers every event to a command that writes its number down.
 fn deliver_events(session: &Session<'_>) -> Result<(), String> {
     let file = required_deliver(session.mirror()).map_err(chain)?;
-    let report = deliver(session, &file, &[], Until::End, &|| ()).map_err(chain)?;
+    let report = deliver(session, file, &[], Until::End, &|| ()).map_err(chain)?;
     let wrong = report.subscribers.iter().find(|one| one.outcome != Outcome::UpToDate);
     wrong.map_or(Ok(()), |one| Err(format!("{one:?}")))
 }
@@ -706,7 +932,7 @@ impl Scene {
         for label in ["tested", "stable"] {
             is_one_set(&mirror, label)?;
         }
-        Ok(())
+        listed(&mirror).map(drop)
     }
 
     /// Returns what there is in the end: what readers see, what the records and holds say, and what is in force.
@@ -718,7 +944,11 @@ impl Scene {
         let swept = mirrorkeep::ops::retention::sweep(&Session::new(&mirror, &now), Mode::Real).unwrap();
         assert!(swept.failures.is_empty(), "{:?}", swept.failures);
         let mut end = view::state(&mirror);
-        end.retain(|line| !line.contains("/tmp/"));
+        // The front page says how full the disk and the trash are, which is swept here.
+        end.retain(|line| !line.contains("/tmp/") && !line.starts_with("status/index.html"));
+        // A killed run leaves files that no head names, and its serial is not used again.
+        end.retain(|line| !line.starts_with("changes/") && !line.contains("project/trace"));
+        end.extend(listed(&mirror).unwrap());
         if !self.noted().is_empty() {
             // The logs of commands are written after the names moved, and nothing waits for them.
             end.retain(|line| !line.contains("/logs/"));
@@ -734,7 +964,9 @@ impl Scene {
                 labels.iter().flatten().map(|(key, label)| format!("{key}={}", label.value)).collect();
             let holds: Vec<String> =
                 mirror.holds_of(&build(name)).unwrap().into_iter().map(|hold| hold.why).collect();
-            end.push(format!("{name} {labels:?} {holds:?}"));
+            let confirmed =
+                mirror.record(&build(name)).unwrap().is_some_and(|record| record.confirmed_at.is_some());
+            end.push(format!("{name} {labels:?} {holds:?} {confirmed}"));
         }
         for name in ["mirror.yaml", "policy.yaml", "pipeline.yaml", "layout.yaml"] {
             if let Ok(bytes) = store.read(&RelPath::state(name), 1 << 20) {
@@ -750,6 +982,9 @@ impl Scene {
         end.push(format!("noted {:?}", self.noted()));
         end.push(format!("unsettled {}", mirror.unsettled().unwrap().len()));
         end.push(format!("delivered {:?}", self.delivered()));
+        let runs = Runs::of(&mirror.history(&TELLING).unwrap(), &stream());
+        let built = self.dir().join("built").exists();
+        end.push(format!("requested {}, built {built}", !runs.open.is_empty()));
         end.sort();
         end
     }

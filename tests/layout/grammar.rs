@@ -159,21 +159,21 @@ fn what_a_layout_cannot_mean_is_told_with_its_place() {
     let twice = "  - { stream: 's/{a}', build: '{e}' }";
     case(
         &format!("  e: {{ matches: 'x[0-9]+', examples: [x1] }}\nstreams:\n{twice}\n{twice}"),
-        "would lie in each other",
+        "would be in each other",
     );
     case(
         &format!("  e: {{ one_of: [x, y] }}\nstreams:\n  - {{ stream: 's', build: '{{a}}' }}\n{twice}"),
-        "would lie in each other",
+        "would be in each other",
     );
     let same = "streams:\n  - { stream: s, build: '{e}' }\n  - { stream: s, build: '{a}' }";
-    case(&format!("  e: {{ one_of: [x, y] }}\n{same}"), "would lie in each other");
+    case(&format!("  e: {{ one_of: [x, y] }}\n{same}"), "would be in each other");
     case("created: { file: t }", "created.file: `t` has no place in `tree`");
     case("markers: { hold: k }", "markers.hold: `k` has no place in `tree`");
     case("markers: { without: fail }", "`fail` is not for every build");
     case("markers: { results: [{ result: partial, paths: [m] }] }", "`partial` has no marker here");
     case(
         "markers: { results: [{ result: fail, paths: [m], key: k }] }",
-        "`words` says which mean this result",
+        "`words` lists the words for this result",
     );
     case(
         "markers: { results: [{ result: fail, paths: [m], words: [F], content: G }] }",
@@ -185,7 +185,7 @@ fn what_a_layout_cannot_mean_is_told_with_its_place() {
     case("aliases: [{ name: x, labels: { l: [] } }]", "expected at least one word");
     case("aliases: [{ name: x, streams: '[' }]", "aliases[0].streams");
     case("aliases: [{ name: x, results: [grand] }]", "`grand` is not a result");
-    case("aliases: [{ name: '{n}' }]", "nothing says `{n}`");
+    case("aliases: [{ name: '{n}' }]", "`{n}` has no value");
 }
 
 #[test]
@@ -274,7 +274,7 @@ fn a_word_in_a_file_tells_the_result_and_a_strange_one_tells_that_it_is_strange(
         ("FINISHED_INCOMPLETE", "success", ""),
         ("DOOMED", "fail", ""),
         ("STARTED", "partial", ""),
-        ("LOST", "unknown", "`STATUS` says `LOST`, which is not a result"),
+        ("LOST", "unknown", "`STATUS` has `LOST`, which is not a result"),
     ] {
         let told = compose.result_of(&One("STATUS", word)).unwrap();
         assert_eq!((told.outcome.as_str(), told.problem.as_deref().unwrap_or_default()), (outcome, problem));

@@ -273,7 +273,7 @@ fn every_problem_with_images_is_told_with_its_place() {
     }
     assert_eq!(found.len(), 10, "{found:#?}");
     let empty = problems("  references: []\n");
-    assert!(empty.len() == 1 && empty[0].contains("no reference; at least one is wanted"), "{empty:?}");
+    assert!(empty.len() == 1 && empty[0].contains("no reference; expected at least one"), "{empty:?}");
     let unknown = problems("  references: ['x:1']\n  lits: []\n");
     assert!(unknown.len() == 1 && unknown[0].contains("lits"), "{unknown:?}");
 }

@@ -116,7 +116,7 @@ fn files_that_scripts_touch_into_a_build_count() {
     }
     assert_eq!(site.0.json(&["show", id])["holds"].as_array().unwrap().len(), 0);
     fs::write(site.0.mirror(&format!("{id}/KEEP")), "").unwrap();
-    assert_eq!(site.0.json(&["show", id])["holds"][0]["why"], "the file `KEEP` lies in it");
+    assert_eq!(site.0.json(&["show", id])["holds"][0]["why"], "the file `KEEP` is in it");
     // What was said by a person stands.
     site.label(id, "sanity=green");
     assert_eq!(site.0.json(&["show", id])["labels"]["sanity"]["value"], "green");
@@ -158,7 +158,12 @@ fn an_rdo_build_says_itself_how_it_went() {
     let stream = "centos9-master/component/tripleo";
     let build = "420c638d6325d1ccf50eb5fe430c5d255dcbfb94_52cbbfe7";
     let said = |text: &'static str| [("root.log", "log"), ("commit.yaml", text)];
-    site.refuses("but what the build says itself in `commit.yaml`", stream, build, &[("a.rpm", "a")]);
+    site.refuses(
+        "except a result that the build itself states in `commit.yaml`",
+        stream,
+        build,
+        &[("a.rpm", "a")],
+    );
     site.refuses(
         "which is not a result",
         stream,
@@ -209,7 +214,7 @@ fn fedora_respins_of_a_day_follow_each_other() {
     assert_eq!(seen, [(0, "success"), (1, "success"), (2, "fail")]);
     site.refuses("not finished", stream, "Fedora-Rawhide-20250603.n.0", &files("STARTED\n"));
     site.refuses(
-        "says `DONE`, which is not a result",
+        "has `DONE`, which is not a result",
         stream,
         "Fedora-Rawhide-20250603.n.0",
         &files("DONE\n"),

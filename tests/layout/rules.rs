@@ -48,7 +48,7 @@ fn what_a_layout_cannot_mean_is_refused() {
     case("markers: { context: x }", "markers.context: `x` has no place");
     case("markers: { context_optional: true }", "markers.context_optional: there is no `context`");
     case("legacy: [{ alias: 'r{z}', target: s }]", "`{z}` is not a field");
-    case("declared: [{ path: 'a/**/b', why: x }]", "`**` stands last");
+    case("declared: [{ path: 'a/**/b', why: x }]", "`**` must be last");
     case("declared: [{ path: 'a//b', why: x }]", "an empty name");
     case("declared: [{ path: 'a{n', why: x }]", "`{` without `}`");
     case("declared: [{ path: 'a{n}}', why: x }]", "`}` without `{`");
@@ -172,8 +172,8 @@ fn the_markers_of_a_build_tell_one_result_or_why_there_is_none() {
         // Of a shared file one rule knows a word that another does not.
         (&[("STATUS", "OK\n")], "success", "STATUS", ""),
         (&[("STATUS", "BAD\n")], "fail", "STATUS", ""),
-        (&[("STATUS", "ODD\n")], "unknown", "STATUS", "`STATUS` says `ODD`"),
-        (&[("m", ""), ("STATUS", "ODD\n")], "unknown", "STATUS", "`STATUS` says `ODD`"),
+        (&[("STATUS", "ODD\n")], "unknown", "STATUS", "`STATUS` has `ODD`"),
+        (&[("m", ""), ("STATUS", "ODD\n")], "unknown", "STATUS", "`STATUS` has `ODD`"),
     ];
     for (files, outcome, marker, problem) in rows {
         let told = layout.result_of(&Texts(files)).unwrap();
@@ -229,6 +229,12 @@ fn what_a_stream_lacks_has_too_much_or_has_wrong_is_told() {
         assert!(error.contains(expected) && error.contains("the streams are `s/{w}/end`"), "{error}");
     }
     assert_eq!(layout.stream_path(&stream("s/two/end")).unwrap().as_str(), "s/two/end");
+    // Of several forms of streams each one is named.
+    let several =
+        self::layout("streams:\n  - { stream: 's/{w}', build: '{n}' }\n  - { stream: 't', build: '{n}' }")
+            .unwrap();
+    let error = several.stream_path(&stream("x")).unwrap_err().to_string();
+    assert!(error.contains("`x` does not fit; expected `s`, or `t`; "), "{error}");
     let id: BuildId = "s/one/end/x".parse().unwrap();
     let error = layout.build_path(&id).unwrap_err().to_string();
     assert!(
@@ -249,7 +255,7 @@ fn a_build_is_named_by_its_time_and_the_first_respin_where_that_says_all() {
     assert_eq!(name("{s}").as_deref(), Ok("20181205"));
     assert_eq!(name("b-{s}.{n}").as_deref(), Ok("b-20181205.0"));
     let error = name("{s}.{v}").unwrap_err();
-    assert!(error.contains("v is not given") && error.contains("say it with --build"), "{error}");
+    assert!(error.contains("v is not given") && error.contains("give it with --build"), "{error}");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 fn odd(name: &str, layout: Option<&Layout>) -> Vec<String> {
     let pipeline = Pipeline::load(Pipeline::shipped(name).unwrap(), name).unwrap();
-    let terms = LintTerms { layout, policy: None, streams: &BTreeMap::new() };
+    let terms = LintTerms { layout, policy: None, streams: &BTreeMap::new(), builds: &[] };
     lint(&pipeline, &terms).into_iter().map(|found| format!("{name}: {}", found.message)).collect()
 }
 

@@ -32,6 +32,7 @@ fn a_deadline_counts_from_the_basis_that_is_written() {
         ("", Basis::Created),
         ("basis: created", Basis::Created),
         ("basis: published", Basis::Published),
+        ("basis: confirmed", Basis::Confirmed),
         ("basis: superseded", Basis::Superseded),
         ("basis: introduced(sanity)", introduced(&["sanity"])),
         ("basis: left(latest)", Basis::Left("latest".to_owned())),
@@ -181,11 +182,11 @@ fn a_rule_says_exactly_one_thing() {
         }
     }
     for (text, place, why) in [
-        ("forever: false", ".forever", "`false` says nothing"),
-        ("last: 3, basis: created", ".basis", "goes with `within` or `periods`"),
-        ("forever: true, basis: created", ".basis", "goes with `within` or `periods`"),
-        ("last: 3, label: {a: x}", ".label", "`where` goes with every rule"),
-        ("daily: {count: 1}, label: {a: x}", ".label", "`where` goes with every rule"),
+        ("forever: false", ".forever", "`false` has no meaning"),
+        ("last: 3, basis: created", ".basis", "needs `within` or `periods`"),
+        ("forever: true, basis: created", ".basis", "needs `within` or `periods`"),
+        ("last: 3, label: {a: x}", ".label", "`where` is accepted in every rule"),
+        ("daily: {count: 1}, label: {a: x}", ".label", "`where` is accepted in every rule"),
         ("label: {}", ".label", "expected at least one"),
         ("last: 3, where: {}", ".where", "expected at least one"),
         ("last: 3, where: {\"a b\": x}", ".where.a b", "a b"),

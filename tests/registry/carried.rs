@@ -35,7 +35,30 @@ enum Fault {
 /// A mirror with a stage that carries images from a registry to another namespace of it and to a second registry.
 pub(super) struct Carried {
     pub(super) rig: Rig,
-    from: u16,
+    pub(super) from: u16,
+}
+
+/// Returns a layout in which builds have three images, and a pipeline with a stage that carries them.
+pub(super) fn settings(from: u16, to: &[&str], tags: &[&str]) -> (String, String) {
+    let layout = Layout::shipped("starlingx").unwrap();
+    let begin = layout.find("\nimages:\n").unwrap();
+    let end = begin + layout[begin..].find("\nmarkers:").unwrap();
+    let images = "\nimages:\n  lists: [outputs/images.lst]\n  references: ['ci/{component}:{stamp}']\n";
+    let text = format!("{}{images}{}", &layout[..begin], &layout[end..]);
+    let text = text.replacen("\ntree:\n", "\ntree:\n  - outputs/images.lst\n", 1);
+    let pipeline = format!(
+        "pipeline: 1
+stages:
+  - name: tested
+    streams: master/centos
+    require: {{votes: [smoke]}}
+    previous: before
+    carry: [{{images: {{from: '127.0.0.1:{from}/ci', to: {}, tag: {}}}}}]
+",
+        json!(to),
+        json!(tags),
+    );
+    (text, pipeline)
 }
 
 impl Carried {
@@ -49,25 +72,12 @@ impl Carried {
 
     /// Returns the same for other targets and tags.
     pub(super) fn carrying(from: u16, to: &[&str], tags: &[&str]) -> Self {
+        Self::with(from, settings(from, to, tags))
+    }
+
+    /// Returns the same for a layout and a pipeline.
+    pub(super) fn with(from: u16, (text, pipeline): (String, String)) -> Self {
         let rig = Rig::new();
-        let layout = Layout::shipped("starlingx").unwrap();
-        let begin = layout.find("\nimages:\n").unwrap();
-        let end = begin + layout[begin..].find("\nmarkers:").unwrap();
-        let images = "\nimages:\n  lists: [outputs/images.lst]\n  references: ['ci/{component}:{stamp}']\n";
-        let text = format!("{}{images}{}", &layout[..begin], &layout[end..]);
-        let text = text.replacen("\ntree:\n", "\ntree:\n  - outputs/images.lst\n", 1);
-        let pipeline = format!(
-            "pipeline: 1
-stages:
-  - name: tested
-    streams: master/centos
-    require: {{votes: [smoke]}}
-    previous: before
-    carry: [{{images: {{from: '127.0.0.1:{from}/ci', to: {}, tag: {}}}}}]
-",
-            json!(to),
-            json!(tags),
-        );
         for (name, text) in [("layout.yaml", text), ("pipeline.yaml", pipeline)] {
             fs::write(rig.work("..").join(name), text).unwrap();
         }
@@ -93,7 +103,7 @@ stages:
         self.rig.ok(&["vote", &format!("master/centos/{name}"), "smoke", "success"]);
     }
 
-    fn has(&self) -> Option<String> {
+    pub(super) fn has(&self) -> Option<String> {
         let link = fs::read_link(self.rig.mirror("master/centos/tested")).ok()?;
         Some(link.to_str().unwrap().to_owned())
     }
@@ -240,11 +250,84 @@ fn a_build_without_a_list_or_with_a_bad_one_carries_nothing() {
     assert_eq!(carried.has(), None);
 }
 
+#[test]
+fn stable_and_development_images_of_one_build_get_tags_of_their_own() {
+    let (from, to) = (real::open(), real::open());
+    let (text, pipeline) = settings(from.port, &[&format!("127.0.0.1:{}", to.port)], &["{build}", "{stage}"]);
+    let text = text.replace("'ci/{component}:{stamp}'", "'ci/{component}:{qualifier}-{stamp}'");
+    let entry = pipeline.split_once("carry: [").unwrap().1.split_once("]\n").unwrap().0;
+    let only = |value: &str| entry.replace("}}", &format!(", only: {{qualifier: {value}}}}}}}"));
+    let (stable, dev) = (only("stable"), only("dev").replace("}\"", "}-dev\""));
+    let of_both = pipeline.replace(entry, &format!("{stable}, {dev}"));
+    let none = pipeline.replace(entry, &only("rc"));
+    for (pipeline, said) in [
+        (&pipeline, "two images of the build would get the tag"),
+        (&none, "has the fields that `only` of `tested` in the pipeline requires"),
+        (&of_both, ""),
+    ] {
+        let carried = Carried::with(from.port, (text.clone(), pipeline.clone()));
+        let mut list = String::new();
+        for qualifier in ["stable", "dev"] {
+            let tag = format!("{qualifier}-{A}");
+            from.put_image("ci/nova", Some(&tag), &tag);
+            list += &format!("docker.io/ci/nova:{tag}\n");
+        }
+        carried.rig.write("outputs/images.lst", &list);
+        carried.rig.publish(A, &[]);
+        carried.rig.ok(&["vote", &format!("master/centos/{A}"), "smoke", "success"]);
+        let exit = i32::from(!said.is_empty());
+        let one = carried.rig.json_ends(exit, &["promote"])["stages"][0].clone();
+        assert!(one["why"].as_str().unwrap_or_default().contains(said), "{one}");
+        assert_eq!(tag(&to, "nova", "tested").is_some(), said.is_empty(), "{one}");
+    }
+    let source = |qualifier: &str| tag(&from, "ci/nova", &format!("{qualifier}-{A}"));
+    assert!(source("stable") != source("dev"));
+    assert_eq!((tag(&to, "nova", "tested"), tag(&to, "nova", A)), (source("stable"), source("stable")));
+    let of_dev = [tag(&to, "nova", "tested-dev"), tag(&to, "nova", &format!("{A}-dev"))];
+    assert_eq!(of_dev, [source("dev"), source("dev")]);
+}
+
+#[test]
+fn the_tag_of_an_image_that_the_next_build_lacks_stays_with_a_warning() {
+    let (from, to) = (StandIn::start(), StandIn::start());
+    let carried = Carried::new(from.port, to.port);
+    from.server().put_image("ci/cinder", Some(A), "cinder");
+    carried.build_of(A, A, &format!("docker.io/ci/cinder:{A}\n"));
+    carried.rig.ok(&["promote"]);
+    carried.build(B);
+    let said = carried.rig.run(&["promote"]);
+    let said = String::from_utf8(said.stderr).unwrap();
+    assert!(said.contains("/cinder:tested` and 1 more stay at the image of `master/centos/2018"), "{said}");
+    assert!(said.contains(&format!("since `master/centos/{B}` has no such image")), "{said}");
+    carried.build(C);
+    let said = carried.rig.run(&["promote"]);
+    assert_eq!(String::from_utf8(said.stderr).unwrap(), "");
+}
+
 /// Starts a promotion.
 fn promoting(rig: &Rig) -> Child {
     let mut command = rig.command(&["promote"]);
     command.env("MIRRORKEEP_PATIENCE", "1").stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap()
+}
+
+#[test]
+fn of_two_promotions_at_once_one_moves_the_tags() {
+    let (from, to) = (StandIn::start(), StandIn::start());
+    let carried = Carried::new(from.port, to.port);
+    carried.build(A);
+    carried.rig.ok(&["promote"]);
+    for (name, events) in [(B, 2), (C, 3)] {
+        carried.build(name);
+        let mut both = [promoting(&carried.rig), promoting(&carried.rig)];
+        assert_eq!(both.each_mut().map(|one| one.wait().unwrap().success()), [true; 2]);
+        assert_eq!(
+            (tagged(&from.server(), &to.server()), carried.has().as_deref()),
+            (Some(name), Some(name))
+        );
+        let moves = carried.rig.json(&["history", "master/centos/tested"])["moves"].clone();
+        assert_eq!(moves.as_array().unwrap().len(), events, "{moves}");
+    }
 }
 
 /// Breaks each request of a promotion and what the next command does about it.

@@ -7,7 +7,7 @@ use mirrorkeep::model::Digest;
 use serde_json::Value;
 
 /// Returns the findings about registries, `code path found`.
-fn findings(carried: &Carried, args: &[&str]) -> Vec<String> {
+pub(super) fn findings(carried: &Carried, args: &[&str]) -> Vec<String> {
     let args = [&["--json", "check", "--registry"], args].concat();
     let answer: Value = serde_json::from_slice(&carried.rig.run(&args).stdout).unwrap();
     let text = |found: &Value, key: &str| found[key].as_str().unwrap().to_owned();

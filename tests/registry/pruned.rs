@@ -1,8 +1,8 @@
 //! `images prune` and `images pins`: the tags of deleted builds go, and nothing that something else needs.
 
-use super::carried::{A, B, C, Carried, IMAGES, tag, tagged};
+use super::carried::{A, B, C, Carried, IMAGES, settings, tag, tagged};
 use super::real;
-use super::scene::INDEX;
+use super::scene::{IMAGE, INDEX};
 use super::standin::{Deed, StandIn};
 use crate::support::http::Message;
 use serde_json::{Value, json};
@@ -338,4 +338,101 @@ fn a_promotion_copies_again_what_was_deleted_since_it_copied() {
     let digest = server.put_image("ci/nova", None, &image);
     let digest: Value = serde_json::from_str(&digest).unwrap();
     assert!(tag(&target.server(), "nova", digest["digest"].as_str().unwrap()).is_some());
+}
+
+#[test]
+fn only_images_that_a_stage_carried_go() {
+    let registry = StandIn::start();
+    let own = format!("127.0.0.1:{}/ci", registry.port);
+    let (layout, pipeline) = settings(registry.port, &[&own], &["{build}", "{stage}"]);
+    let part = pipeline.replace("\"{stage}\"]", "\"{stage}\"], only: {component: nova}");
+    let carried = Carried::with(registry.port, (layout, part));
+    // The first was never promoted, so that no stage gave it a tag.
+    carried.build_of("20181204T060000Z", "20181204T060000Z", "");
+    carried.promote(&[A, B, C]);
+    carried.purge("20181204T060000Z");
+    carried.purge(A);
+    let answer = carried.rig.json(&["images", "prune"]);
+    for image in ["neutron", "glance"] {
+        assert_eq!(fates(&answer, &format!("ci/{image}"))[A], "unknown");
+    }
+    let nova = fates(&answer, "ci/nova");
+    assert_eq!((&*nova[A], &*nova["20181204T060000Z"]), ("deleted", "unknown"));
+    assert_eq!(answer["deleted"], 1);
+}
+
+#[test]
+fn a_pin_keeps_every_copy_of_the_image() {
+    for (reference, list, tags, copy) in [
+        ("v-{stamp}", format!("v-{A}"), ["{build}", "{stage}"], A.to_owned()),
+        ("{stamp}", A.to_owned(), ["r-{tag}", "{stage}"], format!("r-{A}")),
+    ] {
+        let (from, to) = (StandIn::start(), StandIn::start());
+        let (layout, pipeline) = settings(from.port, &[&format!("127.0.0.1:{}", to.port)], &tags);
+        let layout = layout.replace("{component}:{stamp}", &format!("{{component}}:{reference}"));
+        let carried = Carried::with(from.port, (layout, pipeline));
+        for name in [A, B, C] {
+            let mut lines = String::new();
+            for image in ["nova", "glance"] {
+                let tag = list.replace(A, name);
+                from.server().put_image(&format!("ci/{image}"), Some(&tag), &format!("{image} of {name}"));
+                lines += &format!("docker.io/ci/{image}:{tag}\n");
+            }
+            carried.rig.write("outputs/images.lst", &lines);
+            carried.rig.publish(name, &[]);
+            carried.rig.ok(&["vote", &id(name), "smoke", "success"]);
+            carried.rig.ok(&["promote"]);
+        }
+        carried.pin(&format!("- {{name: docker.io/ci/nova, src_build_tag: {list}}}\n"));
+        carried.purge(A);
+        let answer = carried.rig.json(&["images", "prune"]);
+        assert_eq!(fates(&answer, "/nova")[&copy], "pinned");
+        assert_eq!((&*fates(&answer, "/glance")[&copy], &answer["deleted"]), ("deleted", &json!(1)));
+        assert!(tag(&to.server(), "nova", &copy).is_some());
+    }
+}
+
+#[test]
+fn an_index_keeps_what_it_names_under_any_media_type() {
+    let registry = StandIn::start();
+    let server = registry.server();
+    let own = format!("127.0.0.1:{}/ci", registry.port);
+    let carried = Carried::carrying(registry.port, &[&own], &["{tag}", "{stage}"]);
+    carried.promote(&[A]);
+    carried.build(B);
+    let child = server.put_image("ci/nova", None, &format!("nova of {A}"));
+    let child = child.replace(IMAGE, "application/vnd.oci.artifact.manifest.v1+json");
+    let index = format!("{{\"schemaVersion\":2,\"mediaType\":\"{INDEX}\",\"manifests\":[{child}]}}");
+    server.put_manifest("ci/nova", B, INDEX, &index);
+    carried.rig.ok(&["promote"]);
+    carried.promote(&[C]);
+    carried.purge(A);
+    let answer = carried.rig.json(&["images", "prune"]);
+    assert_eq!((&*fates(&answer, "ci/nova")[A], &*fates(&answer, "ci/glance")[A]), ("index", "deleted"));
+}
+
+#[test]
+fn a_registry_that_does_not_answer_is_asked_for_one_repository() {
+    let (from, to) = (StandIn::start(), StandIn::start());
+    let carried = Carried::new(from.port, to.port);
+    carried.promote(&[A, B, C]);
+    carried.purge(A);
+    let prune = || {
+        let mut prune = carried.rig.command(&["--json", "images", "prune"]);
+        let said = prune.env("MIRRORKEEP_PATIENCE", "1").output().unwrap();
+        assert_eq!(said.status.code(), Some(1));
+        serde_json::from_slice::<Value>(&said.stdout).unwrap()["failures"].as_array().unwrap().clone()
+    };
+    to.rule(|_, _| Some(Deed::Raw(Vec::new(), None)));
+    let failures = prune();
+    let told =
+        format!("2 more repositories of `127.0.0.1:{}` were not read, since it does not answer", to.port);
+    assert_eq!((failures.len(), &failures[1]), (2, &json!(told)));
+    let asked: std::collections::BTreeSet<String> = to.seen().into_iter().collect();
+    assert_eq!(asked.len(), 1, "{asked:?}");
+    // Nor is it asked to delete more.
+    to.rule(|_, request| (request.method() == "DELETE").then(|| Deed::Raw(Vec::new(), None)));
+    assert_eq!(prune().len(), 1);
+    let asked = to.seen().into_iter().filter(|one| one.starts_with("DELETE"));
+    assert_eq!(asked.collect::<std::collections::BTreeSet<_>>().len(), 1);
 }

@@ -36,7 +36,7 @@ pub(super) type State = (
 pub(super) struct Kept {
     /// By repository and digest.
     pub(super) blobs: BTreeMap<(String, String), Vec<u8>>,
-    manifests: BTreeMap<(String, String), (String, Vec<u8>)>,
+    pub(super) manifests: BTreeMap<(String, String), (String, Vec<u8>)>,
     pub(super) tags: BTreeMap<(String, String), String>,
     uploads: usize,
     pub(super) seen: Vec<Message>,

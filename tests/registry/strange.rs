@@ -232,6 +232,16 @@ fn what_is_too_large_or_never_ends_is_not_read_to_its_end() {
         assert!(client(1).look(&scene.from).is_err());
         assert!(started.elapsed() < Duration::from_secs(5));
     }
+    // Every tag at once, whatever is asked for, and one is added in the meantime.
+    let mut pages = 0;
+    scene.one.rule(move |_, request| {
+        let tags = if pages == 0 { r#"{"tags": ["v1", "v9"]}"# } else { r#"{"tags": ["v1", "v5", "v9"]}"# };
+        request.target().contains("/tags/").then(|| {
+            pages += 1;
+            Deed::Answer(status(200).body(tags))
+        })
+    });
+    assert_eq!(client(8).tags(&scene.from.repository).unwrap(), ["v1", "v5", "v9"]);
     // Pages that lead to themselves: what other tags there are is not known, and who deletes must not take these for all.
     for last in ["v1", "v2"] {
         let link = format!("</v2/a/b/tags/list?last={last}>; rel=\"next\"");

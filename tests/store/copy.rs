@@ -299,5 +299,5 @@ fn a_link_that_leads_to_no_build_is_refused() {
 fn a_mirror_is_not_copied_into_itself() {
     let from = source(In::Bucket);
     let refused = copy(&from, &from).unwrap_err();
-    assert!(refused.contains("both where the builds are"), "{refused}");
+    assert!(refused.contains("both the source and the target"), "{refused}");
 }

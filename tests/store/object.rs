@@ -223,7 +223,7 @@ fn what_others_laid_down_is_not_taken_over() {
     let at = format!("master/centos/{THREE}/outputs/RPMS/std/a.rpm").parse().unwrap();
     scene.store().put(&at, b"theirs", mirrorkeep::store::Put::Create).unwrap();
     let refused = scene.publish(scene.store(), THREE).unwrap_err();
-    assert!(refused.contains("laid down by others"), "{refused}");
+    assert!(refused.contains("mirrorkeep did not publish it"), "{refused}");
     assert_eq!(scene.store().read(&at, 10).unwrap(), b"theirs");
 }
 

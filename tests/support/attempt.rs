@@ -1,4 +1,4 @@
-//! A mirror with one build, and attempts at the next that must leave the mirror as it was.
+//! A mirror with one build, and attempts to publish the next, which must leave the mirror as it was.
 
 use crate::support::rig::{Rig, tree};
 use std::fs;
@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 pub(crate) const ONE: &str = "20181205T060000Z";
 pub(crate) const TWO: &str = "20181206T060000Z";
 
-/// How long a publisher may take to come to the point where its source is changed under it.
+/// How long a publisher may take to reach the point where its source is changed.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// A mirror that holds [`ONE`], and a workspace that is to become [`TWO`].
+/// A mirror that has [`ONE`], and a workspace that is to become [`TWO`].
 pub(crate) struct Attempt {
     pub(crate) rig: Rig,
     before: Vec<String>,
@@ -38,7 +38,7 @@ impl Attempt {
         args.iter().chain(more).map(|arg| (*arg).to_owned()).collect()
     }
 
-    /// Runs a command; one that fails must leave what readers see as it was. Returns its code and what it said.
+    /// Runs a command; if it fails, what readers see must be unchanged. Returns its exit code and its messages.
     #[track_caller]
     pub(crate) fn refuses(&self, command: &mut Command) -> (Option<i32>, String) {
         let output = command.output().unwrap();
@@ -48,7 +48,7 @@ impl Attempt {
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     }
 
-    /// Publishes, which must fail with that code, say all of that, and change nothing that a reader sees.
+    /// Publishes; this must fail with that code and all of these messages, and change nothing that a reader sees.
     #[track_caller]
     pub(crate) fn refused(&self, code: i32, said: &[&str], more: &[&str]) {
         let args = self.args(more);
@@ -61,7 +61,7 @@ impl Attempt {
         self.is_as_before();
     }
 
-    /// Publishes, which must succeed, with nothing left behind; returns what was said beside the answer.
+    /// Publishes; this must succeed and leave nothing behind. Returns the messages on standard error.
     #[track_caller]
     pub(crate) fn publishes(&self, more: &[&str]) -> String {
         let args = self.args(more);
@@ -78,7 +78,7 @@ impl Attempt {
     }
 
     /// Publishes slowed down by strace, and changes the source once `staged` is in the stage's tree; the publisher
-    /// must fail then, and what it said is returned.
+    /// must fail then. Returns its messages.
     #[track_caller]
     pub(crate) fn meanwhile(&self, slow: &[&str], staged: &str, change: impl FnOnce()) -> String {
         let mut command = self.traced(slow, &[]);
@@ -105,14 +105,14 @@ impl Attempt {
         command
     }
 
-    /// Fails when a reader could see anything but the first build.
+    /// Fails if a reader could see anything except the first build.
     #[track_caller]
     pub(crate) fn is_as_before(&self) {
         assert_eq!(tree(&self.rig.mirror("master")), self.before);
         assert_eq!(self.rig.latest().as_deref(), Some(ONE));
     }
 
-    /// Returns what is being laid out.
+    /// Returns what is being staged.
     pub(crate) fn stages(&self) -> Vec<PathBuf> {
         let Ok(stages) = fs::read_dir(self.rig.mirror(".mirrorkeep/stage")) else { return Vec::new() };
         stages.map(|stage| stage.unwrap().path()).collect()

@@ -1,13 +1,14 @@
-//! Every call of a store gone wrong once, in every way: the loop and the faults.
+//! Every call of a store fails once, in every way: the loop and the faults.
 //!
-//! `tests/cli/pruning/spied.rs` runs it for verbs that let builds go, `tests/faults/verbs.rs` for every other changing verb.
+//! `tests/cli/pruning/spied.rs` runs it for verbs that delete builds, `tests/faults/verbs.rs` for every other
+//! changing verb.
 
 use super::view::difference;
 use mirrorkeep::store::{Fault, Spy, Store, StoreErrorKind};
 use std::io::Write;
 use std::sync::Arc;
 
-/// What goes wrong.
+/// The faults.
 const FAULTS: [Fault; 5] = [
     Fault::Stop,
     Fault::Fail(StoreErrorKind::Io),
@@ -16,7 +17,8 @@ const FAULTS: [Fault; 5] = [
     Fault::Repeat,
 ];
 
-/// Returns which of so many calls are broken: one of every `stride`, for each fault from another one on; each by `make torture`.
+/// Returns which of N calls are broken: one of every `stride`, starting at a different one for each fault; every call
+/// in `make torture`.
 pub(crate) fn points(calls: usize, fault: Fault, stride: usize) -> impl Iterator<Item = usize> {
     let stride = if std::env::var_os("MIRRORKEEP_TORTURE").is_some() { 1 } else { stride };
     let first = match fault {
@@ -29,26 +31,27 @@ pub(crate) fn points(calls: usize, fault: Fault, stride: usize) -> impl Iterator
     (1 + first % stride..=calls).step_by(stride)
 }
 
-/// What is done, and what must be true of it however far it came.
+/// An action, and what must be true however far it came.
 pub(crate) struct Broken<'a, S> {
-    /// The n-th point of every N is tried; every point by `make torture`.
+    /// Every N-th point is tried; every point in `make torture`.
     pub(crate) stride: usize,
     /// Returns a mirror in which there is something to do.
     pub(crate) begin: &'a dyn Fn() -> S,
     /// Returns its store.
     pub(crate) store: fn(&S) -> Arc<dyn Store>,
-    /// Does it.
+    /// Runs the action.
     pub(crate) act: &'a dyn Fn(Arc<dyn Store>) -> Result<(), String>,
-    /// Fails where a reader is misled.
+    /// Fails if a reader is misled.
     pub(crate) whole: fn(&S) -> Result<(), String>,
-    /// Whether a success says that all is done; a prune that refuses to delete succeeds, too, and reports that.
+    /// Whether a success means that everything is done; a prune that refuses to delete also succeeds, and reports
+    /// that.
     pub(crate) all_done: bool,
-    /// Returns what there is in the end.
+    /// Returns the state at the end.
     pub(crate) end: &'a dyn Fn(&S) -> Vec<String>,
 }
 
 impl<S> Broken<'_, S> {
-    /// Breaks every call in every way, and fails with everything that did not come right again.
+    /// Breaks every call in every way, and fails with every case that did not recover.
     #[track_caller]
     pub(crate) fn every_call(&self, least: usize) {
         let undisturbed = (self.begin)();

@@ -1,4 +1,4 @@
-//! Choices that are the same again for the same seed.
+//! Random choices that are the same for the same seed.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ impl Dice {
         from.get(self.index(from.len()))
     }
 
-    /// Returns an index into something of that length; 0 when it is empty.
+    /// Returns an index into something of that length; 0 if it is empty.
     pub(crate) fn index(&mut self, length: usize) -> usize {
         let end = u64::try_from(length.max(1)).unwrap();
         usize::try_from(self.below(end)).unwrap()

@@ -1,8 +1,9 @@
-//! As much of HTTP/1.1 as a stand-in for a server and a proxy in front of one need: whole messages, in and out.
+//! As much of HTTP/1.1 as a stand-in for a server and a proxy in front of one need: whole messages, in both
+//! directions.
 
 use std::io::{self, BufRead, Read, Write};
 
-/// A request or an answer: its first line, its headers as they came, and its whole body.
+/// A request or an answer: its first line, its headers as received, and its whole body.
 #[derive(Debug, Clone)]
 pub(crate) struct Message {
     pub(crate) first: String,
@@ -15,7 +16,7 @@ pub(crate) struct Message {
 pub(crate) enum Side {
     Request,
     Answer,
-    /// An answer to HEAD, which tells a length and sends nothing.
+    /// An answer to HEAD, which states a length and has no body.
     HeadAnswer,
 }
 
@@ -25,7 +26,7 @@ impl Message {
         Self { first: format!("HTTP/1.1 {status} As told"), headers: Vec::new(), body: Vec::new() }
     }
 
-    /// Returns a request, after whose answer the server hangs up.
+    /// Returns a request after whose answer the server closes the connection.
     pub(crate) fn request(method: &str, target: &str) -> Self {
         Self { first: format!("{method} {target} HTTP/1.0"), headers: Vec::new(), body: Vec::new() }
     }
@@ -60,7 +61,7 @@ impl Message {
         self.first.split(' ').nth(1).unwrap()
     }
 
-    /// Reads one message; none when the other side has ended.
+    /// Reads one message; none if the other side has closed.
     pub(crate) fn read(from: &mut impl BufRead, side: Side) -> io::Result<Option<Self>> {
         let Some(first) = line(from)? else { return Ok(None) };
         let mut message = Self { first, headers: Vec::new(), body: Vec::new() };
@@ -91,7 +92,7 @@ impl Message {
         Ok(Some(message))
     }
 
-    /// Returns the message as it goes over the wire.
+    /// Returns the message as it is sent.
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut head = format!("{}\r\n", self.first);
         for (name, value) in &self.headers {

@@ -6,6 +6,7 @@ pub(crate) mod dice;
 pub(crate) mod http;
 pub(crate) mod receiver;
 pub(crate) mod rig;
+pub(crate) mod served;
 pub(crate) mod servers;
 pub(crate) mod shapes;
 pub(crate) mod shared;

@@ -1,4 +1,4 @@
-//! A receiver of events: a web server on loopback that answers as a test says and keeps what came.
+//! A receiver of events: a web server on loopback that answers as a test requires and keeps the requests.
 
 use super::http::{Message, Side};
 use std::collections::VecDeque;
@@ -16,15 +16,15 @@ pub(crate) enum How {
     Status(u16, &'static str),
     /// With this status and header.
     Header(u16, &'static str, String),
-    /// Not at all, for so long.
+    /// Not at all, for this time.
     Hang(Duration),
-    /// With bytes that are no answer.
+    /// With bytes that are not an answer.
     Garbage,
-    /// By hanging up.
+    /// By closing the connection.
     Close,
-    /// With status 200 and a body of so many megabytes.
+    /// With status 200 and a body of this many megabytes.
     Huge(u16, usize),
-    /// With so many headers.
+    /// With this many headers.
     Headers(usize),
     /// With status 200 and a body that never ends.
     Drip,
@@ -38,12 +38,12 @@ pub(crate) struct Receiver {
 
 #[derive(Default)]
 struct State {
-    /// Every request that came.
+    /// Every request that arrived.
     all: Mutex<Vec<Message>>,
     /// Those that were answered with 200.
     accepted: Mutex<Vec<Message>>,
     answers: Mutex<VecDeque<How>>,
-    /// How all are answered for which there is no answer.
+    /// The answer to requests without one of their own.
     then: Mutex<Option<How>>,
     ended: AtomicBool,
 }
@@ -76,7 +76,7 @@ impl Receiver {
         self
     }
 
-    /// Answers all requests in this way for which there is no other answer.
+    /// Answers all requests without an answer of their own in this way.
     pub(crate) fn then(&self, how: Option<How>) -> &Self {
         *self.state.then.lock().unwrap() = how;
         self
@@ -94,12 +94,12 @@ impl Receiver {
         self.state.accepted.lock().unwrap().clone()
     }
 
-    /// Returns the numbers of the accepted events, in the order in which they came.
+    /// Returns the numbers of the accepted events, in the order in which they arrived.
     pub(crate) fn numbers(&self) -> Vec<u64> {
         self.accepted().iter().map(number).collect()
     }
 
-    /// Waits until so many requests came, whatever was answered.
+    /// Waits until this many requests arrived, whatever was answered.
     #[track_caller]
     pub(crate) fn wait_for_requests(&self, count: usize) {
         let began = Instant::now();
@@ -109,7 +109,7 @@ impl Receiver {
         }
     }
 
-    /// Waits until so many events were accepted.
+    /// Waits until this many events were accepted.
     #[track_caller]
     pub(crate) fn wait_for(&self, count: usize) {
         let began = Instant::now();

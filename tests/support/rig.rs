@@ -30,7 +30,7 @@ impl Rig {
         rig
     }
 
-    /// Returns another place with the same mirror and workspace, on a disk that forgets.
+    /// Returns another place with the same mirror and workspace, on a disk without syncs.
     pub(crate) fn copy(&self) -> Self {
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let mut copy = Command::new("cp");
@@ -62,8 +62,8 @@ impl Rig {
         self.command(args).output().unwrap()
     }
 
-    /// Returns the binary on the mirror, which the environment names, not yet started; `init` gets the layout `starlingx`
-    /// where the arguments name none.
+    /// Returns the binary on the mirror, which the environment names, not yet started; `init` gets the layout
+    /// `starlingx` if the arguments name none.
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
         command.env("MIRRORKEEP_MIRROR", self.mirror("")).args(args);
@@ -73,7 +73,7 @@ impl Rig {
         command
     }
 
-    /// Runs the binary, which must succeed, and returns what it answered.
+    /// Runs the binary, which must succeed, and returns its answer.
     #[track_caller]
     pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
@@ -81,7 +81,7 @@ impl Rig {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs the binary with `--json` and returns the answer, which is as its schema says.
+    /// Runs the binary with `--json` and returns the answer, which must match its schema.
     #[track_caller]
     pub(crate) fn json(&self, args: &[&str]) -> Value {
         let mut all = vec!["--json"];
@@ -91,7 +91,7 @@ impl Rig {
         answer
     }
 
-    /// Runs the binary, which must fail with that code and say that.
+    /// Runs the binary, which must fail with that exit code and message.
     #[track_caller]
     pub(crate) fn fails(&self, code: i32, said: &str, args: &[&str]) {
         let output = self.run(args);
@@ -100,7 +100,7 @@ impl Rig {
         assert!(text.contains(said), "{text}");
     }
 
-    /// Returns the JSON that the binary answers, which must end with that code; it is as its schema says.
+    /// Returns the JSON answer of the binary, which must end with that exit code; it must match its schema.
     #[track_caller]
     pub(crate) fn json_ends(&self, code: i32, args: &[&str]) -> Value {
         let output = self.run(&[&["--json"], args].concat());
@@ -137,12 +137,24 @@ impl Rig {
         let own = self.mirror(".mirrorkeep/policy.yaml");
         if own.exists() {
             fs::write(own, text).unwrap();
+            // As in a mirror that began with this policy; `policy set` is what waits for `--accept`.
+            fs::remove_file(self.mirror(".mirrorkeep/first-policy.yaml")).ok();
             return self;
         }
         let path = self.dir.path().join("policy.yaml");
         fs::write(&path, text).unwrap();
         self.ok(&["init", "--policy", path.to_str().unwrap()]);
         self
+    }
+
+    /// Makes the mirror with a layout in which the second name of a stream is any that begins with a small letter.
+    #[track_caller]
+    pub(crate) fn init_with_any_stream(&self) {
+        let (before, after) = include_str!("../../layouts/generic.yaml").split_once("\n  distro:\n").unwrap();
+        let after = after.replacen("[A-Za-z][A-Za-z0-9._+-]*", "[a-zü].*", 1);
+        let layout = self.dir.path().join("layout.yaml");
+        fs::write(&layout, format!("{before}\n  distro:\n{after}")).unwrap();
+        self.ok(&["init", "--layout", layout.to_str().unwrap()]);
     }
 
     /// Publishes builds of these names, each with an image of its own.
@@ -155,7 +167,7 @@ impl Rig {
         self
     }
 
-    /// Returns the builds of `master/centos` that are there.
+    /// Returns the existing builds of `master/centos`.
     pub(crate) fn there(&self) -> Vec<String> {
         let names = fs::read_dir(self.mirror("master/centos")).unwrap().map(|entry| entry.unwrap());
         let dirs = names.filter(|entry| entry.file_type().unwrap().is_dir());
@@ -164,7 +176,7 @@ impl Rig {
         names
     }
 
-    /// Runs the binary, which must end with that code, and returns what it answered and said.
+    /// Runs the binary, which must end with that exit code, and returns its answer and messages.
     #[track_caller]
     pub(crate) fn ends(&self, code: i32, args: &[&str]) -> String {
         let output = self.run(args);
@@ -217,7 +229,7 @@ pub(crate) fn tree(root: &Path) -> Vec<String> {
     lines
 }
 
-/// A file system of its own on a directory, gone when the value is.
+/// A file system mounted on a directory, unmounted when the value is dropped.
 pub(crate) struct Mounted(PathBuf);
 
 impl Mounted {
@@ -240,7 +252,7 @@ impl Mounted {
         Self(at.to_owned())
     }
 
-    /// Unmounts a directory, should something be mounted there.
+    /// Unmounts a directory, if something is mounted there.
     pub(crate) fn umount(at: &Path) {
         Command::new("umount").args(["--lazy", "--quiet"]).arg(at).status().ok();
     }
@@ -260,7 +272,7 @@ impl Drop for Mounted {
     }
 }
 
-/// Lays a build down as a script would, file by file, in its public place.
+/// Writes a build as a script would, file by file, at its public path.
 pub(crate) fn lay(rig: &Rig, build: &str, files: &[(&str, &str)]) {
     for (file, text) in files {
         let at = rig.mirror(&format!("{build}/{file}"));

@@ -1,7 +1,7 @@
-//! Real servers on loopback, started by a test and ended with it, and how a mirror in each is reached.
+//! Real servers on loopback, started by a test and stopped with it, and how a mirror in each is reached.
 //!
-//! What they are and how they come is written in `tests/support/servers/install.sh`; what they honour, in
-//! `docs/object-store.md`.
+//! `tests/support/servers/install.sh` states what they are and where they come from; `docs/object-store.md` what they
+//! honour.
 
 pub(crate) mod azurite;
 #[cfg(feature = "garage")]
@@ -19,7 +19,7 @@ use std::net::TcpStream;
 use std::process::Command;
 use std::time::Duration;
 
-/// What a command finds in its environment when the server listens on that port.
+/// The environment of a command if the server listens on that port.
 type Environment = Vec<(&'static str, String)>;
 
 /// A server with a bucket in it.
@@ -48,30 +48,30 @@ impl Engine {
         self.through(self.port, mirror)
     }
 
-    /// Returns the same by way of another port, where something stands in front of the server.
+    /// Returns the same through another port, if something is in front of the server.
     pub(crate) fn through(&self, port: u16, mirror: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mirrorkeep"));
         command.envs((self.reach)(port)).arg("--mirror").arg(format!("{}/{mirror}", self.bucket));
         command
     }
 
-    /// Returns the store of a mirror, of which nothing is known yet.
+    /// Returns the store of a mirror, not probed.
     pub(crate) fn untried(&self, mirror: &str) -> ObjectStore {
         ObjectStore::at_with(&format!("{}/{mirror}", self.bucket), &(self.reach)(self.port)).unwrap()
     }
 
-    /// Returns the store of a mirror, tried out.
+    /// Returns the store of a mirror, probed.
     pub(crate) fn store(&self, mirror: &str) -> ObjectStore {
         self.untried(mirror).tried_out().unwrap()
     }
 
-    /// Returns what a reader without any key is answered.
+    /// Returns the answer to an anonymous reader.
     pub(crate) fn get(&self, path: &str) -> Message {
         get(self.port, &format!("/test/{path}")).unwrap()
     }
 }
 
-/// Returns how S3 is spoken with.
+/// Returns an S3 client for it.
 pub(crate) fn s3(key: &str, secret: &str, region: &str) -> impl Fn(u16) -> Environment + Send + Sync + use<> {
     let [key, secret, region] = [key, secret, region].map(str::to_owned);
     move |port| {
@@ -85,7 +85,7 @@ pub(crate) fn s3(key: &str, secret: &str, region: &str) -> impl Fn(u16) -> Envir
     }
 }
 
-/// Returns whether a server answers, if only that it will not.
+/// Returns whether a server answers, even with a refusal.
 pub(crate) fn answers(port: u16) -> bool {
     get(port, "/").is_ok_and(|answer| !answer.first.contains(" 5"))
 }

@@ -1,4 +1,4 @@
-//! Answers in JSON against the schemas that are shipped for them.
+//! Checking JSON answers against the shipped schemas.
 
 use jsonschema::Validator;
 use mirrorkeep::cli::{AnswerSchema, event_schemas, schemas};
@@ -19,7 +19,7 @@ thread_local! {
     static SHIPPED: RefCell<HashMap<String, Rc<Shipped>>> = RefCell::default();
 }
 
-/// A shipped schema, as it is, and so that it accepts no field that it does not name.
+/// A shipped schema, as it is, and in a form that accepts no further fields.
 struct Shipped {
     open: Validator,
     closed: Validator,
@@ -54,7 +54,8 @@ fn answer_to(args: &[&str]) -> Option<&'static AnswerSchema> {
     Some(found.unwrap_or_else(|| panic!("{args:?}: `{command}` has no schema")))
 }
 
-/// Checks an answer against the shipped schema of its command: what it requires is there, and what is there is described.
+/// Checks an answer against the shipped schema of its command: required fields exist, and existing fields are
+/// described.
 #[track_caller]
 pub(crate) fn assert_shape(args: &[&str], answer: &Value) {
     if let Some(of) = answer_to(args) {
@@ -72,7 +73,7 @@ pub(crate) fn assert_error_shape(stderr: &[u8]) {
     fits(of, &error).unwrap_or_else(|why| panic!("{why}\n{error:#}"));
 }
 
-/// Returns why an event does not fit the shipped schema of its type.
+/// Returns why an event does not match the shipped schema of its type.
 pub(crate) fn event_fits(event: &Value) -> Result<(), String> {
     let kind = event["type"].as_str().unwrap_or_default();
     let short = kind.strip_prefix("mirrorkeep.").ok_or_else(|| format!("{kind}: not a type"))?;
@@ -89,7 +90,7 @@ fn without_data(event: &Value) -> Value {
     event
 }
 
-/// Returns why an answer does not fit its shipped schema.
+/// Returns why an answer does not match its shipped schema.
 pub(crate) fn fits(of: &AnswerSchema, answer: &Value) -> Result<(), String> {
     let known = SHIPPED.with_borrow(|known| known.get(&of.file()).cloned());
     let shipped = known.unwrap_or_else(|| {
@@ -114,7 +115,7 @@ fn read(file: &str) -> Shipped {
     Shipped { open, closed }
 }
 
-/// Makes every object of a schema refuse fields that it does not name.
+/// Makes every object of a schema refuse further fields.
 fn close(schema: &mut Value) {
     let Some(keys) = schema.as_object_mut() else { return };
     for (key, below) in &mut *keys {
@@ -131,7 +132,7 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// Closes what is below a part of an object, and not the part.
+/// Closes what is below a part of an object, and not the part itself.
 fn inner(part: &mut Value) {
     close(part);
     if let Some(keys) = part.as_object_mut() {

@@ -1,10 +1,10 @@
-//! Something costly that tests share while any of them has it.
+//! Something expensive that tests share while any of them uses it.
 //!
-//! A `static` is never dropped, and with it no directory that it holds: each run would leave one behind.
+//! A `static` is never dropped, and neither is a directory in it: each run would leave one behind.
 
 use std::sync::{Arc, Mutex, Weak};
 
-/// A place for it; it goes with the last who has it, and is made anew for the next who asks.
+/// A slot for it; it is dropped with its last user, and made again for the next one.
 pub(crate) struct Shared<T>(Mutex<Weak<T>>);
 
 impl<T> Shared<T> {
@@ -12,7 +12,7 @@ impl<T> Shared<T> {
         Self(Mutex::new(Weak::new()))
     }
 
-    /// Returns it, and makes it first where nobody has it.
+    /// Returns it, and makes it first if no test uses it.
     pub(crate) fn get(&self, make: impl FnOnce() -> T) -> Arc<T> {
         // A test that failed while it made this left nothing that is wrong.
         let mut there = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

@@ -21,9 +21,10 @@ openssl openssl store::tls
 mkfs.ext4 e2fsprogs faults::power
 mkfs.xfs xfsprogs faults::power
 mkfs.btrfs btrfs-progs faults::power
-nginx nginx engines::serving engines::redirects
-apache2 apache2-bin engines::serving engines::redirects
-duk duktape engines::redirects
+nginx nginx engines::serving engines::redirects engines::cache_rules
+apache2 apache2-bin engines::serving engines::redirects engines::cache_rules
+duk duktape engines::redirects engines::cache_rules
+varnishd varnish engines::cache_rules
 rsync rsync engines::serving
 rpm rpm cli::packaged engines::readers
 rpmbuild rpm engines::readers engines::closure
@@ -35,6 +36,9 @@ docker-registry docker-registry registry::real
 rabbitmq-server rabbitmq-server deliver::bus::real
 /usr/lib/python3/dist-packages/aiosmtpd python3-aiosmtpd deliver::mail
 htpasswd apache2-utils registry::real
+/usr/lib/python3/dist-packages/prometheus_client python3-prometheus-client cli::metrics
+/usr/lib/python3/dist-packages/feedparser python3-feedparser cli::site
+/usr/lib/python3/dist-packages/html5lib python3-html5lib cli::pages::every_page_is_valid_and_can_be_read_by_a_screen_reader
 END
 }
 

@@ -37,7 +37,7 @@ impl Trunk<'static> {
     /// Makes the mirror in a directory, with a shipped pipeline or the text of one.
     #[track_caller]
     pub(crate) fn with(pipeline: &str) -> Self {
-        // A disk that forgets takes no time to sync.
+        // On a disk without syncs, a sync takes no time.
         let dir = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let mirror = dir.path().join("mirror");
         let start: Start = Box::new(move || {
@@ -63,7 +63,7 @@ impl<'a> Trunk<'a> {
         self
     }
 
-    /// Returns the name of a shipped pipeline, or the file to which the text of one was written.
+    /// Returns the name of a shipped pipeline, or the file with the text of one.
     pub(crate) fn pipeline_file(&self, pipeline: &str) -> String {
         if !pipeline.contains('\n') {
             return pipeline.to_owned();
@@ -94,7 +94,7 @@ impl<'a> Trunk<'a> {
         self.command(args).output().unwrap()
     }
 
-    /// Runs the binary, which must end with that code; returns what it answered and said.
+    /// Runs the binary, which must end with that exit code; returns its answer and messages.
     #[track_caller]
     pub(crate) fn ends(&self, code: i32, args: &[&str]) -> String {
         let output = self.run(args);
@@ -103,7 +103,7 @@ impl<'a> Trunk<'a> {
         text
     }
 
-    /// Runs the binary, which must succeed, and returns what it answered.
+    /// Runs the binary, which must succeed, and returns its answer.
     #[track_caller]
     pub(crate) fn ok(&self, args: &[&str]) -> String {
         let output = self.run(args);
@@ -111,7 +111,7 @@ impl<'a> Trunk<'a> {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs the binary, which must fail with that code, say that, and hint at this, which may be nothing.
+    /// Runs the binary, which must fail with that exit code, message and hint, which may be empty.
     #[track_caller]
     pub(crate) fn fails(&self, code: i32, said: &str, args: &[&str]) -> Vec<String> {
         let output = self.run(&[&["--json"], args].concat());
@@ -124,7 +124,7 @@ impl<'a> Trunk<'a> {
         hint.split('`').skip(1).step_by(2).map(str::to_owned).collect()
     }
 
-    /// Runs a command of a hint with its capital words replaced, which must end with that code.
+    /// Runs a command of a hint with its words in capitals replaced, which must end with that exit code.
     #[track_caller]
     pub(crate) fn pasted(&self, code: i32, hint: &str, words: &[(&str, &str)]) -> String {
         let line = hint.strip_prefix("mirrorkeep ").unwrap_or_else(|| panic!("no command: {hint}"));
@@ -136,7 +136,7 @@ impl<'a> Trunk<'a> {
         self.ends(code, &args.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
-    /// Returns the answer in JSON of a command that must end with that code.
+    /// Returns the JSON answer of a command that must end with that exit code.
     #[track_caller]
     pub(crate) fn json_ends(&self, code: i32, args: &[&str]) -> Value {
         let output = self.run(&[&["--json"], args].concat());
@@ -199,7 +199,7 @@ impl<'a> Trunk<'a> {
         self.json(&["vote", id, job, result])
     }
 
-    /// Has every job of `current-tripleo` vote success on a build.
+    /// Votes success on a build for every job of `current-tripleo`.
     #[track_caller]
     pub(crate) fn pass(&self, id: &str) {
         for job in JOBS {
@@ -207,7 +207,7 @@ impl<'a> Trunk<'a> {
         }
     }
 
-    /// Returns the build to which an alias of a component points; nothing where there is none.
+    /// Returns the build to which an alias of a component points; nothing if there is none.
     #[track_caller]
     pub(crate) fn has(&self, component: &str, alias: &str) -> Option<String> {
         let resolved = self.run(&["--json", "resolve", &format!("{}/{alias}", stream(component))]);
@@ -218,7 +218,7 @@ impl<'a> Trunk<'a> {
         Some(answer["build"].as_str().unwrap().to_owned())
     }
 
-    /// Returns where the aliases of all components point.
+    /// Returns the targets of the aliases of all components.
     #[track_caller]
     pub(crate) fn names(&self) -> Names {
         let list = self.json(&["alias", "list"])["list"].clone();
@@ -228,11 +228,11 @@ impl<'a> Trunk<'a> {
     }
 }
 
-/// Where aliases point, by path.
+/// Targets of aliases, by path.
 pub(crate) struct Names(BTreeMap<String, String>);
 
 impl Names {
-    /// Returns the day of the build to which an alias of a component points; nothing where there is none.
+    /// Returns the day of the build to which an alias of a component points; nothing if there is none.
     #[track_caller]
     pub(crate) fn day(&self, component: &str, alias: &str) -> Option<u8> {
         let at = self.0.get(&format!("{}/{alias}", stream(component)))?;

@@ -1,4 +1,4 @@
-//! A command that is stopped anywhere, and then one read of the next command that fails: the loop over both.
+//! A command that is stopped at any call, and then the next command with one failed read: the loop over both.
 //!
 //! `tests/cli/pruning/twice.rs` runs it in a directory, `tests/store/object/twice.rs` in an object store.
 
@@ -12,23 +12,23 @@ const READS: [&str; 8] = ["look", "link_text", "noted_digest", "list", "below", 
 
 /// A mirror in which a command was stopped.
 pub(crate) trait Left {
-    /// The builds that there were.
+    /// The builds that existed.
     type Had;
 
     /// Returns its store.
     fn store(&self) -> Arc<dyn Store>;
 
-    /// Returns the builds that are in their place or can come back from the trash.
+    /// Returns the builds that are at their paths or can be restored from the trash.
     fn had(&self) -> Self::Had;
 
     /// Settles what was left, as every changing command does first.
     fn recover(store: Arc<dyn Store>) -> Result<(), String>;
 
-    /// Fails unless every build that there was is in its place, or comes back from the trash.
+    /// Fails unless every build that existed is at its path, or can be restored from the trash.
     fn survives(&self, had: &Self::Had) -> Result<(), String>;
 }
 
-/// Stops `act` at every call in turn, then fails every `stride`-th read of what recovers.
+/// Stops `act` at every call in turn, then fails every `stride`-th read of the recovery.
 #[track_caller]
 pub(crate) fn every_read<S: Left>(
     stride: usize,

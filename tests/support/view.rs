@@ -18,10 +18,10 @@ use std::io::Cursor;
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// What signs the checksums of a build.
+/// The signatures of the checksums of a build.
 pub(crate) const SIGNATURE: &str = "SHA256SUMS.minisig";
 
-/// Returns the builds of `master/centos` that are listed.
+/// Returns the listed builds of `master/centos`.
 pub(crate) fn builds(mirror: &Mirror) -> Vec<String> {
     let survey = survey(mirror, Stamp::from_instant(chrono::Utc::now()).unwrap()).unwrap();
     assert!(survey.troubles.is_empty(), "{:?}", survey.troubles);
@@ -29,7 +29,7 @@ pub(crate) fn builds(mirror: &Mirror) -> Vec<String> {
     of_it.map(|(id, _)| id.name.to_string()).collect()
 }
 
-/// Returns where `latest_build` leads.
+/// Returns the target of `latest_build`.
 pub(crate) fn latest(mirror: &Mirror) -> String {
     match mirror.resolve(&"master/centos/latest_build".parse().unwrap()).unwrap() {
         Resolved::To(path) => path.name().to_owned(),
@@ -37,7 +37,7 @@ pub(crate) fn latest(mirror: &Mirror) -> String {
     }
 }
 
-/// Says what could mislead a reader: a listed build that lacks bytes, a name that leads to nothing.
+/// Returns what could mislead a reader: a listed build that lacks bytes, an alias that resolves to nothing.
 pub(crate) fn misleads_nobody(mirror: &Mirror) -> Result<(), String> {
     let (store, builds) = (mirror.store(), builds(mirror));
     for name in &builds {
@@ -61,7 +61,7 @@ pub(crate) fn misleads_nobody(mirror: &Mirror) -> Result<(), String> {
         let known: BTreeSet<RelPath> = manifest.paths().cloned().chain(apart).collect();
         let there = store.below(&place).map_err(chain)?.into_iter();
         let there: Vec<RelPath> = there.filter_map(|found| found.path.below(&place)).collect();
-        // Parts that are being swept may be gone already, and nothing else.
+        // Parts that are being swept may be missing, and nothing else.
         let extra: Vec<_> = there.iter().filter(|at| !is_sums(at.as_str()) && !known.contains(at)).collect();
         let gone: Vec<_> = manifest.paths().filter(|at| !there.contains(at)).collect();
         if !extra.is_empty() || !gone.is_empty() || !there.iter().any(|at| at.as_str() == SUMS_NAME) {
@@ -72,12 +72,12 @@ pub(crate) fn misleads_nobody(mirror: &Mirror) -> Result<(), String> {
     if builds.contains(&latest) { Ok(()) } else { Err(format!("latest_build leads to {latest}")) }
 }
 
-/// Returns what readers see: the listed builds and where the name leads.
+/// Returns what readers see: the listed builds and the target of the alias.
 pub(crate) fn seen(mirror: &Mirror) -> Vec<String> {
     [builds(mirror), vec![latest(mirror)]].concat()
 }
 
-/// Returns every object with its bytes, but for what tells times and numbers.
+/// Returns every object with its bytes, except for times and numbers.
 pub(crate) fn state(mirror: &Mirror) -> Vec<String> {
     let mut state = seen(mirror);
     for found in mirror.store().below(&RelPath::root()).unwrap() {
@@ -88,7 +88,7 @@ pub(crate) fn state(mirror: &Mirror) -> Vec<String> {
         // A directory of the trash is named by the number of its event.
         let path = path.replace(|c: char| c.is_ascii_digit() && path.contains("/trash/"), "#");
         let timed = path.starts_with(".mirrorkeep/") && found.kind == Kind::File;
-        // A signature tells when it was made.
+        // A signature contains its time.
         let bytes = if timed || found.kind == Kind::Link || path.ends_with(SIGNATURE) {
             String::new()
         } else {
@@ -110,7 +110,7 @@ pub(crate) fn difference(is: &[String], wanted: &[String]) -> String {
     only(is, wanted, "+") + &only(wanted, is, "-")
 }
 
-/// Takes builds over on one thread, so that the calls of the store come in one order; what is left alone is a failure.
+/// Adopts builds on one thread, so that the calls of the store are in one order; a skipped build is a failure.
 pub(crate) fn adopt(
     mirror: &Mirror,
     scope: Scope,
@@ -119,7 +119,7 @@ pub(crate) fn adopt(
     now: &(dyn Fn() -> Stamp + Sync),
 ) -> Result<(), String> {
     let (trust, mode) = (Trust::Bytes, Mode::Real);
-    let adopting = AdoptOptions { scope, sums, trust, changed, created: None, mode };
+    let adopting = AdoptOptions { scope, sums, trust, changed, result: None, created: None, mode };
     let alone = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     let left = alone.install(|| mirrorkeep::ops::adopt::adopt(&Session::new(mirror, now), &adopting));
     let left = left.map_err(chain)?.left;
@@ -137,7 +137,7 @@ pub(crate) fn chain(error: impl Error) -> String {
     told
 }
 
-/// Returns how what lies at `work` is published as the build `id`.
+/// Returns the request that publishes the tree at `work` as the build `id`.
 pub(crate) fn publishing(id: BuildId, work: &Path) -> PublishRequest {
     PublishRequest {
         id,
@@ -145,10 +145,12 @@ pub(crate) fn publishing(id: BuildId, work: &Path) -> PublishRequest {
         sources: vec![SourceSpec { to: RelPath::root(), from: work.to_owned(), only: None }],
         exclude: Vec::new(),
         listed: None,
+        if_changed: None,
         result: None,
         context: None,
         labels: vec!["kind=nightly".parse().unwrap()],
         allow_shrink: false,
+        allow_withdrawn: false,
         requires: Vec::new(),
         filling: Filling {
             take: None,
@@ -160,7 +162,7 @@ pub(crate) fn publishing(id: BuildId, work: &Path) -> PublishRequest {
     }
 }
 
-/// Publishes on one thread, so that the calls come in one order.
+/// Publishes on one thread, so that the calls are in one order.
 pub(crate) fn publish(
     mirror: &Mirror,
     publishing: &PublishRequest,
@@ -170,13 +172,13 @@ pub(crate) fn publish(
     alone.install(|| mirrorkeep::ops::publish::publish(&Session::new(mirror, now), publishing).map_err(chain))
 }
 
-/// The key with which builds are signed that are signed.
+/// The key of signed builds.
 fn key() -> &'static KeyPair {
     static KEY: OnceLock<KeyPair> = OnceLock::new();
     KEY.get_or_init(|| KeyPair::generate_unencrypted_keypair().unwrap())
 }
 
-/// Returns what signs builds.
+/// Returns the signers of builds.
 pub(crate) fn signers() -> Signers {
     let secret = tempfile::NamedTempFile::new().unwrap();
     fs::write(secret.path(), key().sk.to_box(None).unwrap().into_string()).unwrap();
@@ -188,7 +190,7 @@ pub(crate) fn signature(list: &[u8]) -> String {
     minisign::sign(None, &key().sk, Cursor::new(list), None, None).unwrap().into_string()
 }
 
-/// Fails when a build is signed and its signature is not one of its checksums.
+/// Fails if a build is signed and its signature is not one of its checksums.
 pub(crate) fn signed_rightly(build: &str, sums: &[u8], signature: &[u8]) -> Result<(), String> {
     let signature = SignatureBox::from_string(std::str::from_utf8(signature).unwrap());
     let signature = signature.map_err(|error| format!("{build} has half a signature: {error}"))?;

@@ -1,4 +1,4 @@
-//! What can be typed to deliver events to other programs.
+//! Arguments of the verb `deliver`.
 
 use clap::{Args, Subcommand};
 
@@ -10,7 +10,7 @@ pub(in crate::cli) struct DeliverArgs {
     /// Only these subscribers [default: all of deliver.yaml]
     #[arg(value_name = "NAME")]
     pub(in crate::cli) names: Vec<String>,
-    /// End when everything that happened so far is delivered, or a receiver does not accept an event; this is the default
+    /// The default: deliver pending events once, then exit, also if a receiver refused one
     #[arg(long, conflicts_with = "follow")]
     pub(in crate::cli) once: bool,
     /// Wait for the next event after the last one, and for receivers that are away, until stopped by a signal
@@ -59,7 +59,7 @@ Example:\n  mirrorkeep deliver status")]
         #[arg(long)]
         dry_run: bool,
     },
-    /// Put the event that is not accepted aside, so that the next ones are delivered
+    /// Park the event that is not accepted, so that the next ones are delivered
     Park {
         /// The subscriber
         name: String,

@@ -1,4 +1,4 @@
-//! What can be typed to see events for other programs.
+//! Arguments of the verb `events`.
 
 use crate::decide::events::Choice;
 use clap::Args;

@@ -1,13 +1,13 @@
-//! What can be typed to look at a mirror and to judge it.
+//! Arguments of the verbs that show and check a mirror.
 
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
-/// What a plan is made from.
+/// What to compute a plan from.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct PlanFrom {
-    /// Time of the plan [default: now]
-    #[arg(long, value_name = "STAMP")]
+    /// Time of the plan: a time, a day, or a span from now such as 30d [default: now]
+    #[arg(long, value_name = "TIME")]
     pub(in crate::cli) at: Option<String>,
     /// A census as JSON instead of the mirror; `-` is standard input
     #[arg(long, value_name = "FILE", requires = "policy")]
@@ -64,7 +64,7 @@ pub(in crate::cli) struct CheckArgs {
     /// Count only findings that are not in this JSON answer of an earlier check
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) baseline: Option<PathBuf>,
-    /// Also report streams without a success for this long, such as 7d; streams that are kept for ever are skipped
+    /// Also report streams without a success for this long, such as 7d; skips streams whose policy keeps every build
     #[arg(long, value_name = "SPAN")]
     pub(in crate::cli) stalled: Option<String>,
     /// Also ask registries for the images that lists of builds name, and for the image tags of stages
@@ -123,7 +123,7 @@ pub(in crate::cli) enum PolicyVerb {
         /// A shipped policy or a policy file
         policy: Option<String>,
     },
-    /// Find what is wrong or odd; with a mirror or census also what fits nothing there
+    /// Find what is wrong or odd; with a mirror or census, also patterns that match nothing in it
     Lint {
         /// Shipped policy or policy file [default: the mirror's own]
         policy: Option<String>,
@@ -146,8 +146,8 @@ pub(in crate::cli) enum PolicyVerb {
         /// A census as JSON instead of the mirror
         #[arg(long, value_name = "FILE")]
         census: Option<PathBuf>,
-        /// Start [default: the time of the census, or now]
-        #[arg(long, value_name = "STAMP")]
+        /// Start: a time, a day, or a span from now [default: the time of the census, or now]
+        #[arg(long, value_name = "TIME")]
         at: Option<String>,
         /// Length of the simulation
         #[arg(long = "for", value_name = "SPAN", default_value = "180d")]
@@ -158,6 +158,9 @@ pub(in crate::cli) enum PolicyVerb {
         /// Also write a chart to this file
         #[arg(long, value_name = "FILE")]
         svg: Option<PathBuf>,
+        /// Also write a page to this file: the plans at the start and at the end side by side, with charts
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Show which builds one policy keeps and the other deletes
     Diff {
@@ -168,9 +171,12 @@ pub(in crate::cli) enum PolicyVerb {
         /// A census as JSON instead of the mirror
         #[arg(long, value_name = "FILE")]
         census: Option<PathBuf>,
-        /// Time of both plans [default: the time of the census, or now]
-        #[arg(long, value_name = "STAMP")]
+        /// Time of both plans: a time, a day, or a span from now [default: the time of the census, or now]
+        #[arg(long, value_name = "TIME")]
         at: Option<String>,
+        /// Also write a page to this file: both plans side by side, day by day and stream by stream
+        #[arg(long, value_name = "FILE")]
+        html: Option<PathBuf>,
     },
     /// Set the policy of the mirror, and show what that changes
     #[command(after_help = "Example:\n  mirrorkeep policy set policy.yaml --dry-run")]
@@ -188,10 +194,10 @@ pub(in crate::cli) enum PolicyVerb {
 /// Which streams are listed.
 #[derive(Debug, Args)]
 pub(in crate::cli) struct StreamFilter {
-    /// Only this stream, or streams that match a pattern such as 'release/*/centos'
+    /// Only this stream, or streams that match a pattern, or of which a directory above does, such as 'release/*'
     #[arg(value_name = "STREAM")]
     pub(in crate::cli) only: Option<String>,
-    /// The same; repeatable
+    /// Stream or pattern; repeatable, adds to STREAM
     #[arg(long, value_name = "STREAM")]
     pub(in crate::cli) stream: Vec<String>,
 }
@@ -238,7 +244,7 @@ pub(in crate::cli) enum ResultFilter {
     Fail,
     /// Nothing was new, so nothing was built
     Empty,
-    /// It has no result
+    /// No result marker was found: interrupted, or not published by mirrorkeep
     Partial,
     /// Its result is not known
     Unknown,
@@ -258,7 +264,7 @@ pub(in crate::cli) enum SortArg {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum TrashVerb {
-    /// List what is in the trash, and until when it can come back
+    /// List what is in the trash, why, and until when it can be restored
     #[command(after_help = "Example:\n  mirrorkeep trash list 'release/*'")]
     List(StreamFilter),
 }
@@ -272,10 +278,10 @@ pub(in crate::cli) enum HoldVerb {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ImagesVerb {
-    /// List the references in the lists of a build, their fields, and what is wrong with them
+    /// List the references in the lists of a build, their fields and problems
     #[command(after_help = "Example:\n  mirrorkeep images list master/debian/monolithic/latest_build")]
     List {
-        /// A build, or a name that resolves to one
+        /// A build, or an alias that resolves to one
         id: String,
     },
     /// Show the fields of a reference, and the builds to which they tie it
@@ -288,8 +294,8 @@ pub(in crate::cli) enum ImagesVerb {
     },
     /// List image pins, or keep the builds and tags of the images that a file names
     #[command(
-        after_help = "The file is a YAML list of entries with `name` and `src_build_tag`; `images` may stand above it. It takes the place
-of what was pinned under its name.
+        after_help = "The file is a YAML list of entries with `name` and `src_build_tag`; `images` may be above it. It replaces
+what was pinned under its name.
 
 Examples:
   mirrorkeep images pins
@@ -300,7 +306,7 @@ Examples:
     Pins(PinsArgs),
     /// Delete the image tags of builds that were deleted for good, from the registries to which stages carry images
     #[command(
-        after_help = "Only whole digests are deleted, and only if every tag of one goes. Exits with 4 if a brake holds it back.
+        after_help = "Only whole digests are deleted, and only if every tag of one is. Exits with 4 if a brake withholds that.
 
 Examples:
   mirrorkeep images prune --dry-run

@@ -1,4 +1,4 @@
-//! What can be typed to look at pipelines and to put one in force.
+//! Arguments of the verb `pipeline`.
 
 use clap::Subcommand;
 
@@ -30,7 +30,7 @@ pub(in crate::cli) enum PipelineVerb {
         /// Shipped pipeline or pipeline file [default: the mirror's own]
         pipeline: Option<String>,
     },
-    /// Put a pipeline in force in the mirror, and show which stages that changes; no name moves
+    /// Put a pipeline in force in the mirror, and show which stages that changes; no alias moves
     #[command(after_help = "Example:\n  mirrorkeep pipeline set pipeline.yaml --dry-run")]
     Set {
         /// A shipped pipeline or a pipeline file

@@ -1,10 +1,10 @@
-//! What can be typed to vote, promote and go back.
+//! Arguments of the verbs of promotion.
 
 use clap::{ArgGroup, Args, ValueEnum};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct VoteArgs {
-    /// The build, or a name that resolves to one
+    /// The build, or an alias that resolves to one
     pub(in crate::cli) id: String,
     /// The job, as the pipeline names it
     pub(in crate::cli) job: String,
@@ -31,7 +31,7 @@ pub(in crate::cli) enum VoteArg {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true).args(["gates", "all_missing"]))]
 pub(in crate::cli) struct GateArgs {
-    /// The build, or a name that resolves to one
+    /// The build, or an alias that resolves to one
     pub(in crate::cli) id: String,
     /// The gates, as the pipeline names them
     #[arg(value_name = "NAME")]
@@ -81,7 +81,7 @@ pub(in crate::cli) struct UnwaiveArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RejectArgs {
-    /// The build, or a name that resolves to one
+    /// The build, or an alias that resolves to one
     pub(in crate::cli) id: String,
     /// Reason, for the record and the journal: 1 to 255 printable characters
     #[arg(long, value_name = "TEXT")]
@@ -96,7 +96,7 @@ pub(in crate::cli) struct RejectArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct UnrejectArgs {
-    /// The build, or a name that resolves to one
+    /// The build, or an alias that resolves to one
     pub(in crate::cli) id: String,
     /// The stage of the rejection [default: the rejection for every stage]
     #[arg(long)]
@@ -120,7 +120,7 @@ pub(in crate::cli) struct PromoteArgs {
     /// Skip the required votes and labels, but not the result or a rejection
     #[arg(long, requires_all = ["why", "stage"])]
     pub(in crate::cli) force: bool,
-    /// Accept the place to which another program moved the alias, and continue
+    /// Accept where another program moved the alias, and continue
     #[arg(long, requires_all = ["why", "stage"])]
     pub(in crate::cli) take_over: bool,
     /// Reason, for the journal: 1 to 255 printable characters
@@ -138,7 +138,7 @@ pub(in crate::cli) struct PromoteArgs {
 pub(in crate::cli) struct DemoteArgs {
     /// The stage
     pub(in crate::cli) stage: String,
-    /// The stream; that of a bundle takes back the whole set
+    /// The stream; that of a bundle moves the whole set back
     #[arg(long)]
     pub(in crate::cli) stream: String,
     /// Reason, for the record and the journal: 1 to 255 printable characters
@@ -147,7 +147,7 @@ pub(in crate::cli) struct DemoteArgs {
     /// The build that gets the stage [default: the one that had it before]
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) to: Option<String>,
-    /// Leave a stage without a build that was taken back already and that no build had before
+    /// Succeed although the stage is already empty and no build had it before
     #[arg(long, conflicts_with = "to")]
     pub(in crate::cli) allow_empty: bool,
     /// Show what would be done, and change nothing

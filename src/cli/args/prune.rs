@@ -1,4 +1,4 @@
-//! What can be typed to let builds go and to keep them.
+//! Arguments of the verbs that delete builds and protect them.
 
 use super::look::HoldVerb;
 use clap::{Args, ValueEnum};
@@ -8,14 +8,14 @@ pub(in crate::cli) struct PruneArgs {
     /// Carry out the plan with this digest although a brake stops it; any other plan is withheld as usual
     #[arg(long, value_name = "DIGEST")]
     pub(in crate::cli) accept: Option<String>,
-    /// Accept the clock of this machine: go on although it went back or stepped far ahead since the last run, or differs
+    /// Accept the clock of this machine: continue although it went back or stepped far ahead since the last run, or differs
     /// from that of the file system
     #[arg(long)]
     pub(in crate::cli) accept_clock: bool,
     /// Maximum number of files to remove per second
     #[arg(long, value_name = "FILES", value_parser = clap::value_parser!(u32).range(1..))]
     pub(in crate::cli) max_rate: Option<u32>,
-    /// Whether the reads and writes of other processes come first
+    /// I/O priority
     #[arg(long, value_enum, default_value_t = IoPriority::Idle)]
     pub(in crate::cli) io_priority: IoPriority,
     /// Show what would be done, and change nothing
@@ -28,9 +28,9 @@ pub(in crate::cli) struct PruneArgs {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(in crate::cli) enum IoPriority {
-    /// After those of other processes
+    /// Only when the disk is otherwise unused
     Idle,
-    /// Like those of other processes
+    /// The same as other processes
     Normal,
 }
 
@@ -39,7 +39,7 @@ pub(in crate::cli) enum IoPriority {
 pub(in crate::cli) struct HoldArgs {
     #[command(subcommand)]
     pub(in crate::cli) verb: Option<HoldVerb>,
-    /// The build, or a name that resolves to one
+    /// The build, or an alias that resolves to one
     #[arg(required = true)]
     pub(in crate::cli) id: Option<String>,
     /// Reason, 1 to 255 printable characters

@@ -1,5 +1,6 @@
-//! What can be typed to make a mirror, to publish into it and to name what is there.
+//! Arguments of the verbs that make a mirror, publish into it and set aliases.
 
+use crate::model::Outcome;
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -72,10 +73,14 @@ pub(in crate::cli) struct PublishArgs {
     /// is excluded with its contents; repeatable
     #[arg(long, value_name = "GLOB")]
     pub(in crate::cli) exclude: Vec<String>,
-    /// Publish only what this file lists: a path below the source, or a name, on each line; what is listed and is not there
-    /// is an error
+    /// Publish only what this file lists: a path below the source, or a name, on each line; a listed path that does
+    /// not exist is an error
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) only_listed: Option<PathBuf>,
+    /// Publish only if inputs differ from those of the newest success: paths in the build that match this pattern [default:
+    /// `inputs` and CONTEXT]; repeatable. A failed build is published in any case
+    #[arg(long, value_name = "PATTERN", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub(in crate::cli) if_changed: Option<Vec<String>>,
     /// File that maps parts of SOURCE to paths in the build (docs/ci.md)
     #[arg(long, value_name = "FILE", requires = "source")]
     pub(in crate::cli) recipe: Option<PathBuf>,
@@ -88,6 +93,9 @@ pub(in crate::cli) struct PublishArgs {
     /// Publish a success that is smaller than the policy's `shrink` accepts
     #[arg(long)]
     pub(in crate::cli) allow_shrink: bool,
+    /// Publish a build although one of this ID was withdrawn
+    #[arg(long)]
+    pub(in crate::cli) allow_withdrawn: bool,
     /// How files enter the mirror. `link` and `move` need the source on the mirror's file system and make its files
     /// read-only; with `link` a later write to the source changes the published build
     #[arg(long, value_enum, default_value_t = TakeArg::Copy)]
@@ -95,8 +103,8 @@ pub(in crate::cli) struct PublishArgs {
     /// How files that earlier builds of the stream have are shared with them
     #[arg(long, value_enum, default_value_t = DedupeArg::Link)]
     pub(in crate::cli) dedupe: DedupeArg,
-    /// Keep the times of the source for files whose bytes changed but whose size and time did not; without this they get
-    /// a later time, so that rsync, `wget -N` and web caches fetch them
+    /// Keep the times of the source for files whose bytes changed but whose size and time did not; by default they
+    /// get a later time, so that rsync, `wget -N` and web caches fetch them
     #[arg(long)]
     pub(in crate::cli) keep_times: bool,
     /// Sign SHA256SUMS with a secret key of gpg, or with one in a file of minisign, whose password is taken from
@@ -122,6 +130,17 @@ pub(in crate::cli) enum ResultArg {
     Fail,
     /// Nothing was new, so nothing was built
     Empty,
+}
+
+impl ResultArg {
+    /// Returns the result of a build.
+    pub(in crate::cli) fn outcome(self) -> Outcome {
+        match self {
+            Self::Success => Outcome::Success,
+            Self::Fail => Outcome::Fail,
+            Self::Empty => Outcome::Empty,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -163,12 +182,12 @@ pub(in crate::cli) struct LabelArgs {
 pub(in crate::cli) enum AliasVerb {
     /// List all aliases and their targets
     List,
-    /// Point a name at a build or a directory
+    /// Point an alias at a build or a directory
     #[command(
         after_help = "Example:\n  mirrorkeep alias set master/centos/latest_build 20181205T060000Z --allow-backwards"
     )]
     Set {
-        /// The path of the name, such as `master/centos/latest_build`
+        /// The path of the alias, such as `master/centos/latest_build`
         alias: String,
         /// A build (by ID, or by name if the alias is in its stream) or a directory of the mirror
         target: String,
@@ -182,25 +201,25 @@ pub(in crate::cli) enum AliasVerb {
         #[arg(long)]
         dry_run: bool,
     },
-    /// In an object store: keep a copy of the build below the name, for clients that can only read plain keys
+    /// In an object store: keep a copy of the build below the alias, for clients that can only read plain keys
     #[command(after_help = "Example:
   mirrorkeep --mirror s3://bucket/mirror alias materialize master/centos/latest_build --dry-run
 
 The store copies the objects by itself into NAME/<generation>/, then NAME/current.mirrorkeep-link is replaced in one
-step: it holds the name of the generation. Every verb that moves names keeps this true.")]
+step: it holds the name of the generation. Every command that moves aliases updates it.")]
     Materialize {
-        /// The path of the name
+        /// The path of the alias
         alias: String,
-        /// How long the previous copy stays after the name moved
+        /// How long the previous copy stays after the alias moved
         #[arg(long, value_name = "SPAN", default_value = "1d")]
         keep: String,
         /// Show what would be done, and change nothing
         #[arg(long)]
         dry_run: bool,
     },
-    /// Stop keeping a copy below the name; the existing copy is deleted after its term
+    /// Stop keeping a copy below the alias; the existing copy is deleted after its term
     Dematerialize {
-        /// The path of the name
+        /// The path of the alias
         alias: String,
         /// Show what would be done, and change nothing
         #[arg(long)]
@@ -208,7 +227,7 @@ step: it holds the name of the generation. Every verb that moves names keeps thi
     },
     /// Remove an alias; what it pointed at stays
     Remove {
-        /// The path of the name
+        /// The path of the alias
         alias: String,
         /// Show what would be done, and change nothing
         #[arg(long)]
@@ -226,7 +245,7 @@ pub(in crate::cli) enum LayoutVerb {
         #[arg(long, value_name = "NAME|FILE")]
         layout: Option<String>,
     },
-    /// Put a layout in force in the mirror, in which every build keeps its path
+    /// Replace the mirror's layout; refused if a build would change its path
     #[command(after_help = "Example:\n  mirrorkeep layout set layout.yaml --dry-run")]
     Set {
         /// A shipped layout or a layout file

@@ -1,4 +1,4 @@
-//! What can be typed to see how a mirror is doing.
+//! Arguments of the verb `status`.
 
 use clap::Args;
 
@@ -14,7 +14,7 @@ pub(in crate::cli) struct StatusArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LogArgs {
-    /// A build, a name, a stream, or a pattern of streams such as 'release/*/centos' [default: everything]
+    /// A build, an alias, a stream, or a pattern of streams such as 'release/*/centos' [default: everything]
     #[arg(value_name = "ID|NAME|STREAM")]
     pub(in crate::cli) about: Option<String>,
     /// Only events since a time, a day, or a span ago, such as 7d
@@ -23,4 +23,7 @@ pub(in crate::cli) struct LogArgs {
     /// Only the newest N events
     #[arg(long, value_name = "N")]
     pub(in crate::cli) limit: Option<usize>,
+    /// The person whose events are shown: that of `--by` if the command line has it.
+    #[arg(skip)]
+    pub(in crate::cli) by: Option<String>,
 }

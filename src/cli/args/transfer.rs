@@ -1,5 +1,6 @@
-//! What can be typed to take builds over, to copy them, and to lead web servers to them.
+//! Arguments of the verbs `copy`, `export` and `adopt`.
 
+use super::ResultArg;
 use crate::cli::mirror_url::MirrorUrl;
 use clap::builder::TypedValueParser as _;
 use clap::{Args, Subcommand, ValueEnum};
@@ -10,16 +11,16 @@ pub(in crate::cli) struct CopyArgs {
     /// Mirror to copy from, in the forms of --mirror; --mirror itself is not used here
     #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(MirrorUrl::read))]
     pub(in crate::cli) from: MirrorUrl,
-    /// The mirror that they go to; `init` makes one, with a layout that puts them at the same places
+    /// Target mirror; create it with `init` and a layout that gives the builds the same paths
     #[arg(value_parser = clap::builder::OsStringValueParser::new().try_map(MirrorUrl::read))]
     pub(in crate::cli) to: MirrorUrl,
     /// Streams with all their builds, or builds [default: everything]
     #[arg(value_name = "STREAM|ID")]
     pub(in crate::cli) what: Vec<String>,
-    /// Allow names to move back to older builds as in the source
+    /// Allow aliases to move back to older builds as in the source
     #[arg(long)]
     pub(in crate::cli) allow_backwards: bool,
-    /// Allow names to point to builds that are not a success as in the source
+    /// Allow aliases to point to builds that are not a success as in the source
     #[arg(long)]
     pub(in crate::cli) allow_unsuccessful: bool,
     /// Show what would be done, and change nothing
@@ -29,20 +30,88 @@ pub(in crate::cli) struct CopyArgs {
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ExportVerb {
-    /// Write the rules by which a server sends URLs below a name to the build that it leads to
+    /// Write the rules by which a server sends URLs below an alias to the build that it resolves to
     #[command(after_help = "Examples:
   mirrorkeep --mirror s3://bucket/mirror export redirects --for cloudfront --out aliases.js
-  mirrorkeep --mirror /srv/mirror export redirects --for nginx --under mirror --out /etc/nginx/snippets/aliases.conf")]
+  mirrorkeep --mirror /srv/mirror export redirects --for nginx --under mirror --out /etc/nginx/snippets/aliases.conf
+  mirrorkeep --mirror /srv/mirror export redirects --for nginx --gone --out /etc/nginx/snippets/aliases.conf")]
     Redirects(RedirectsArgs),
-    /// Write lists of builds for readers of names, or the rules by which a server finds files of earlier builds
+    /// Write lists of builds for readers of aliases, or the rules by which a server finds files of earlier builds
     #[command(
         after_help = "Without --for it writes the public files of `readers` in mirror.yaml; every command that moves a name does this, too.
 
 Examples:
   mirrorkeep --mirror /srv/mirror export readers
-  mirrorkeep --mirror /srv/mirror export readers --for nginx --out /etc/nginx/mirrorkeep-readers.inc"
+  mirrorkeep --mirror /srv/mirror export readers --for nginx --out /var/lib/mirrorkeep/nginx-readers.inc"
     )]
     Readers(ReadersArgs),
+    /// Write the change list, from which mirrors of this mirror learn what came, moved and went
+    #[command(
+        after_help = "`changes` in mirror.yaml names its directory and keys; with `changes: {auto: true}` every command that changes the mirror does
+this, too. A timer that runs it shows mirrors of this mirror that nothing is lost while nothing changes. docs/mirrors.md has the form.
+
+Examples:
+  mirrorkeep --mirror /srv/mirror export changes
+  mirrorkeep --mirror s3://bucket/mirror export changes --sign minisign:changes.key"
+    )]
+    Changes(ChangesArgs),
+    /// Write the rules by which a server or a CDN knows how long caches may keep what it serves
+    #[command(
+        after_help = "Files of builds are kept for a year, all else for a minute; `purge` in each event has the addresses to drop (docs/events.md).
+
+Examples:
+  mirrorkeep --mirror /srv/mirror export cache-rules --for nginx --out /etc/nginx/conf.d/mirrorkeep-cache.conf
+  mirrorkeep --mirror s3://bucket/mirror export cache-rules --for cloudfront --under '' --out cache.js"
+    )]
+    CacheRules(CacheRulesArgs),
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ChangesArgs {
+    /// Sign it with a key: gpg:KEYID or minisign:FILE [default: `changes.sign` in mirror.yaml]
+    #[arg(long, value_name = "KEY")]
+    pub(in crate::cli) sign: Vec<String>,
+    /// Write everything again, also the lists of files of builds that did not change
+    #[arg(long)]
+    pub(in crate::cli) full: bool,
+    /// Show what would be written, and change nothing
+    #[arg(long)]
+    pub(in crate::cli) dry_run: bool,
+}
+
+/// Where the mirror is served, and where its rules go.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct ServedArgs {
+    /// URL path below which the mirror is served [default: the root; for a bucket its prefix]
+    #[arg(long, value_name = "PATH")]
+    pub(in crate::cli) under: Option<String>,
+    /// Write into this file, in one step, instead of to standard output
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) out: Option<PathBuf>,
+    /// With --out, only report whether the file would change
+    #[arg(long, requires = "out")]
+    pub(in crate::cli) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct CacheRulesArgs {
+    /// Server
+    #[arg(long = "for", value_enum)]
+    pub(in crate::cli) server: CacheServerArg,
+    #[command(flatten)]
+    pub(in crate::cli) to: ServedArgs,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum CacheServerArg {
+    /// nginx, to be included in the http block
+    Nginx,
+    /// Apache, to be included in a virtual host
+    Apache,
+    /// A function of CloudFront for viewer requests and viewer responses
+    Cloudfront,
+    /// Subroutines in the VCL of Fastly
+    FastlyVcl,
 }
 
 #[derive(Debug, Args)]
@@ -80,15 +149,11 @@ pub(in crate::cli) struct RedirectsArgs {
     /// Server
     #[arg(long = "for", value_enum)]
     pub(in crate::cli) server: ServerArg,
-    /// URL path below which the mirror is served [default: the root; for a bucket its prefix]
-    #[arg(long, value_name = "PATH")]
-    pub(in crate::cli) under: Option<String>,
-    /// Write into this file, in one step, instead of to standard output
-    #[arg(long, value_name = "FILE")]
-    pub(in crate::cli) out: Option<PathBuf>,
-    /// With --out, only report whether the file would change
-    #[arg(long, requires = "out")]
-    pub(in crate::cli) dry_run: bool,
+    /// Also answer 410 with its page for each build that is gone (nginx and Apache; `site` in mirror.yaml has the pages)
+    #[arg(long)]
+    pub(in crate::cli) gone: bool,
+    #[command(flatten)]
+    pub(in crate::cli) to: ServedArgs,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -117,12 +182,15 @@ pub(in crate::cli) struct AdoptArgs {
     /// Trust the checksum lists beside the files, and read only files that no list has
     #[arg(long)]
     pub(in crate::cli) trust_lists: bool,
-    /// Also accept what changed: files, builds that are gone, and aliases that were moved by hand
+    /// Also accept what changed: changed files, missing builds, and aliases that were moved by hand
     #[arg(long)]
     pub(in crate::cli) changed: bool,
     /// With --changed: write SHA256SUMS of changed builds again from their bytes
     #[arg(long, requires_all = ["changed", "what"])]
     pub(in crate::cli) rewrite_sums: bool,
+    /// Result of builds that have no marker of one; the marker is written into them
+    #[arg(long, value_enum, conflicts_with = "changed")]
+    pub(in crate::cli) result: Option<ResultArg>,
     /// Time or day at which the build ID was made, if neither its name nor its files state it
     #[arg(long, value_name = "TIME", requires = "what", conflicts_with = "changed")]
     pub(in crate::cli) created: Option<String>,

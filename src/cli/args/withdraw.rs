@@ -1,11 +1,11 @@
-//! What can be typed to take a build back.
+//! Arguments of the verb `withdraw`.
 
 use clap::Args;
 
 #[derive(Debug, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(in crate::cli) struct WithdrawArgs {
-    /// The ID of the build; a name is refused, since it moves
+    /// The ID of the build; an alias is refused, since it moves
     pub(in crate::cli) id: String,
     /// Reason, for the journal: 1 to 255 printable characters
     #[arg(long, value_name = "TEXT")]

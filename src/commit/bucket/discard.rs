@@ -1,11 +1,11 @@
-//! Removing a directory of the trash where trees are not moved.
+//! Removing a directory of the trash in a store that does not move trees.
 
 use crate::mirror::Trashed;
 use crate::model::RelPath;
 use crate::store::{Store, StoreError};
 
-/// Removes a directory of the trash: the record first and the ticket last, since without its record a ticket speaks of
-/// nothing that can come back, and all else is known by the ticket.
+/// Removes a directory of the trash: the record first and the ticket last, since a ticket without its record restores
+/// nothing, and everything else is found by the ticket.
 pub(crate) fn delete_trash_entry(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     if store.look(at)?.is_none() {
         return Ok(());

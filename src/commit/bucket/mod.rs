@@ -1,7 +1,8 @@
-//! The commit protocol where trees are not moved: the creation of a seal makes a build visible, its removal hides it.
+//! The commit protocol of stores that do not move trees: creating a seal makes a build visible, removing the seal
+//! hides it.
 //!
-//! A lock in a bucket can be lost to another process, so that each removal is marked and its protections are looked at
-//! again (`commit::handshake`).
+//! Another process can take over a lock in a bucket, so each removal is marked first and its protections are
+//! rechecked (`commit::handshake`).
 
 mod discard;
 mod recover;
@@ -41,6 +42,17 @@ impl CommitProtocol for Bucket {
         stage::open(mirror, id, path)
     }
 
+    fn abandon(&self, mirror: &Mirror, sealed: Sealed) -> Result<(), StoreError> {
+        let store = mirror.store();
+        // The files first: without the note of the upload they would be those of others.
+        let sent: Vec<_> =
+            store.below(&sealed.seal.path)?.into_iter().map(|found| (found.path, found.kind)).collect();
+        if let Some(error) = store.remove_all(&sent).failures.into_iter().next() {
+            return Err(error);
+        }
+        store.discard(&sealed.at).map(drop)
+    }
+
     fn commit(&self, lock: &WriteLock<'_>, sealed: &mut Sealed, now: Stamp) -> Result<(), StoreError> {
         let record = &mut sealed.seal.record;
         record.published = Some(now);
@@ -51,7 +63,7 @@ impl CommitProtocol for Bucket {
 
     fn progress(&self, mirror: &Mirror, sealed: &Sealed) -> Progress {
         match mirror.record(&sealed.seal.record.id) {
-            // The seal is ours, byte for byte, and only the answer was lost.
+            // The seal is exactly the one that this command wrote; only the answer was lost.
             Ok(record) if record.as_ref() == Some(&sealed.seal.record) => Progress::Done,
             Ok(_) => Progress::Nothing,
             Err(_) => Progress::Unknown,
@@ -117,7 +129,7 @@ impl CommitProtocol for Bucket {
         trashed: &Trashed,
         tell: Box<dyn FnOnce() -> Result<(), JournalError> + '_>,
     ) -> Result<(), CommitError> {
-        // Before it is told: a ticket that stayed would speak of a build that is there.
+        // Before the journal records it: a ticket that stayed would claim a build that still exists.
         self.delete_trash_entry(lock.mirror(), &trashed.at)?;
         Ok(tell()?)
     }

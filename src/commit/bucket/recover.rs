@@ -1,5 +1,5 @@
-//! Settling what was interrupted where trees are not moved: the record in the trash and the seal say how far a command
-//! came.
+//! Settling interrupted commands in stores that do not move trees: the record in the trash and the seal show how far
+//! a command came.
 
 use crate::commit::CommitError;
 use crate::commit::bucket::discard::delete_trash_entry;
@@ -10,7 +10,7 @@ use crate::commit::protocol::CommitProtocol;
 use crate::mirror::{TicketKind, Trashed};
 use crate::record::EventKind;
 
-/// Finishes what came past its commit point and undoes what did not.
+/// Finishes commands that passed their commit point and undoes the others.
 pub(super) fn recover(protocol: &dyn CommitProtocol, one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     match one.intent.what {
         EventKind::Pruned => pruned(one),
@@ -55,7 +55,7 @@ fn swept(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     if marked {
         delete_trash_entry(store, at)?;
     } else if waits {
-        // The list of what goes is written before the ticket that counts.
+        // The list of objects to remove is written before the ticket that takes effect.
         store.discard(&going(at))?;
     }
     Ok(Settling::of(marked || !waits))

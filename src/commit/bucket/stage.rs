@@ -1,4 +1,4 @@
-//! An upload to the place of a build, as a build that is being staged.
+//! An upload to the final path of a build, as a stage.
 
 use crate::commit::bucket::sweep::make_room;
 use crate::commit::bucket::upload::{Found, Upload};
@@ -15,7 +15,7 @@ use crate::sign::Checksums;
 use crate::source::Source;
 use crate::store::StoreError;
 
-/// Takes the ticket of a build.
+/// Locks the ticket of a build.
 pub(super) fn open<'m>(
     mirror: &'m Mirror,
     id: &BuildId,
@@ -38,7 +38,7 @@ impl StagedBuild for Upload<'_> {
             return Ok(Begun::InTrash);
         }
         make_room(self.mirror, id)?;
-        // First, so that what is sent can always be resumed.
+        // First, so that an upload can always be resumed.
         note().map_err(BeginError::Note)?;
         Ok(match Upload::begin(self, id)? {
             Found::Ours => Begun::Ready,
@@ -62,7 +62,7 @@ impl StagedBuild for Upload<'_> {
     }
 
     fn give_up(self: Box<Self>) {
-        // What was sent has its digest beside it, and the next try goes on with it.
+        // Uploaded files have their digests beside them, and the next run reuses them.
     }
 
     fn manifest(&self) -> &Manifest {

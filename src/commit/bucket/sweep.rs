@@ -1,8 +1,9 @@
-//! Sweeping where trees are not moved: what was marked lies at the place of its build, and goes from there.
+//! Sweeping in stores that do not move trees: the marked objects are at the path of their build, and are deleted
+//! there.
 //!
-//! Of a build without a seal everything below its place goes. Of parts exactly the objects go that their list names, and
-//! never one that the manifest of the build names now. Both under the ticket of the build, so that nobody lays it down
-//! meanwhile; what was cut off goes with the next sweep.
+//! If a build has no seal, everything below its path is deleted. Of parts, exactly the objects in their list are
+//! deleted, and never one that the build's manifest names now. Both happen under the ticket of the build, so that no
+//! process uploads the build at the same time; the next sweep finishes an interrupted one.
 
 use crate::commit::CommitError;
 use crate::commit::bucket::discard::delete_trash_entry;
@@ -16,16 +17,16 @@ use rayon::prelude::*;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-/// How many builds lose their objects at once: a store answers slowly and many at a time.
+/// How many builds are deleted at once: a store answers slowly, but many requests at a time.
 const AT_ONCE: usize = 4;
 
-/// What is marked of one build.
+/// The marked directories of one build.
 type Marked = Vec<(RelPath, Ticket)>;
 
-/// Returns what goes of what waits, the oldest first, where only that goes whose term is `over`.
+/// Returns the entries to sweep, oldest first; only those whose term is `over`.
 ///
-/// Parts go with their build: they never outlive it. Later parts of a build wait for earlier ones, since these come
-/// back as they were before, with the later ones.
+/// Parts are deleted with their build: they never outlive it. Later parts of a build wait for earlier ones, since
+/// restoring the earlier ones also restores the later ones.
 pub(crate) fn due<'t>(waiting: &'t [Trashed], over: &dyn Fn(&Trashed) -> bool) -> Vec<&'t Trashed> {
     let is_build = |trashed: &Trashed| trashed.ticket.what == TicketKind::Build;
     let builds: HashSet<&BuildId> =
@@ -42,7 +43,7 @@ pub(crate) fn due<'t>(waiting: &'t [Trashed], over: &dyn Fn(&Trashed) -> bool) -
     due
 }
 
-/// Marks one directory of the trash: what it takes to sweep it is there before what it takes to bring it back goes.
+/// Marks one directory of the trash: what a sweep needs is written before what a restore needs is removed.
 pub(crate) fn mark(lock: &WriteLock<'_>, trashed: &Trashed, going: &RelPath) -> Result<(), CommitError> {
     let store = lock.mirror().store();
     if trashed.ticket.what == TicketKind::Untrimmed {
@@ -53,7 +54,7 @@ pub(crate) fn mark(lock: &WriteLock<'_>, trashed: &Trashed, going: &RelPath) -> 
     Ok(delete_trash_entry(store, &trashed.at)?)
 }
 
-/// Removes what is marked, several builds at once.
+/// Removes marked directories, several builds at once.
 pub(crate) fn finish(
     mirror: &Mirror,
     going: Vec<RelPath>,
@@ -81,7 +82,8 @@ pub(crate) fn finish(
     Ok(swept)
 }
 
-/// Returns whether somebody is just marking it: its ticket is about to be there, or it is swept by now.
+/// Returns whether another process is marking it right now: its ticket is about to be written, or it is already
+/// swept.
 fn is_half_marked(mirror: &Mirror, at: &RelPath) -> Result<bool, StoreError> {
     let store = mirror.store();
     if store.look(&Trashed::ticket_in(at))?.is_some() {
@@ -98,7 +100,7 @@ fn sweep_build(mirror: &Mirror, id: &BuildId, marked: &Marked) -> Result<Vec<(Re
     let stage = stage_of(id);
     let held = store.lock(&stage.child("ticket").unwrap_or_default(), mirror.who(), Duration::ZERO);
     let _held = match held {
-        // Somebody else sweeps it just now.
+        // Another process is sweeping it right now.
         Err(error) if error.kind() == StoreErrorKind::Busy => return Ok(Vec::new()),
         Err(error) => {
             let failed = |(at, _): &(RelPath, Ticket)| {
@@ -114,14 +116,14 @@ fn sweep_build(mirror: &Mirror, id: &BuildId, marked: &Marked) -> Result<Vec<(Re
         done.push((at.clone(), swept.unwrap_or_else(|error| Swept { removed: 0, failures: vec![error] })));
     }
     let all = done.iter().all(|(_, swept)| swept.failures.is_empty());
-    // Of a build that is there somebody may have begun to send another.
+    // If the build exists, another process may have begun to upload another one.
     if all && Underway::read(store, &stage)?.is_none() {
         store.discard(&stage)?;
     }
     Ok(done)
 }
 
-/// Ends a sweep of a build that was cut off; the caller holds the ticket of the build and is about to lay it down.
+/// Finishes an interrupted sweep of a build; the caller has locked the ticket of the build and is about to upload it.
 pub(crate) fn make_room(mirror: &Mirror, id: &BuildId) -> Result<(), CommitError> {
     for at in mirror.trash()?.going {
         if let Ok(ticket) = mirror.ticket(&at)
@@ -134,7 +136,7 @@ pub(crate) fn make_room(mirror: &Mirror, id: &BuildId) -> Result<(), CommitError
     Ok(())
 }
 
-/// Removes what one mark speaks of, and the mark last; the caller holds the ticket of the build.
+/// Removes the objects of one mark, and the mark last; the caller has locked the ticket of the build.
 fn sweep_marked(mirror: &Mirror, at: &RelPath, ticket: &Ticket) -> Result<Swept, StoreError> {
     let store = mirror.store();
     if store.look(&Trashed::ticket_in(at))?.is_none() {
@@ -151,7 +153,7 @@ fn sweep_marked(mirror: &Mirror, at: &RelPath, ticket: &Ticket) -> Result<Swept,
     };
     if swept.failures.is_empty() {
         if ticket.what == TicketKind::Untrimmed {
-            // Without its list a mark speaks of nothing that is still there.
+            // Without its list, nothing of a mark is left.
             store.remove(&parts_at(at))?;
         }
         store.remove(&Trashed::ticket_in(at))?;
@@ -159,13 +161,13 @@ fn sweep_marked(mirror: &Mirror, at: &RelPath, ticket: &Ticket) -> Result<Swept,
     Ok(swept)
 }
 
-/// Returns the objects of parts that go: those of the list, but for what the build has by now.
+/// Returns the objects of parts to delete: those of the list, except those that the build has now.
 fn going(mirror: &Mirror, at: &RelPath, ticket: &Ticket) -> Result<Vec<(RelPath, Kind)>, StateError> {
     let Some(parts) = mirror.parts_in(at)? else { return Ok(Vec::new()) };
     let has = match mirror.manifest(&ticket.id)? {
         Some(manifest) => manifest,
         None if mirror.has_build(&ticket.id)? => {
-            let why = "the manifest of its build is missing, so that nothing tells what the build has";
+            let why = "the manifest of its build is missing, so its content is not known";
             return Err(StoreError::because(StoreErrorKind::NotFound, "sweep", at, why).into());
         }
         None => Manifest::default(),

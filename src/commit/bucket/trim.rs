@@ -1,9 +1,9 @@
-//! Taking parts out of a build where trees are not moved, and bringing them back.
+//! Removing parts of a build in stores that do not move trees, and restoring them.
 //!
-//! Not an object moves: a ticket keeps what the build was, with a list of the objects that go, and then the checksums, the
-//! manifest and the record become those of the rest, the record last. The objects stay until the term of the ticket is over,
-//! so that whoever checks the old list or the new one finds every file of it. What is cut off before the first of these
-//! changes is undone, and what is cut off later is finished.
+//! No object moves: a ticket keeps the build's old state, with a list of the objects to delete, and then the
+//! checksums, the manifest and the record are replaced by those of the rest, the record last. The objects stay until
+//! the term of the ticket is over, so that a reader of either list finds every file of it. A trim that is interrupted
+//! before the first of these changes is undone, and one that is interrupted later is finished.
 
 use crate::commit::bucket::discard::delete_trash_entry;
 use crate::commit::protocol::{Prepared, Trim};
@@ -15,21 +15,21 @@ use crate::sign::{LIMIT as SIGNATURE_LIMIT, Signature, there as signatures};
 use crate::store::{Fill, Kind, Put, Store, StoreError};
 use std::collections::{HashMap, HashSet};
 
-/// A build that is about to lose parts: what it is, and what is to be left of it.
+/// A build that is about to lose parts: its present state, and what remains.
 #[derive(Debug)]
 struct TrimSet {
     before: BuildRecord,
-    /// The manifest as it is.
+    /// The present manifest.
     whole: Vec<u8>,
-    /// What goes.
+    /// The files to remove.
     parts: Manifest,
-    /// What stays.
+    /// The files that stay.
     rest: Manifest,
-    /// Its list of checksums and what signs it, where the list becomes another.
+    /// The list of checksums and its signatures, if the list changes.
     signed: Option<(Vec<u8>, Vec<Signature>)>,
 }
 
-/// Looks at a build of which everything is to be taken out that `goes`.
+/// Reads a build from which everything that `goes` is to be removed.
 pub(super) fn prepare(
     mirror: &Mirror,
     id: &BuildId,
@@ -89,7 +89,7 @@ impl Trim for TrimSet {
 }
 
 impl TrimSet {
-    /// Looks at a build whose parts go; nothing when it has nothing that `goes`.
+    /// Reads a build whose parts are to be removed; nothing if it has nothing that `goes`.
     fn of(
         mirror: &Mirror,
         id: &BuildId,
@@ -113,7 +113,7 @@ impl TrimSet {
         Ok(Some(Self { before, whole, parts, rest, signed }))
     }
 
-    /// Returns the same of a build that a command was taking apart when it was cut off.
+    /// Returns the same for a build whose trim was interrupted.
     fn again(mirror: &Mirror, trashed: &Trashed) -> Result<Self, CommitError> {
         let (store, id) = (mirror.store(), &trashed.ticket.id);
         let before = mirror.record_in(trashed)?;
@@ -127,19 +127,20 @@ impl TrimSet {
         Ok(Self { before, whole, parts, rest, signed })
     }
 
-    /// Returns how many files and bytes stay.
+    /// Returns the number of files and bytes that stay.
     fn stays(&self) -> (u64, u64) {
         (self.rest.files.len() as u64, self.rest.bytes())
     }
 
-    /// Returns whether a record speaks of the build as it was looked at, whatever was said of it since.
+    /// Returns whether a record is that of the build as it was read; its labels may have changed.
     fn matches(&self, record: Option<&BuildRecord>) -> bool {
         record.is_some_and(|record| {
-            BuildRecord { labels: self.before.labels.clone(), ..record.clone() } == self.before
+            let (labels, confirmed_at) = (self.before.labels.clone(), self.before.confirmed_at);
+            BuildRecord { confirmed_at, labels, ..record.clone() } == self.before
         })
     }
 
-    /// Writes down what the build was, the record last: without it a ticket speaks of nothing.
+    /// Writes the build's old state, the record last: a ticket without it has no effect.
     fn note(&self, lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), StoreError> {
         lock.keep_ticket(trashed)?;
         let store = lock.mirror().store();
@@ -155,32 +156,32 @@ impl TrimSet {
         put(&trashed.record(), self.before.write().as_bytes())
     }
 
-    /// Makes the build what is left of it; doing it again finishes what was cut off.
+    /// Reduces the build to what stays; doing it again finishes an interrupted run.
     fn reduce(&self, lock: &WriteLock<'_>, root: &RelPath, names: &[String]) -> Result<(), CommitError> {
         let (mirror, id) = (lock.mirror(), &self.before.id);
         let mut sums = self.before.sums;
         if let Some((list, signatures)) = &self.signed {
             let gone = paths(&self.parts);
             let left = sums_without(list, |path| gone.contains(path));
-            // A reader may find the list unsigned, and never signed by what signs another.
+            // A reader may find the list unsigned, but never with the signature of another list.
             for one in signatures {
                 mirror.store().remove(&root.child(one.file).unwrap_or_default())?;
             }
             sums = Some(write_sums(mirror.store(), root, &left)?);
         }
         lock.keep_manifest(id, &self.rest)?;
-        // What was said of it since stays said.
+        // Labels that were set since then stay.
         let Some(now) = mirror.record(id)? else { return Ok(()) };
         let mut trimmed = self.before.trimmed.clone();
         trimmed.extend(names.iter().filter(|name| !self.before.trimmed.contains(name)).cloned());
         let (files, bytes) = self.stays();
-        let after =
-            BuildRecord { labels: now.labels.clone(), trimmed, files, bytes, sums, ..self.before.clone() };
+        let (labels, confirmed_at) = (now.labels.clone(), now.confirmed_at);
+        let after = BuildRecord { confirmed_at, labels, trimmed, files, bytes, sums, ..self.before.clone() };
         Ok(lock.renew_record(&now, &after)?)
     }
 }
 
-/// Settles the taking out of parts that was cut off, and returns whether it happened.
+/// Settles an interrupted trim, and returns whether it happened.
 pub(super) fn recover_trim(
     lock: &WriteLock<'_>,
     trashed: &Trashed,
@@ -196,7 +197,7 @@ pub(super) fn recover_trim(
     Ok(happened)
 }
 
-/// Returns whether the build is what is left of it already, or on its way there.
+/// Returns whether the build is reduced already, or partly.
 fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, CommitError> {
     let store = mirror.store();
     let list = read(store, &sums_at(&trashed.at), KEPT_LIMIT)?;
@@ -206,14 +207,14 @@ fn has_begun(mirror: &Mirror, trashed: &Trashed) -> Result<bool, CommitError> {
     Ok(mirror.manifest_text(&trashed.ticket.id)? != read(store, &trashed.manifest(), KEPT_LIMIT)?)
 }
 
-/// Lets a build be what it is, of which nothing but signatures went yet.
+/// Keeps the build as it is, from which only signatures were removed so far.
 fn give_up(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let store = lock.mirror().store();
     sign_again(store, trashed)?;
     Ok(delete_trash_entry(store, &trashed.at)?)
 }
 
-/// Makes a build what it was before parts were taken out; doing it again finishes what was cut off.
+/// Restores the build as it was before the trim; doing it again finishes an interrupted run.
 pub(super) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let (mirror, id) = (lock.mirror(), &trashed.ticket.id);
     let store = mirror.store();
@@ -225,11 +226,11 @@ pub(super) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), Co
     }
     let whole = store.read(&trashed.manifest(), KEPT_LIMIT)?;
     lock.keep_manifest(id, &parsed(&whole, id)?)?;
-    let after = BuildRecord { labels: now.labels.clone(), ..before };
+    let after = BuildRecord { labels: now.labels.clone(), confirmed_at: now.confirmed_at, ..before };
     Ok(lock.renew_record(&now, &after)?)
 }
 
-/// Fails unless everything that a build had is still there, by one listing.
+/// Fails unless everything that the build had still exists, by one listing.
 pub(super) fn is_whole(mirror: &Mirror, trashed: &Trashed) -> Result<(), CommitError> {
     let (store, id, root) = (mirror.store(), &trashed.ticket.id, &trashed.ticket.path);
     let whole = parsed(&store.read(&trashed.manifest(), KEPT_LIMIT)?, id)?;
@@ -243,7 +244,7 @@ pub(super) fn is_whole(mirror: &Mirror, trashed: &Trashed) -> Result<(), CommitE
     }
 }
 
-/// Lays the signatures that went into the trash beside the list again.
+/// Copies the signatures in the trash back beside the list.
 fn sign_again(store: &dyn Store, trashed: &Trashed) -> Result<(), CommitError> {
     for scheme in Scheme::ALL {
         let (from, to) = (trashed.at.child(scheme.file()), trashed.ticket.path.child(scheme.file()));
@@ -264,7 +265,7 @@ fn sums_at(dir: &RelPath) -> RelPath {
     dir.child(SUMS_NAME).unwrap_or_default()
 }
 
-/// Returns the bytes of a file; nothing when it is not there.
+/// Returns the bytes of a file; nothing if it does not exist.
 fn read(store: &dyn Store, at: &RelPath, limit: u64) -> Result<Option<Vec<u8>>, StoreError> {
     match store.read(at, limit) {
         Err(error) if error.is_not_found() => Ok(None),

@@ -1,9 +1,9 @@
-//! Laying a build out where it stays, in a store that moves no trees: nothing of it counts before its seal.
+//! Uploading a build to its final path, in a store that does not move trees: readers ignore it until it has a seal.
 //!
-//! A file is sent once: what an earlier try sent is there with its digest beside it, and what an earlier build of
-//! the stream holds is copied by the store. While a publisher lives it holds the ticket of its build, so that two
-//! publishers of one build meet here; a note beside the ticket says whose the unsealed files are, so that `recover`
-//! can clear them and that what others laid down is never taken for ours.
+//! A file is uploaded once: what an earlier run uploaded has its digest beside it, and what an earlier build of the
+//! stream has is copied by the store. A running publisher has the ticket of its build locked, so two publishers of
+//! one build meet here; a note beside the ticket states who wrote the unsealed files, so that `recover` can delete
+//! them and files of other tools are never taken for mirrorkeep's.
 
 use crate::commit::filling::{Check, Filling, StageError, Tally};
 use crate::commit::reading::Reading;
@@ -23,19 +23,19 @@ use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 
-/// From how many bytes on a file is read first, so that its digest can be sent beside it.
+/// Files of at least this many bytes are read first, so that their digests can be uploaded with them.
 const LARGE: u64 = 16 << 20;
 
-/// From how many bytes on it pays to ask the store for a copy instead of sending the bytes.
+/// For files of at least this many bytes, a copy by the store is cheaper than an upload.
 const WORTH_A_COPY: u64 = 64 << 10;
 
-/// How many files are sent at once: a store answers slowly and many at a time.
+/// How many files are uploaded at once: a store answers slowly, but many requests at a time.
 const AT_ONCE: usize = 8;
 
-/// How many large files are sent at once: each has several parts of 16 MiB on the way.
+/// How many large files are uploaded at once: each has several parts of 16 MiB in flight.
 const LARGE_AT_ONCE: usize = 3;
 
-/// A build on its way.
+/// A build that is being uploaded.
 #[derive(Debug)]
 #[must_use = "what was sent is invisible until it is sealed"]
 pub(crate) struct Upload<'m> {
@@ -44,22 +44,22 @@ pub(crate) struct Upload<'m> {
     path: RelPath,
     ticket: Guard,
     there: HashMap<RelPath, Below>,
-    /// What lies at each path already; a link and a file can have one name.
+    /// What is at each path already; a link and a file can have the same name.
     kinds: HashMap<RelPath, Vec<Kind>>,
     manifest: Manifest,
 }
 
-/// Whose the files are that lie at a build's place without a seal.
+/// Who wrote the files at a build's path without a seal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Found {
-    /// Nothing is there, or what an earlier try sent.
+    /// There are none, or an earlier run uploaded them.
     Ours,
-    /// Somebody else laid them down.
+    /// Another tool wrote them.
     Foreign,
 }
 
 impl<'m> Upload<'m> {
-    /// Takes the ticket of a build.
+    /// Locks the ticket of a build.
     pub(crate) fn open(mirror: &'m Mirror, id: &BuildId, path: &RelPath) -> Result<Self, StageError> {
         let at = stage_of(id);
         let ticket = at.child("ticket").unwrap_or_default();
@@ -72,7 +72,7 @@ impl<'m> Upload<'m> {
         Ok(Self { mirror, at, path, ticket, there, kinds, manifest: Manifest::default() })
     }
 
-    /// Looks what is there already, and notes that what comes is ours.
+    /// Lists what is there already, and writes the note that further files are mirrorkeep's.
     pub(crate) fn begin(&mut self, id: &BuildId) -> Result<Found, StageError> {
         let store = self.mirror.store();
         let there = store.below(&self.path)?;
@@ -82,7 +82,7 @@ impl<'m> Upload<'m> {
         }
         let underway = Underway { upload: 1, id: id.clone(), path: self.path.clone() };
         give_up_below(store, &self.path)?;
-        // A note is plain data.
+        // Plain data always serializes.
         store.put(&note, &serde_json::to_vec(&underway).unwrap_or_default(), Put::Replace)?;
         for found in &there {
             self.kinds.entry(found.path.clone()).or_default().push(found.kind);
@@ -91,7 +91,7 @@ impl<'m> Upload<'m> {
         Ok(Found::Ours)
     }
 
-    /// Sends everything of the source that is not there yet.
+    /// Uploads everything of the source that is not there yet.
     pub(crate) fn fill(
         &mut self,
         source: &Source,
@@ -118,8 +118,8 @@ impl<'m> Upload<'m> {
         Ok(tally)
     }
 
-    /// Removes what an earlier try sent where the source has something of another kind now: a link and a file of one
-    /// name would lie side by side.
+    /// Removes uploaded entries where the source now has another kind: a link and a file of one name would exist side
+    /// by side.
     fn clear_other_kinds(&mut self, source: &Source) -> Result<(), StageError> {
         let files = source.files.iter().map(|entry| (self.path.join(&entry.to), Kind::File));
         let links = source.links.iter().map(|(to, _)| (self.path.join(to), Kind::Link));
@@ -133,7 +133,7 @@ impl<'m> Upload<'m> {
         Ok(())
     }
 
-    /// Adds a small file of ours, such as the marker; the store knows when it was written.
+    /// Adds a small generated file, such as the marker; the store sets its time.
     pub(crate) fn add(&mut self, to: &RelPath, bytes: &[u8]) -> Result<(), StageError> {
         let fill = Fill { mode: 0o444, mtime: None };
         let filled = self.mirror.store().fill(&self.path.join(to), &mut &*bytes, fill)?;
@@ -144,7 +144,7 @@ impl<'m> Upload<'m> {
         Ok(())
     }
 
-    /// Sends SHA256SUMS with what signs it, and compares everything that is there with what was sent.
+    /// Uploads SHA256SUMS with its signatures, and compares everything that is there with what was uploaded.
     pub(crate) fn close(self, mut record: BuildRecord, sums: &Checksums) -> Result<Sealed, StageError> {
         let filled = sums.write(self.mirror.store(), &self.path, &self.manifest, None)?;
         self.compare(sums, filled.size)?;
@@ -154,18 +154,18 @@ impl<'m> Upload<'m> {
         Ok(Sealed::sent(self.at, self.path, record, self.manifest, Some(self.ticket)))
     }
 
-    /// Returns what was sent.
+    /// Returns what was uploaded.
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Throws away the ticket; nothing was sent.
+    /// Removes the ticket; nothing was uploaded.
     pub(crate) fn leave(self) -> Result<(), StageError> {
         self.mirror.store().discard(&self.at)?;
         Ok(())
     }
 
-    /// Lists what is there, removes what does not belong to the build, and fails for what is missing or cut off.
+    /// Lists what is there, removes what does not belong to the build, and fails for missing or truncated files.
     fn compare(&self, sums: &Checksums, sums_size: u64) -> Result<(), StoreError> {
         let store = self.mirror.store();
         let files =
@@ -181,7 +181,7 @@ impl<'m> Upload<'m> {
         for found in store.below(&self.path)? {
             match wanted.remove(&found.path) {
                 None if sent.contains(&found.path) => {
-                    let why = "a link and a file lie there under one name";
+                    let why = "a link and a file there have the same name";
                     return Err(StoreError::because(StoreErrorKind::Io, "send", &found.path, why));
                 }
                 None => store.remove(&found.path)?,
@@ -202,7 +202,7 @@ impl<'m> Upload<'m> {
     }
 }
 
-/// What the threads that send a build share.
+/// What the uploading threads share.
 struct Sending<'a, 'm> {
     upload: &'a Upload<'m>,
     reuse: &'a Reuse,
@@ -211,15 +211,15 @@ struct Sending<'a, 'm> {
 }
 
 impl Sending<'_, '_> {
-    /// Sends files, so many at once; a caller with one thread gets them one after the other.
+    /// Uploads files, several at once; with one thread, one after the other.
     fn all(&self, mut files: Vec<&SourceEntry>, at_once: usize) -> Result<Vec<FileEntry>, StageError> {
-        // The largest first, so that no thread is left with it at the end.
+        // The largest first, so that no thread has it left at the end.
         files.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
         let pool = io_pool(self.store(), at_once)?;
         pool.install(|| files.into_par_iter().with_max_len(1).map(|entry| self.bring(entry)).collect())
     }
 
-    /// Brings one file there by the cheapest way that is right.
+    /// Stores one file in the cheapest correct way.
     fn bring(&self, entry: &SourceEntry) -> Result<FileEntry, StageError> {
         self.reading.stop.check()?;
         let at = self.upload.path.join(&entry.to);
@@ -232,7 +232,7 @@ impl Sending<'_, '_> {
         Ok(FileEntry { path, size: entry.size, digest, mode, mtime, inode: 0, seen: entry.seen() })
     }
 
-    /// Copies the last build's file when its source looks untouched and the user trusts that.
+    /// Copies the last build's file if its source looks unchanged and the user trusts that.
     fn quick(&self, entry: &SourceEntry, at: &RelPath) -> Result<Option<&Held>, StageError> {
         if self.how.check == Check::Bytes {
             return Ok(None);
@@ -247,7 +247,7 @@ impl Sending<'_, '_> {
         Ok(copied.then_some(held))
     }
 
-    /// Reads the file, sends it if it is not there, and returns its digest and the time that it has there.
+    /// Reads the file, uploads it if it is not there, and returns its digest and its time in the store.
     fn read(&self, entry: &SourceEntry, at: &RelPath) -> Result<(Digest, i128), StageError> {
         let mut open = entry.open()?;
         let sent = self.upload.there.get(at).is_some_and(|there| there.size == entry.size);
@@ -269,7 +269,7 @@ impl Sending<'_, '_> {
         }
         let fill = known.map_or(entry.fill(), |digest| self.timing().fill(entry, digest));
         let filled = match known {
-            // Told already while it was hashed.
+            // Its progress was reported while it was hashed.
             Some(digest) if written_down.is_none() => self.store().fill_known(at, &mut open, fill, digest),
             Some(digest) => self.store().fill_known(at, &mut self.reading.watched(&mut open), fill, digest),
             None => self.store().fill(at, &mut self.reading.watched(&mut open), fill),
@@ -278,7 +278,7 @@ impl Sending<'_, '_> {
         Ok((digest, fill.mtime.unwrap_or_default()))
     }
 
-    /// Returns the time of a file that an earlier try sent, when it is the one that is wanted.
+    /// Returns the time of a file that an earlier run uploaded, if it is the expected file.
     fn arrived(&self, entry: &SourceEntry, at: &RelPath, digest: Digest) -> Result<Option<i128>, StoreError> {
         let there = self.store().look(at)?.filter(|there| {
             there.kind == Kind::File
@@ -288,9 +288,9 @@ impl Sending<'_, '_> {
         Ok(there.map(|there| there.mtime))
     }
 
-    /// Has the store copy a held file, if it is still as it was recorded.
+    /// Has the store copy a file of an earlier build, if it is still as recorded.
     fn copied(&self, held: &Held, at: &RelPath, entry: &SourceEntry) -> Result<bool, StageError> {
-        // The copy has the time of the held file.
+        // The copy has the time of the original.
         if self.how.dedupe.is_none() || !self.timing().allows(entry, held.digest, held.mtime) {
             return Ok(false);
         }
@@ -314,9 +314,9 @@ impl Sending<'_, '_> {
     }
 }
 
-/// Throws away what an earlier try sent in parts of files below a place; whoever calls holds the ticket of what is there.
+/// Aborts the multipart uploads of an earlier run below a path; the caller has locked the ticket of what is there.
 ///
-/// One that cannot be given up now is found by a check and given up later.
+/// An upload that cannot be aborted now is found by a check and aborted later.
 pub(crate) fn give_up_below(store: &dyn Store, place: &RelPath) -> Result<(), StoreError> {
     for upload in store.unfinished(Uploads::Noted)?.iter().filter(|upload| upload.to.is_within(place)) {
         store.give_up(upload).ok();

@@ -1,11 +1,11 @@
-//! Removing a directory of the trash where trees are moved.
+//! Removing a directory of the trash in a store that moves trees.
 
 use crate::commit::discard::going;
 use crate::model::RelPath;
 use crate::store::{Store, StoreError};
 
-/// Removes a directory of the trash: marked first, so that what is left of it when that is interrupted is told from a
-/// build that can come back, and goes with the next sweep.
+/// Removes a directory of the trash: marked first, so that after an interruption the rest is not taken for a build
+/// that can be restored, and the next sweep deletes it.
 pub(crate) fn delete_trash_entry(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     if store.look(at)?.is_none() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! The commit protocol where trees are moved: one rename makes a build visible, another hides it in the trash.
+//! The commit protocol of stores that move trees: one rename makes a build visible, another moves it to the trash.
 
 mod discard;
 mod recover;
@@ -9,7 +9,7 @@ mod untrash;
 
 use crate::commit::interrupted::{Interrupted, Settling};
 use crate::commit::protocol::{CommitProtocol, Marked, Prepared, Progress, StagedBuild};
-use crate::commit::stage::Sealed;
+use crate::commit::stage::{Sealed, clear};
 use crate::commit::unsealed::Unsealed;
 use crate::commit::{CommitError, StageError};
 use crate::mirror::{JournalError, Mirror, StateError, Trashed, WriteLock, chain};
@@ -35,12 +35,16 @@ impl CommitProtocol for Directory {
         stage::open(mirror, id)
     }
 
+    fn abandon(&self, mirror: &Mirror, sealed: Sealed) -> Result<(), StoreError> {
+        clear(mirror.store(), &sealed.at)
+    }
+
     fn commit(&self, lock: &WriteLock<'_>, sealed: &mut Sealed, _: Stamp) -> Result<(), StoreError> {
         lock.mirror().store().rename_tree(&sealed.tree(), &sealed.seal.path)
     }
 
     fn progress(&self, mirror: &Mirror, sealed: &Sealed) -> Progress {
-        // A move can fail after it happened: then it is not taken back, and the next command finishes it.
+        // A move can report a failure after it happened: then it is not undone, and the next command finishes it.
         match is_in_place(mirror, sealed) {
             Ok(false) => Progress::Nothing,
             _ => Progress::Unknown,
@@ -50,7 +54,7 @@ impl CommitProtocol for Directory {
     fn committed(&self, mirror: &Mirror, intent: &Event) -> Result<Option<Sealed>, CommitError> {
         let Some(stage) = intent.stated().stage else { return Ok(None) };
         if mirror.store().look(&stage.child("tree").unwrap_or_default())?.is_some() {
-            // The tree itself would be in its place: whatever the rest of the stage says, it is not published.
+            // The tree itself would be at its path: whatever else the stage has, the build is not published.
             return Ok(None);
         }
         let sealed = match Sealed::read(mirror, &stage) {
@@ -167,8 +171,8 @@ impl CommitProtocol for Directory {
     }
 }
 
-/// Returns a build that is in its place with its record, although its stage is gone: the record is written after the tree
-/// came to its place, and leaves with it.
+/// Returns a build that is at its path with its record, although its stage is gone: the record is written after the
+/// tree was moved there, and removed with it.
 fn recorded(mirror: &Mirror, intent: &Event, stage: RelPath) -> Result<Option<Sealed>, CommitError> {
     let Ok(id) = intent.to.parse::<BuildId>() else { return Ok(None) };
     if !mirror.has_build(&id)? {
@@ -183,7 +187,7 @@ fn recorded(mirror: &Mirror, intent: &Event, stage: RelPath) -> Result<Option<Se
     Ok(Some(Sealed::sent(stage, path, record, Manifest::default(), None)))
 }
 
-/// Returns whether the very tree of a stage is at the build's place.
+/// Returns whether exactly the tree of a stage is at the build's path.
 fn is_in_place(mirror: &Mirror, sealed: &Sealed) -> Result<bool, StoreError> {
     let there = mirror.store().look(&sealed.seal.path)?;
     Ok(there.is_some_and(|entry| entry.inode.1 == sealed.seal.inode.1))

@@ -1,4 +1,5 @@
-//! Settling what was interrupted where trees are moved: the tree itself and its inode say how far a command came.
+//! Settling interrupted commands in stores that move trees: the tree itself and its inode show how far a command
+//! came.
 
 use crate::commit::CommitError;
 use crate::commit::directory::discard::delete_trash_entry;
@@ -11,7 +12,7 @@ use crate::record::EventKind;
 use crate::store::{Entry, Kind, Store, StoreError};
 use std::collections::BTreeSet;
 
-/// Finishes what came past its commit point and undoes what did not.
+/// Finishes commands that passed their commit point and undoes the others.
 pub(super) fn recover(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     match one.intent.what {
         EventKind::Pruned => pruned(one),
@@ -26,7 +27,7 @@ fn pruned(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
         delete_trash_entry(one.store(), &one.at)?;
         return Ok(Settling::Undone);
     }
-    // The tree itself is the proof; only what is kept of the build may not have followed it yet.
+    // The tree itself is the proof; only record and manifest may not have followed it yet.
     if let Some(id) = one.id() {
         one.lock.file_away(&one.at, &id)?;
         one.lock.file_logs_away(&one.at, &id)?;
@@ -46,7 +47,7 @@ fn trimmed(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
         if one.is_unread() || in_place.is_none() {
             return Ok(one.left());
         }
-        // The ticket comes before the trees change places.
+        // The ticket is written before the trees are exchanged.
         delete_trash_entry(store, &one.at)?;
         return Ok(Settling::Undone);
     };
@@ -55,7 +56,7 @@ fn trimmed(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
         return note_trimmed(one, &trashed);
     }
     let stayed = in_place.as_ref().is_some_and(|entry| entry.inode.1 == wanted);
-    // On another disk no tree has that inode: the one that lacks the parts is the one that was laid out.
+    // On another disk no tree has that inode: the tree without the parts is the staged one.
     match if stayed { Some(false) } else { lacks(store, &trashed.ticket.path, &trashed.tree())? } {
         None => return Ok(one.left()),
         Some(true) => return note_trimmed(one, &trashed),
@@ -65,7 +66,7 @@ fn trimmed(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     Ok(Settling::Undone)
 }
 
-/// Writes down that parts are taken out, which is done.
+/// Records that parts were removed.
 fn note_trimmed(one: &Interrupted<'_>, trashed: &Trashed) -> Result<Settling, CommitError> {
     let stated = one.intent.stated();
     let stays = (stated.files.unwrap_or(0), stated.bytes.unwrap_or(0));
@@ -73,12 +74,12 @@ fn note_trimmed(one: &Interrupted<'_>, trashed: &Trashed) -> Result<Settling, Co
     Ok(Settling::Happened)
 }
 
-/// Returns whether the first tree is the second without some files; nothing when neither is the other with fewer files.
+/// Returns whether the first tree is the second without some files; nothing if neither is the other with fewer files.
 fn lacks(store: &dyn Store, first: &RelPath, second: &RelPath) -> Result<Option<bool>, StoreError> {
     let files = |root: &RelPath| -> Result<BTreeSet<(RelPath, Kind, u64)>, StoreError> {
         let below = store.below(root)?.into_iter();
         let inner = below.filter_map(|found| Some((found.path.below(root)?, found.kind, found.size)));
-        // The list of checksums is another one.
+        // The list of checksums differs.
         Ok(inner.filter(|(path, ..)| !is_sums(path.as_str())).collect())
     };
     let (first, second) = (files(first)?, files(second)?);
@@ -103,7 +104,7 @@ fn restored(one: &Interrupted<'_>) -> Result<Settling, CommitError> {
     };
     let put_back = if in_the_way { None } else { Some(put_back(one.lock, &trashed)) };
     if let None | Some(Err(CommitError::Occupied { .. })) = put_back {
-        // It stays in the trash with all that is kept of it.
+        // It stays in the trash with its record and manifest.
         one.lock.file_away(&trashed.at, id)?;
         if trashed.ticket.what == TicketKind::Build {
             one.lock.file_logs_away(&trashed.at, id)?;

@@ -13,7 +13,7 @@ use crate::sign::Checksums;
 use crate::source::Source;
 use crate::store::StoreError;
 
-/// Opens the stage of a build and holds its ticket.
+/// Opens the stage of a build and locks its ticket.
 pub(super) fn open<'m>(mirror: &'m Mirror, id: &BuildId) -> Result<Box<dyn StagedBuild + 'm>, StageError> {
     Ok(Box::new(Staged::open(mirror, id, mirror.who(), mirror.wait())?))
 }

@@ -1,4 +1,4 @@
-//! Laying out what stays of a build as a second tree, by hard links.
+//! Staging the remaining files of a build as a second tree, by hard links.
 
 use crate::commit::{CommitError, KEPT_LIMIT};
 use crate::mirror::{Mirror, StateError, Trashed, WriteLock};
@@ -8,7 +8,7 @@ use crate::sign::there as signatures;
 use crate::store::{Fill, Kind, Share, Shared, Store, StoreError, StoreErrorKind};
 use std::collections::{BTreeSet, HashSet};
 
-/// What stays of a build.
+/// The remaining files of a build.
 #[derive(Debug, Default)]
 pub(crate) struct Rest {
     pub(crate) files: u64,
@@ -16,7 +16,7 @@ pub(crate) struct Rest {
     going: BTreeSet<RelPath>,
 }
 
-/// Returns whether a build has anything that goes.
+/// Returns whether a build has any file to remove.
 pub(crate) fn any(
     store: &dyn Store,
     root: &RelPath,
@@ -37,7 +37,7 @@ pub(crate) fn any(
     Ok(false)
 }
 
-/// Lays out what stays of a build as a second tree.
+/// Stages the remaining files of a build as a second tree.
 pub(crate) fn lay_out(
     store: &dyn Store,
     root: &RelPath,
@@ -57,7 +57,7 @@ pub(crate) fn lay_out(
             let at = child(&dir, &entry.name)?;
             let inner = at.below(root).unwrap_or_default();
             match entry.kind {
-                // A directory stays for what is left in it.
+                // A directory stays if anything is left in it.
                 Kind::Dir => dirs.push(at),
                 _ if goes(&inner) => drop(rest.going.insert(inner)),
                 _ if is_sums(inner.as_str()) => {}
@@ -69,7 +69,7 @@ pub(crate) fn lay_out(
     Ok(rest)
 }
 
-/// Returns the path of a name in a directory, and an error where it is too long to be one.
+/// Returns the path of a name in a directory, or an error if it is too long.
 fn child(dir: &RelPath, name: &str) -> Result<RelPath, CommitError> {
     let long = |error: PathError| {
         StoreError::because(StoreErrorKind::NameTooLong, "look at", dir, &error.to_string())
@@ -99,9 +99,9 @@ fn copy(
     Ok(())
 }
 
-/// Writes the checksums of what stays: the lines that were there, but for those of what goes.
+/// Writes the checksums of the remaining files: the old lines, without those of removed files.
 ///
-/// What signed the list signs no other, so it stays where the list does, and goes into the trash where that is another.
+/// A signature is only valid for its list: it stays if the list does, and otherwise goes to the trash.
 fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Result<(), CommitError> {
     let place = root.child(SUMS_NAME).unwrap_or_default();
     let bytes = match store.read(&place, KEPT_LIMIT) {
@@ -119,7 +119,7 @@ fn checksums(store: &dyn Store, root: &RelPath, to: &RelPath, rest: &Rest) -> Re
     Ok(())
 }
 
-/// Writes the record and manifest of a build that lost parts; doing it again finishes what was cut off.
+/// Writes the record and manifest of a build that lost parts; doing it again finishes an interrupted run.
 pub(crate) fn record(
     lock: &WriteLock<'_>,
     trashed: &Trashed,
@@ -128,7 +128,7 @@ pub(crate) fn record(
 ) -> Result<(), CommitError> {
     let mirror = lock.mirror();
     let (store, id) = (mirror.store(), &trashed.ticket.id);
-    // What was is read where it is: in its place, or in the trash already.
+    // The old state is read where it is: at its path, or already in the trash.
     let old = match mirror.record_in(trashed) {
         Err(StateError::Store(error)) if error.is_not_found() => mirror.record(id)?,
         record => Some(record?),
@@ -151,7 +151,7 @@ pub(crate) fn record(
     Ok(())
 }
 
-/// Returns what of a manifest is still there: what the new checksums name, and links that can be found.
+/// Returns the entries of a manifest that still exist: those in the new checksums, and links that are found.
 fn remaining(mirror: &Mirror, trashed: &Trashed, mut manifest: Manifest) -> Result<Manifest, CommitError> {
     let store = mirror.store();
     let root = &trashed.ticket.path;

@@ -1,4 +1,4 @@
-//! Taking parts out of a build where trees are moved: a second tree without them changes places with the first.
+//! Removing parts of a build in a store that moves trees: a second tree without them is exchanged with the first.
 
 use crate::commit::CommitError;
 use crate::commit::directory::tree::{Rest, any, lay_out, record};
@@ -17,11 +17,11 @@ struct Second {
     path: RelPath,
     stage: RelPath,
     rest: Rest,
-    /// The tree that is at the place of the build.
+    /// The tree at the path of the build.
     entry: Entry,
 }
 
-/// Writes the second tree; it does not change while the lock is not held, since a build does not change.
+/// Writes the second tree; the lock is not needed, since a build does not change.
 pub(super) fn prepare(
     mirror: &Mirror,
     path: &RelPath,
@@ -30,7 +30,7 @@ pub(super) fn prepare(
     let store = mirror.store();
     let Some(entry) = store.look(path)? else { return Ok(Prepared::Missing) };
     let is_same = || store.look(path).map(|now| now.is_some_and(|now| now.inode == entry.inode));
-    // A tree that another command moves away is found half, or not at all.
+    // A tree that another command moves away is found in part, or not at all.
     let found = any(store, path, goes);
     if found.is_err() && !is_same()? {
         return Ok(Prepared::Changed(GONE));

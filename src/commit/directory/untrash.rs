@@ -1,4 +1,4 @@
-//! Moving a tree back from the trash to its place.
+//! Moving a tree back from the trash to its path.
 
 use crate::commit::CommitError;
 use crate::mirror::{StateError, TicketKind, Trashed, WriteLock};
@@ -6,7 +6,7 @@ use crate::model::RelPath;
 use crate::record::BuildRecord;
 use crate::store::{Put, Store, StoreError, StoreErrorKind};
 
-/// Moves record, manifest and tree back; doing it again finishes what was cut off.
+/// Moves record, manifest and tree back; doing it again finishes an interrupted run.
 pub(crate) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let store = lock.mirror().store();
     if trashed.ticket.what == TicketKind::Untrimmed {
@@ -33,7 +33,7 @@ pub(crate) fn put_back(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), Co
     })
 }
 
-/// Copies the labels that a build got since its parts were taken out into the record that comes back with them.
+/// Copies the labels that were set after the trim, and the time of confirmation, into the record that is restored.
 fn keep_labels(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitError> {
     let (store, id) = (lock.mirror().store(), &trashed.ticket.id);
     let Some(now) = lock.mirror().record(id)? else { return Ok(()) };
@@ -41,14 +41,14 @@ fn keep_labels(lock: &WriteLock<'_>, trashed: &Trashed) -> Result<(), CommitErro
         Err(StateError::Store(error)) if error.is_not_found() => return Ok(()),
         before => before?,
     };
-    if before.labels != now.labels {
-        let after = BuildRecord { labels: now.labels, ..before };
+    if (&before.labels, before.confirmed_at) != (&now.labels, now.confirmed_at) {
+        let after = BuildRecord { labels: now.labels, confirmed_at: now.confirmed_at, ..before };
         store.put(&trashed.record(), after.write().as_bytes(), Put::Replace)?;
     }
     Ok(())
 }
 
-/// Exchanges two trees, so that the one with that inode is at `path`, also when the store does it twice.
+/// Exchanges two trees so that the one with that inode is at `path`, even if the store does it twice.
 pub(crate) fn swap(
     store: &dyn Store,
     path: &RelPath,
@@ -57,7 +57,7 @@ pub(crate) fn swap(
 ) -> Result<(), StoreError> {
     store.exchange(path, tree)?;
     match store.look(path)? {
-        // Both lie on one file system, whose number may be another after the machine was started again.
+        // Both are on one file system, whose number may have changed with a reboot.
         Some(entry) if entry.inode.1 != wanted.1 => store.exchange(path, tree),
         _ => Ok(()),
     }

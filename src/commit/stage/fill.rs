@@ -1,4 +1,4 @@
-//! Filling a stage with everything that a source has, in parallel.
+//! Filling a stage with all files of a source, in parallel.
 
 use crate::commit::filling::{Brought, Filling, StageError, Tally, TimeRule};
 use crate::commit::reading::Reading;
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use std::sync::OnceLock;
 
 impl Staged<'_> {
-    /// Brings everything of the source in, in parallel, and clears what an earlier try staged beyond it.
+    /// Ingests everything of the source, in parallel, and removes what an earlier run staged beyond it.
     pub fn fill(
         &mut self,
         source: &Source,
@@ -29,7 +29,7 @@ impl Staged<'_> {
         let owner = store.look(&self.own("tree"))?.map(|entry| entry.owner);
         let mut tally = Tally::default();
         let Twins { mut order, followers } = Twins::of(source, how);
-        // The largest first, so that no thread is left with it at the end.
+        // The largest first, so that no thread has it left at the end.
         order.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.to.cmp(&b.to)));
         let reading = Reading { watch, stop, tally: &tally };
         let ingest = Ingest { staged: self, reuse, how, reading, owner };

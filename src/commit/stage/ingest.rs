@@ -1,4 +1,4 @@
-//! Ingest the files of a source into a stage, each by the cheapest way that is right.
+//! Ingesting the files of a source into a stage, each in the cheapest correct way.
 
 use crate::commit::filling::{Brought, Check, Filling, StageError};
 use crate::commit::reading::Reading;
@@ -23,7 +23,7 @@ pub(crate) struct Ingest<'a, 'm> {
 }
 
 impl Ingest<'_, '_> {
-    /// Brings one file in by the cheapest way that is right, and notes that it is there.
+    /// Ingests one file in the cheapest correct way, and records that it is staged.
     pub(crate) fn bring(&self, entry: &SourceEntry) -> Result<Brought, StageError> {
         self.reading.stop.check()?;
         let at = self.staged.tree(&entry.to);
@@ -38,7 +38,7 @@ impl Ingest<'_, '_> {
             self.reading.tally.resumed.fetch_add(1, Ordering::Relaxed);
             self.reading.watch.bytes(entry.size);
             self.reading.watch.file(&entry.to);
-            // It may have been changed since it was noted.
+            // It may have been changed since it was recorded.
             return Ok(Brought { entry: done.clone(), changed: None });
         }
         let digest = match self.quick(entry, &at)? {
@@ -53,7 +53,7 @@ impl Ingest<'_, '_> {
         Ok(brought)
     }
 
-    /// Looks at a staged file, and notes for the next try that it is there.
+    /// Checks a staged file, and records for the next run that it is staged.
     pub(crate) fn noted(
         &self,
         to: &RelPath,
@@ -67,7 +67,7 @@ impl Ingest<'_, '_> {
         Ok(brought)
     }
 
-    /// Shares the last build's file when its source looks untouched and the user trusts that.
+    /// Shares the last build's file if its source looks unchanged and the user trusts that.
     fn quick(&self, entry: &SourceEntry, at: &RelPath) -> Result<Option<Digest>, StageError> {
         if self.how.check == Check::Bytes {
             return Ok(None);
@@ -83,7 +83,7 @@ impl Ingest<'_, '_> {
         Ok(shared)
     }
 
-    /// Reads the file, once when it is new.
+    /// Reads the file, only once if it is new.
     fn read(&self, entry: &SourceEntry, at: &RelPath) -> Result<Digest, StageError> {
         let mut open = entry.open()?;
         let (mut known, written_down) = (None, entry.digest());
@@ -99,11 +99,12 @@ impl Ingest<'_, '_> {
             known = Some(digest);
         }
         let fill = known.map_or(entry.fill(), |digest| self.timing().fill(entry, digest));
-        // A link has the time of the source, which is left as it is: a file that needs a later one is copied.
+        // A link has the time of the source, which is left as it is: a file that needs a later time is copied.
         if let (Some(_), Some(digest), true) = (self.how.take, known, fill == entry.fill()) {
             if let OpenSource::Disk { file, dir } = &open {
                 let file = SourceFile { file, dir, path: &entry.from() };
-                // Also what is to be moved: were it in the stage only, clearing the stage would lose it.
+                // This includes files that are to be moved: if they were only in the stage, deleting the stage would
+                // lose them.
                 if self.mirror().store().take(&file, at, Take::Link, fill)? == Shared::Yes {
                     return Ok(digest);
                 }
@@ -111,7 +112,7 @@ impl Ingest<'_, '_> {
             return Err(StageError::CrossDevice(entry.from().display().to_string()));
         }
         let filled = if known.is_some() && written_down.is_none() {
-            // Told already while it was hashed.
+            // Its progress was reported while it was hashed.
             self.mirror().store().fill(at, &mut open, fill)
         } else {
             self.mirror().store().fill(at, &mut self.reading.watched(&mut open), fill)
@@ -119,10 +120,10 @@ impl Ingest<'_, '_> {
         self.reading.arrived(entry, &mut open, known, filled)
     }
 
-    /// Shares a held file, if it is still as it was recorded and would look the same.
+    /// Shares a file of an earlier build, if it is still as recorded and would look the same.
     fn share(&self, held: &Held, at: &RelPath, entry: &SourceEntry) -> Result<Option<Digest>, StageError> {
         let Some(how) = self.how.dedupe else { return Ok(None) };
-        // A link has the time of the held file, a copy that shares blocks its own.
+        // A link has the time of the original, a copy that shares blocks its own.
         if how == Share::Link && !self.timing().allows(entry, held.digest, held.mtime) {
             return Ok(None);
         }
@@ -137,8 +138,8 @@ impl Ingest<'_, '_> {
         if !intact {
             return Ok(None);
         }
-        // Whatever writes to a file changes this time, and nothing can put it back. Links that others make or remove
-        // change it, too, so such a file is read.
+        // Every write to a file changes this time, and nothing can set it back. Links that others make or remove
+        // change it too, so such a file is read.
         if held.changed != Some(found.changed()) && !self.is_right(held, &from)? {
             return Ok(None);
         }
@@ -149,7 +150,8 @@ impl Ingest<'_, '_> {
         Ok(Some(held.digest))
     }
 
-    /// Gives a file that was written with the time of writing a later one, where that does not show that its bytes changed.
+    /// Gives a file that was written with the current time a later one, if that time does not show that its bytes
+    /// changed.
     fn written_now(&self, entry: &SourceEntry, at: &RelPath, digest: Digest) -> Result<(), StageError> {
         let Some(least) = self.timing().least(&entry.to, entry.size, digest) else { return Ok(()) };
         let mut bytes = entry.open()?;
@@ -162,7 +164,7 @@ impl Ingest<'_, '_> {
         Timing { rule: self.how.times, reuse: self.reuse }
     }
 
-    /// Reads a held file and returns whether it has the bytes that were published; what cannot be read has not.
+    /// Reads a file of an earlier build and returns whether it has the published bytes; an unreadable one does not.
     fn is_right(&self, held: &Held, at: &RelPath) -> Result<bool, StageError> {
         let Ok(from) = self.mirror().store().open(at) else { return Ok(false) };
         let found = hash(&mut Watched { from, watch: &NoProgress, stop: self.reading.stop });

@@ -1,7 +1,7 @@
-//! Files of one new build that have the same bytes: hard links of the source stay links, and equal files become links.
+//! Files of one new build with the same bytes: hard links of the source stay links, and equal files become links.
 //!
-//! Which file the others are linked to depends on their times and paths only, whatever thread was first: on the latest one, so
-//! that its time shows of each of them that its bytes changed (`decide/times.rs`).
+//! Which file the others are linked to depends only on their times and paths, not on the threads: it is the latest
+//! one, so that its time shows for each of them that its bytes changed (`decide/times.rs`).
 
 use crate::commit::filling::{Brought, Filling, StageError, TimeRule};
 use crate::commit::stage::ingest::Ingest;
@@ -13,15 +13,15 @@ use rayon::prelude::*;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-/// The files of a source, those apart whose bytes another one has.
+/// The files of a source, split into those to ingest and those that have the same bytes as one of these.
 pub(crate) struct Twins<'s> {
-    /// What is brought from the source.
+    /// The files to ingest.
     pub(crate) order: Vec<&'s SourceEntry>,
-    /// What is linked to one of these, with its path.
+    /// The files to link to one of these, with its path.
     pub(crate) followers: Vec<(&'s SourceEntry, &'s RelPath)>,
 }
 
-/// What two files have in common whose bytes are the same before they are read.
+/// What two files share that are known to have the same bytes before they are read.
 #[derive(PartialEq, Eq, Hash)]
 enum Same {
     /// Device and inode.
@@ -31,13 +31,13 @@ enum Same {
 }
 
 impl<'s> Twins<'s> {
-    /// Returns the files of a source; the first path of several is brought, and the others follow it.
+    /// Returns the files of a source; the first path of several is ingested, and the others are linked to it.
     pub(crate) fn of(source: &'s Source, how: Filling) -> Self {
         let mut twins = Self { order: Vec::new(), followers: Vec::new() };
         let mut first: HashMap<Same, &RelPath> = HashMap::new();
         for entry in &source.files {
             let same = match (entry.linked, entry.digest()) {
-                // What is taken without a copy keeps its links by itself.
+                // Files that are ingested without a copy keep their links by themselves.
                 _ if how.dedupe.is_none() || how.take.is_some() || entry.size == 0 => None,
                 (_, Some(digest)) => Some(Same::Digest(digest, entry.mode(), entry.mtime)),
                 (Some(device), None) => Some(Same::Inode(device, entry.inode)),
@@ -53,7 +53,7 @@ impl<'s> Twins<'s> {
 }
 
 impl Ingest<'_, '_> {
-    /// Links each follower to the file that it follows; one that cannot be linked is brought as any other.
+    /// Links each file to the one with the same bytes; one that cannot be linked is ingested like any other.
     pub(crate) fn follow(
         &self,
         followers: &[(&SourceEntry, &RelPath)],
@@ -90,8 +90,8 @@ impl Ingest<'_, '_> {
         self.noted(&entry.to, &at, leader.digest, entry.seen())
     }
 
-    /// Links files with the same bytes and mode to the latest of them, of several of that time to the first; `files` are sorted
-    /// by path. A copy of a build changes no time, so that only files of one time are linked.
+    /// Links files with the same bytes and mode to the latest of them, or to the first of several of that time;
+    /// `files` are sorted by path. A copy of a build changes no time, so that only files of one time are linked.
     pub(crate) fn join(&self, files: &mut [Brought]) -> Result<(), StageError> {
         if self.how.dedupe != Some(Share::Link) || self.how.take.is_some() {
             return Ok(());

@@ -1,4 +1,4 @@
-//! The stage of a build on a directory: laid out where nobody sees it, sealed, and ready to be moved into place.
+//! The stage of a build in a directory: written where no reader sees it, sealed, and ready to be moved to its path.
 
 mod claim;
 mod fill;

@@ -1,4 +1,4 @@
-//! What a stage says of the build in it: that it is complete, or on its way to its place in an object store.
+//! The seal of a stage: the build in it is complete, or being uploaded to its path in an object store.
 
 use crate::mirror::{MANIFEST_LIMIT, Mirror, RECORD_LIMIT};
 use crate::model::{BuildId, RelPath, Stamp};
@@ -6,10 +6,10 @@ use crate::record::{BuildRecord, Manifest};
 use crate::store::{Guard, Store, StoreError, StoreErrorKind};
 use serde::{Deserialize, Serialize};
 
-/// The name of the seal in a stage: its presence says that the tree beside it is complete and on disk.
+/// The name of the seal in a stage: if it exists, the tree beside it is complete and on disk.
 pub(crate) const SEAL: &str = "seal.json";
 
-/// A build that is complete, on disk and still out of sight.
+/// A build that is complete, on disk and not yet visible.
 #[derive(Debug)]
 #[must_use = "a sealed build is invisible until revealed"]
 pub struct Sealed {
@@ -21,34 +21,35 @@ pub struct Sealed {
     pub(crate) moved: bool,
 }
 
-/// What a sealed stage says of the build in it, so that a commit that was interrupted can be finished.
+/// The contents of the seal, so that an interrupted commit can be finished.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Seal {
     /// The version of this form.
     pub seal: u32,
-    /// Where the build goes.
+    /// The path of the build.
     pub path: RelPath,
-    /// Device and inode of the tree, by which it is known again at its place.
+    /// Device and inode of the tree, by which it is recognized at its path.
     pub inode: (u64, u64),
-    /// Its record; the time of publishing is set when it is revealed.
+    /// Its record; the time of publishing is set when it becomes visible.
     pub record: BuildRecord,
 }
 
-/// Which build is on its way to its place in a store that moves no trees, beside the ticket of its publisher.
+/// The note of a build that is being uploaded to its path in a store that does not move trees, beside the ticket of
+/// its publisher.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Underway {
     /// The version of this form.
     pub(crate) upload: u32,
-    /// Which build.
+    /// The ID of the build.
     pub(crate) id: BuildId,
-    /// Where its files lie.
+    /// The path of its files.
     pub(crate) path: RelPath,
 }
 
 impl Underway {
-    /// Returns where the note lies in a stage.
+    /// Returns the path of the note in a stage.
     pub(crate) fn place(stage: &RelPath) -> RelPath {
         stage.child("upload.json").unwrap_or_default()
     }
@@ -83,7 +84,7 @@ impl Sealed {
         Ok(Some(Self { at: at.clone(), seal, manifest, ticket: None, moved: false }))
     }
 
-    /// Returns a build whose files were sent to their place.
+    /// Returns a build whose files were uploaded to their path.
     pub(crate) fn sent(
         at: RelPath,
         path: RelPath,
@@ -95,13 +96,13 @@ impl Sealed {
         Self { at, seal, manifest, ticket, moved: false }
     }
 
-    /// Returns where the finished tree lies now.
+    /// Returns the present path of the finished tree.
     pub(crate) fn tree(&self) -> RelPath {
         self.at.child("tree").unwrap_or_default()
     }
 }
 
-/// Notes since when the labels stand that were not said in another mirror before.
+/// Sets the time of labels that the build did not have in the source mirror.
 pub(crate) fn since(record: &mut BuildRecord, now: Stamp) {
     for (_, label) in record.labels.iter_mut() {
         label.since.get_or_insert(now);

@@ -1,8 +1,8 @@
-//! Laying a build out beside the mirror, where nobody sees it.
+//! Staging a build beside the mirror, where no reader sees it.
 //!
-//! A stage survives a kill: what was copied and hashed is noted line by line and not done again by the next try,
-//! unless the machine was started anew in between, when the bytes may not have reached the disk. While a publisher
-//! lives it holds the stage's ticket, so that two publishers of one build meet here and nowhere later.
+//! A stage survives a kill: what was copied and hashed is recorded line by line and not done again by the next run,
+//! unless the machine was rebooted in between, when the bytes may not have reached the disk. A running publisher has
+//! the stage's ticket locked, so that two publishers of one build meet here and nowhere later.
 
 use crate::commit::filling::{Brought, StageError};
 use crate::commit::stage::claim::Claim;
@@ -16,14 +16,15 @@ use crate::record::{BuildRecord, FileEntry, Inodes, Manifest, Seen};
 use crate::sign::Checksums;
 use crate::source::{Lines, Source};
 use crate::store::{Append, Fill, Guard, Put, Store, StoreError, StoreErrorKind};
+use indicatif::HumanBytes;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::time::Duration;
 
-/// How often a stage may be cleared away while we take it.
+/// How often a stage may be removed while this process locks it.
 const TRIES: u32 = 100;
 
-/// A build being laid out.
+/// A build that is being staged.
 #[derive(Debug)]
 #[must_use = "a stage is invisible until it is sealed and revealed"]
 pub struct Staged<'m> {
@@ -32,14 +33,14 @@ pub struct Staged<'m> {
     pub(crate) ticket: Guard,
     pub(crate) done: HashMap<RelPath, FileEntry>,
     pub(crate) manifest: Manifest,
-    /// When the inodes of its files changed last, where their bytes are known.
+    /// When the inodes of its files last changed, if their bytes are known.
     pub(crate) changed: BTreeMap<u64, i128>,
-    /// Where the stream's last build is.
+    /// The path of the stream's last build.
     pub(crate) last: Option<RelPath>,
 }
 
 impl<'m> Staged<'m> {
-    /// Opens the stage of a build and holds its ticket; what an interrupted try left in it stays as it is.
+    /// Opens the stage of a build and locks its ticket; what an interrupted run left in it stays as it is.
     pub fn open(mirror: &'m Mirror, id: &BuildId, who: &str, wait: Duration) -> Result<Self, StageError> {
         let at = stage_of(id);
         let mut tries = 0;
@@ -49,7 +50,7 @@ impl<'m> Staged<'m> {
                 .make_dir(&at)
                 .and_then(|()| mirror.store().lock(&at.child("ticket").unwrap_or_default(), who, wait));
             match taken {
-                // Whoever had it before cleared it away under us.
+                // The previous holder removed it in the meantime.
                 Err(error) if error.is_not_found() && tries < TRIES => tries += 1,
                 Err(error) if error.kind() == StoreErrorKind::Busy => {
                     return Err(StageError::Busy(id.clone()));
@@ -68,15 +69,15 @@ impl<'m> Staged<'m> {
         })
     }
 
-    /// Takes up what an interrupted try left, or starts anew where that cannot be trusted.
+    /// Resumes an interrupted run, or starts again if its stage cannot be trusted.
     ///
-    /// Whoever calls has looked whether that try came past its commit point: its seal goes here.
+    /// The caller has checked whether that run passed its commit point: its seal is removed here.
     pub fn resume(&mut self) -> Result<(), StageError> {
         let store = self.mirror.store();
         let boot = boot_id();
         let progress = self.own("progress");
         let noted = match store.read(&progress, MANIFEST_LIMIT) {
-            // What is not UTF-8 is damaged, and nothing of it is believed.
+            // Text that is not UTF-8 is damaged, and none of it is trusted.
             Ok(bytes) => String::from_utf8(bytes).unwrap_or_default(),
             Err(error) if error.is_not_found() => String::new(),
             Err(error) => return Err(error.into()),
@@ -88,7 +89,7 @@ impl<'m> Staged<'m> {
                     self.done.insert(entry.path.clone(), entry);
                 }
             }
-            // What was signed may be another list than the one that comes now.
+            // The signed list may differ from the new one.
             for scheme in Scheme::ALL {
                 store.remove(&self.own("tree").child(scheme.file()).unwrap_or_default())?;
             }
@@ -102,7 +103,7 @@ impl<'m> Staged<'m> {
         Ok(())
     }
 
-    /// Adds a small file of ours, such as the marker.
+    /// Adds a small generated file, such as the marker.
     pub(crate) fn add(&mut self, to: &RelPath, bytes: &[u8], timing: Timing<'_>) -> Result<(), StageError> {
         let at = self.tree(to);
         let fill = Fill { mode: 0o444, mtime: None };
@@ -117,7 +118,7 @@ impl<'m> Staged<'m> {
         Ok(())
     }
 
-    /// Writes a staged file again with `least` as the second of its time, unless that is as late already.
+    /// Writes a staged file again with `least` as the second of its time, unless its time is late enough.
     pub(crate) fn raise(
         &self,
         at: &RelPath,
@@ -133,7 +134,7 @@ impl<'m> Staged<'m> {
         Ok(())
     }
 
-    /// Notes the change time of an inode; of several names for one the last link counts.
+    /// Records the change time of an inode; of several names for one, the last link counts.
     pub(crate) fn note(&mut self, inode: u64, changed: Option<i128>) {
         if let Some(changed) = changed {
             let noted = self.changed.entry(inode).or_insert(changed);
@@ -141,14 +142,14 @@ impl<'m> Staged<'m> {
         }
     }
 
-    /// Returns what the stage holds.
+    /// Returns the contents of the stage.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Writes SHA256SUMS and what signs it, waits until all is on disk, and closes the stage with its seal.
+    /// Writes SHA256SUMS and its signatures, waits until all is on disk, and closes the stage with its seal.
     ///
-    /// A stage that could not be synced is thrown away: a second sync would succeed and prove nothing.
+    /// A stage that could not be synced is deleted: a second sync would succeed and prove nothing.
     pub fn seal(self, record: BuildRecord, path: RelPath, sums: &Checksums) -> Result<Sealed, StageError> {
         match self.close(record, path, sums) {
             Ok(seal) => {
@@ -178,7 +179,9 @@ impl<'m> Staged<'m> {
         let size = store.fill(&manifest, &mut Lines::of(self.manifest.lines()), how)?.size;
         if size > MANIFEST_LIMIT {
             let why = format!(
-                "the build has too many files: {size} bytes are more than the {MANIFEST_LIMIT} that are read"
+                "the build has too many files: its manifest has {}, and at most {} are read",
+                HumanBytes(size),
+                HumanBytes(MANIFEST_LIMIT)
             );
             return Err(StoreError::because(StoreErrorKind::TooLarge, "keep the manifest", manifest, &why));
         }
@@ -192,7 +195,8 @@ impl<'m> Staged<'m> {
         Ok(seal)
     }
 
-    /// Returns the time that SHA256SUMS and its signatures need, when one of them has the size and second of the last build's.
+    /// Returns the time that SHA256SUMS and its signatures need, if one of them has the size and second of the last
+    /// build's.
     fn later_than_last(&self, tree: &RelPath) -> Result<Option<i128>, StoreError> {
         let Some(last) = &self.last else { return Ok(None) };
         let (mut later, store) = (None, self.mirror.store());
@@ -208,7 +212,7 @@ impl<'m> Staged<'m> {
         Ok(later)
     }
 
-    /// Throws the stage away.
+    /// Deletes the stage.
     pub fn discard(self) -> Result<(), StageError> {
         clear(self.mirror.store(), &self.at)?;
         Ok(())
@@ -222,7 +226,7 @@ impl<'m> Staged<'m> {
         let wanted: std::collections::HashSet<&RelPath> = source.files.iter().map(|file| &file.to).collect();
         let others: Vec<RelPath> = self.done.keys().filter(|path| !wanted.contains(path)).cloned().collect();
         if !others.is_empty() {
-            // Rare, and a tree with left-over directories would not be the one that was asked for: start anew.
+            // Rare, and a tree with left-over directories would not be the requested one: start again.
             self.mirror.store().remove(&self.own("progress"))?;
             self.done.clear();
             self.resume()?;
@@ -238,7 +242,7 @@ impl<'m> Staged<'m> {
         self.own("tree").join(to)
     }
 
-    /// Returns the manifest's line for a staged file as it lies there now.
+    /// Returns the manifest line of a staged file in its present state.
     pub(crate) fn entry(
         &self,
         to: &RelPath,
@@ -262,10 +266,10 @@ impl<'m> Staged<'m> {
     }
 }
 
-/// Removes a stage whose ticket the caller holds.
+/// Removes a stage whose ticket the caller has locked.
 ///
-/// What was noted goes first and the ticket last: whoever takes the stage up next must find nothing to resume, or
-/// would publish files that are going.
+/// The records are removed first and the ticket last: the next process that locks the stage must find nothing to
+/// resume, or it would publish files that are being deleted.
 pub(crate) fn clear(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     let own = |name: &str| at.child(name).unwrap_or_default();
     for name in ["progress", Claim::NAME, SEAL, "manifest", "upload.json"] {
@@ -274,13 +278,13 @@ pub(crate) fn clear(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     store.discard(&own("tree"))?;
     store.remove(&own("ticket"))?;
     match store.remove_dir(at) {
-        // Whoever waited for the ticket has made a new one.
+        // A process that waited for the ticket has made a new one.
         Err(error) if error.kind() == StoreErrorKind::NotEmpty => Ok(()),
         done => done,
     }
 }
 
-/// Removes a file of a stage, or the directory that somebody put in its place.
+/// Removes a file of a stage, or a directory that is at its path.
 fn drop_file(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     match store.remove(at) {
         Err(error) if error.kind() == StoreErrorKind::WrongKind => store.discard(at).map(drop),
@@ -288,7 +292,7 @@ fn drop_file(store: &dyn Store, at: &RelPath) -> Result<(), StoreError> {
     }
 }
 
-/// Returns what tells this run of the machine from the last; after a restart nothing unsynced is trusted.
+/// Returns what distinguishes this boot of the machine from the last; after a reboot nothing unsynced is trusted.
 fn boot_id() -> String {
     std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }

@@ -1,4 +1,4 @@
-//! The names outside the builds: whether they are there, lead somewhere, and lead to what they promise.
+//! The aliases: whether they exist, resolve to something, and to what they should.
 
 use super::outside::quoted;
 use crate::census::BuildCensus;
@@ -48,7 +48,7 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &m
             findings.push(Finding::new(code, &alias.path, found, expected).near(near));
         };
         match leads {
-            Leads::Round => tell(Code::AliasLooping, "a link that comes to an end", newest),
+            Leads::Round => tell(Code::AliasLooping, "a link that does not loop", newest),
             Leads::Out => tell(Code::AliasLeaves, "a relative link below the root", newest),
             Leads::Nowhere(to) => match moved(seen, layout, to) {
                 Some(near) => tell(Code::AliasDepth, "the build at its place of now", Some(near)),
@@ -64,12 +64,13 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &m
     }
 }
 
-/// Tells of an alias that leads elsewhere than the journal says.
+/// Reports an alias whose target differs from the journal.
 fn moved_by_hand(alias: &SeenAlias, findings: &mut Vec<Finding>) {
     let Some(told) = alias.told.as_ref().filter(|_| alias.was_moved()) else { return };
     let shown = |to: Option<&RelPath>| to.map_or_else(|| "no link".to_owned(), |to| format!("`{to}`"));
     let found = match (&alias.link, alias.leads()) {
         (Some((text, _)), None) => format!("`{}`", text.escape_debug()),
+        (_, None) => "missing".to_owned(),
         (_, to) => shown(to.as_ref()),
     };
     let mut finding =
@@ -81,7 +82,7 @@ fn moved_by_hand(alias: &SeenAlias, findings: &mut Vec<Finding>) {
     findings.push(finding);
 }
 
-/// Judges what an alias that leads somewhere leads to.
+/// Judges what an alias resolves to.
 fn target(
     seen: &Seen,
     layout: &Layout,
@@ -97,7 +98,7 @@ fn target(
     if !meets(condition, build) {
         let expected = "a build that meets the condition of the alias";
         let mut finding = Finding::new(Code::AliasUnfit, &alias.path, found, expected).near(newest);
-        // Mirrorkeep points it at such a result only when a person permits that.
+        // Mirrorkeep points it to a build with such a result only if a person permits that.
         if !condition.results.contains(&build.result) && alias.told.as_ref() == Some(&Some(to.clone())) {
             finding.severity = Severity::Note;
         }
@@ -108,18 +109,18 @@ fn target(
     }
 }
 
-/// Which builds an alias can be advised to point at.
+/// The builds to which an alias can be advised to point.
 struct Fit<'a> {
     layout: &'a Layout,
     /// Builds that were published or adopted.
     ours: BTreeSet<&'a BuildId>,
-    /// The last instant that is not the future.
+    /// The last instant that does not count as the future.
     latest: Option<Stamp>,
 }
 
 impl Fit<'_> {
-    /// Returns the newest build that an alias may point at: not one from the future, and one that others laid down only
-    /// where no other meets the condition.
+    /// Returns the newest build to which an alias may point: not one from the future, and one of another tool only if
+    /// no other meets the condition.
     fn newest(&self, seen: &Seen, alias: &SeenAlias) -> Option<BuildId> {
         let (stream, condition) = alias.follows.as_ref()?;
         let id = |build: &BuildCensus| BuildId::new(stream.clone(), build.build.clone());
@@ -143,7 +144,7 @@ fn is_newer(seen: &Seen, layout: &Layout, path: &RelPath, than: &BuildId) -> boo
     age(&id) > age(than)
 }
 
-/// Returns where the build lies now that an alias leads to at another depth.
+/// Returns the present path of a build to which an alias points at another depth.
 fn moved(seen: &Seen, layout: &Layout, to: &RelPath) -> Option<RelPath> {
     let mut lies = seen.census.builds().filter_map(|(id, _)| layout.build_path(&id).ok());
     lies.find(|path| {

@@ -1,4 +1,4 @@
-//! Findings that an earlier check reported already.
+//! Findings that an earlier check already reported.
 
 use crate::decide::check::Finding;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ const VERSION: u32 = 1;
 #[derive(Debug, Clone, Default)]
 pub struct Baseline(BTreeSet<Known>);
 
-/// What makes two findings the same: code, path and what was found.
+/// What identifies a finding: code, path and what was found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 struct Known {
     code: String,
@@ -23,13 +23,13 @@ struct Known {
 struct Answer {
     check: u32,
     findings: Vec<Known>,
-    /// Those that were in its own baseline.
+    /// The findings of its own baseline.
     #[serde(default)]
     known: Option<Vec<Known>>,
 }
 
 impl Baseline {
-    /// Reads the JSON answer of an earlier check.
+    /// Parses the JSON answer of an earlier check.
     pub fn parse(text: &str) -> Result<Self, String> {
         let answer: Answer = serde_json::from_str(text)
             .map_err(|error| format!("{error}; the output of `mirrorkeep --json check` is accepted"))?;
@@ -39,7 +39,7 @@ impl Baseline {
         Ok(Self(answer.findings.into_iter().chain(answer.known.into_iter().flatten()).collect()))
     }
 
-    /// Returns the findings that are new, and those that are not, each in their order.
+    /// Returns the new findings, and the others, each in their order.
     pub fn split(&self, findings: Vec<Finding>) -> (Vec<Finding>, Vec<Finding>) {
         findings.into_iter().partition(|found| {
             let known =

@@ -43,10 +43,10 @@ pub(super) fn judge(
     drift
 }
 
-/// Finds what has no place; what lies in a stray directory is told once, and a misspelt marker as such.
+/// Finds paths without a place; the contents of a stray directory are reported once, and a misspelt marker as such.
 fn places(seen: &SeenBuild, layout: &Layout, findings: &mut Vec<Finding>) {
     let mut strays: BTreeSet<RelPath> = BTreeSet::new();
-    // Below these the layout lets everything lie, so that nothing is asked twice a file.
+    // Below these the layout allows every path, so the check is not made for each file.
     let mut open: BTreeSet<RelPath> = BTreeSet::new();
     for dir in &seen.dirs {
         let is_stray = strays.contains(&dir.path);
@@ -65,7 +65,7 @@ fn places(seen: &SeenBuild, layout: &Layout, findings: &mut Vec<Finding>) {
                     if is_dir {
                         strays.insert(dir.at(item));
                     }
-                    // A stray link that leads to a build has a finding of its own.
+                    // A stray link to a build has a finding of its own.
                     if !leads_to_a_build(seen, dir, item, layout) {
                         findings.push(stray_in(seen, item, at, &stray, layout));
                     }
@@ -87,7 +87,7 @@ fn places(seen: &SeenBuild, layout: &Layout, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Says why something in a build has no place.
+/// Reports why a path in a build has no place.
 fn stray_in(seen: &SeenBuild, item: &SeenItem, at: RelPath, stray: &Stray, layout: &Layout) -> Finding {
     let found = format!("`{}`", stray.found);
     match marker::meant(&item.name, layout) {
@@ -100,13 +100,13 @@ fn stray_in(seen: &SeenBuild, item: &SeenItem, at: RelPath, stray: &Stray, layou
     }
 }
 
-/// Returns whether a link leads to a build, or was meant to.
+/// Returns whether a link resolves to a build, or was meant to.
 fn leads_to_a_build(seen: &SeenBuild, dir: &SeenDir, item: &SeenItem, layout: &Layout) -> bool {
     let SeenKind::Link(text, leads) = &item.kind else { return false };
     matches!(leads, Leads::To(to) if is_build(to, layout)) || is_sibling(seen, dir, item, text, layout)
 }
 
-/// Judges where a link in a build leads.
+/// Judges the target of a link in a build.
 fn link(
     seen: &SeenBuild,
     dir: &SeenDir,
@@ -121,7 +121,7 @@ fn link(
     };
     match leads {
         Leads::To(to) if is_build(to, layout) => tell(Code::LinkIntoBuild, "no link to a build"),
-        // `ln -s NEW latest_build` made it: it bears the name of the new build, and leads to itself.
+        // `ln -s NEW latest_build` made it: it has the name of the new build, and points to itself.
         Leads::Nowhere(_) | Leads::Round if is_sibling(seen, dir, item, text, layout) => {
             tell(Code::LinkIntoBuild, "no link to a build");
         }
@@ -131,7 +131,7 @@ fn link(
     }
 }
 
-/// Returns whether a link at the top of a build bears the name of a build of the same stream, and leads to it.
+/// Returns whether a link at the top of a build has the name of a build of the same stream, and points to it.
 fn is_sibling(seen: &SeenBuild, dir: &SeenDir, item: &SeenItem, text: &str, layout: &Layout) -> bool {
     let beside = seen.path.parent().unwrap_or_default().child(&item.name);
     dir.path.is_root() && text == item.name && beside.is_ok_and(|beside| is_build(&beside, layout))
@@ -141,7 +141,7 @@ fn is_build(path: &RelPath, layout: &Layout) -> bool {
     matches!(layout.place(path), Place::Build { .. })
 }
 
-/// Returns whether it is something that was built: no marker, no log.
+/// Returns whether a file is something that was built: not a marker or a log.
 fn is_artifact(dir: &SeenDir, item: &SeenItem, layout: &Layout) -> bool {
     let apart = dir.path.names().any(|name| name == "logs") || item.name == "logs" || is_sums(&item.name);
     if item.kind != SeenKind::File || apart || marker::meant(&item.name, layout).is_some() {

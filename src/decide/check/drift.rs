@@ -1,6 +1,6 @@
-//! What changed in a build since it was published or taken in, told by names, sizes and times alone.
+//! Changes in a build since it was published or adopted, by names, sizes and times alone.
 //!
-//! Bytes that changed under the same size and time are not told from here: `verify` reads them.
+//! Bytes that changed with the same size and time are not noticed here: `verify` reads them.
 
 use crate::decide::check::lists::{LISTED, Named, Tally, names};
 use crate::decide::check::{Code, Finding, SeenBuild, SeenKind};
@@ -9,13 +9,13 @@ use crate::model::{BuildId, RelPath, is_sums};
 use crate::record::{ManifestError, ManifestLine, manifest_lines};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// How many changed files with several names are compared with those of other builds, of one build.
+/// How many changed files with several names are compared with those of other builds, for each build.
 const COMPARED: usize = 1000;
 
 /// A file with several names, by device and inode.
 type Inode = (u64, u64);
 
-/// What changed in one build.
+/// The changes in one build.
 #[derive(Debug, Clone)]
 pub struct Drift {
     id: BuildId,
@@ -48,13 +48,13 @@ impl Paths {
         self.first.truncate(LISTED);
     }
 
-    /// Returns how many there are and the first of them, with what they are; nothing where there is none.
+    /// Returns the number of paths and the first of them, with what they are; nothing if there are none.
     fn are(&self, what: &str) -> Option<String> {
         (self.count > 0).then(|| format!("{} {what}: {}", self.count, names(&self.first, self.count)))
     }
 }
 
-/// Returns what changed in a build, of what is not in `told`; a manifest that cannot be read is a finding.
+/// Returns what changed in a build, apart from what is in `told`; an unreadable manifest is a finding.
 pub(super) fn judge(
     seen: &SeenBuild,
     layout: &Layout,
@@ -78,6 +78,7 @@ pub fn comply_drift(mut drifts: Vec<Drift>) -> Vec<Finding> {
         }
     }
     let builds: Vec<String> = drifts.iter().map(|drift| drift.id.to_string()).collect();
+    let streams: Vec<String> = drifts.iter().map(|drift| drift.id.stream.to_string()).collect();
     let finding = |(nth, mut drift): (usize, Drift)| {
         let mut shared: BTreeMap<&BTreeSet<usize>, Paths> = BTreeMap::new();
         for (inode, path) in std::mem::take(&mut drift.linked) {
@@ -89,6 +90,11 @@ pub fn comply_drift(mut drifts: Vec<Drift>) -> Vec<Finding> {
                 _ => drift.changed.add(path),
             }
         }
+        let streams: BTreeSet<&str> = shared
+            .keys()
+            .flat_map(|all| all.iter())
+            .filter_map(|nth| streams.get(*nth).map(String::as_str))
+            .collect();
         let shared = shared.into_iter().filter_map(|(all, paths)| {
             let others: Vec<String> =
                 all.iter().skip(1).filter_map(|nth| builds.get(*nth).cloned()).collect();
@@ -98,14 +104,34 @@ pub fn comply_drift(mut drifts: Vec<Drift>) -> Vec<Finding> {
         });
         let found: Vec<String> = shared.chain(drift.differences()).collect();
         (!found.is_empty()).then(|| {
-            let expected = "what was published or taken in, by size and time";
-            Finding::new(Code::BuildChanged, &drift.path, found.join("; "), expected).of(&drift.id)
+            let expected = "as published or adopted, by size and time";
+            let finding =
+                Finding::new(Code::BuildChanged, &drift.path, found.join("; "), expected).of(&drift.id);
+            if streams.is_empty() {
+                finding
+            } else {
+                Finding { hint: all_as_they_are(&streams).into(), ..finding }
+            }
         })
     };
     drifts.into_iter().enumerate().filter_map(finding).collect()
 }
 
-/// Returns in words what changed since the manifest was written, of what is not in `told`; nothing when nothing did.
+/// Returns the hint if the builds of some streams share bytes that changed: a command for one build leaves the
+/// others.
+fn all_as_they_are(streams: &BTreeSet<&str>) -> String {
+    let commands: Vec<String> = streams
+        .iter()
+        .map(|stream| format!("`mirrorkeep adopt --changed --rewrite-sums {stream}`"))
+        .collect();
+    format!(
+        "put the files back from a copy, or take every changed build as it is with {}",
+        commands.join(" and ")
+    )
+}
+
+/// Returns what changed since the manifest was written, as text, apart from what is in `told`; nothing if nothing
+/// did.
 pub fn changes(
     seen: &SeenBuild,
     layout: &Layout,
@@ -119,7 +145,7 @@ pub fn changes(
 }
 
 impl Drift {
-    /// Returns each kind of difference in words.
+    /// Returns the text of each kind of difference.
     fn differences(&self) -> impl Iterator<Item = String> {
         let all = [(&self.changed, "changed"), (&self.gone, "gone"), (&self.new, "new")];
         all.into_iter().filter_map(|(paths, what)| paths.are(what))

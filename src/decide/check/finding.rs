@@ -1,12 +1,12 @@
-//! One finding: what is wrong where, and what would be right.
+//! One finding: the path, what is wrong, and what is expected.
 
 use crate::decide::check::{Code, Severity};
-use crate::model::{BuildId, shell_word};
+use crate::model::{BuildId, Stream, shell_word};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
 
-/// Something about a mirror that is not as it should be.
+/// A problem of a mirror.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Finding {
     /// Its path; bytes that are not UTF-8 are escaped.
@@ -21,7 +21,7 @@ pub struct Finding {
     pub expected: String,
     /// The nearest path that would be accepted; names in angle brackets stand for any value.
     pub nearest: Option<String>,
-    /// One thing to do.
+    /// A hint.
     pub hint: Cow<'static, str>,
 }
 
@@ -46,7 +46,7 @@ impl Finding {
         finding.knowing("ALIAS", &path)
     }
 
-    /// Returns the finding with the path that would do.
+    /// Returns the finding with the nearest accepted path.
     #[must_use]
     pub fn near(mut self, nearest: Option<impl ToString>) -> Self {
         let Some(nearest) = nearest.map(|nearest| nearest.to_string()) else { return self };
@@ -60,7 +60,13 @@ impl Finding {
         self.knowing("ID", &id.to_string())
     }
 
-    /// Puts a value in the place of the word that stands for it in the hint.
+    /// Returns the finding with a hint that names the stage and the stream.
+    #[must_use]
+    pub fn of_stage(self, stage: &str, stream: &Stream) -> Self {
+        self.knowing("STAGE", stage).knowing("STREAM", stream.as_str())
+    }
+
+    /// Replaces a placeholder in the hint.
     fn knowing(mut self, word: &str, value: &str) -> Self {
         let is_it = |part: &str| part.trim_end_matches(|c| "`,;".contains(c)) == word;
         if self.hint.split(' ').any(is_it) {

@@ -1,4 +1,4 @@
-//! What can be mended safely: nothing that changes a published byte or takes a choice from a person.
+//! What can be fixed safely: nothing that changes a published byte or makes a decision for a person.
 
 use crate::decide::check::{Code, Finding};
 use schemars::JsonSchema;
@@ -8,16 +8,16 @@ use std::fmt;
 /// One thing that `check --fix` fixes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Fix {
-    /// What is done.
+    /// The action.
     pub what: MendKind,
-    /// Where.
+    /// The path.
     pub path: String,
     /// The new target of an alias.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
 }
 
-/// What is done.
+/// The action.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MendKind {
@@ -49,7 +49,7 @@ impl fmt::Display for Fix {
     }
 }
 
-/// Returns what can be mended of these findings, in the order in which it must be done.
+/// Returns the fixes for these findings, in the order in which they must be applied.
 pub fn mends(findings: &[Finding]) -> Vec<Fix> {
     let mut mends: Vec<Fix> = findings
         .iter()
@@ -67,7 +67,7 @@ pub fn mends(findings: &[Finding]) -> Vec<Fix> {
             Some(Fix { what, path: found.path.clone(), to })
         })
         .collect();
-    // A record is made of what can be read, so what cannot comes first.
+    // A record is made from what can be read, so unreadable modes are fixed first.
     mends.sort();
     mends.dedup();
     mends

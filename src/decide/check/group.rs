@@ -1,11 +1,11 @@
-//! Findings that repeat, brought together for people: those of one code in one stream.
+//! Repeated findings, grouped for people: those of one code in one stream.
 
 use crate::decide::check::{Code, Finding};
 use crate::layout::{Layout, Place};
 use crate::model::RelPath;
 use std::collections::BTreeMap;
 
-/// How many findings of one code in one stream are listed one by one.
+/// The number of findings of one code in one stream that are listed one by one.
 const SINGLY: usize = 3;
 
 /// One finding, or several of one code in one stream.
@@ -22,7 +22,7 @@ pub enum Grouped<'a> {
     },
 }
 
-/// Brings findings together where more than three have one code in one stream; a group is in the place of its first.
+/// Groups more than three findings of one code in one stream; a group is at the place of its first.
 pub fn grouped<'a>(findings: &'a [Finding], layout: &Layout) -> Vec<Grouped<'a>> {
     let mut of_code: BTreeMap<Code, usize> = BTreeMap::new();
     for found in findings {
@@ -50,10 +50,10 @@ pub fn grouped<'a>(findings: &'a [Finding], layout: &Layout) -> Vec<Grouped<'a>>
     placed.into_values().collect()
 }
 
-/// Returns the stream of a finding's path; outside the streams the directory that holds it.
+/// Returns the stream of a finding's path; outside the streams its directory.
 fn home(path: &str, layout: &Layout) -> String {
     let Ok(path) = path.parse::<RelPath>() else {
-        // An odd name is not a path; the directory above it may be one.
+        // A name that is not UTF-8 is not a path; the directory above it may be one.
         let above = path.rsplit_once('/').map(|(above, _)| above).unwrap_or_default();
         return above
             .parse::<RelPath>()
@@ -67,7 +67,7 @@ fn home_of(path: &RelPath, above: &RelPath, layout: &Layout) -> String {
     let mut down: Vec<RelPath> = std::iter::once(path.clone()).chain(path.ancestors()).collect();
     down.reverse();
     let mut home = None;
-    // From the top, since below what ends a stream nothing can be one, however deep it goes on.
+    // From the top, since nothing below the end of a stream can be one, at any depth.
     for at in down {
         match layout.place(&at) {
             Place::Root | Place::Above => {}

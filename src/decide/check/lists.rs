@@ -1,4 +1,4 @@
-//! SHA256SUMS held against the files that are there, and how a list is held against a build at all.
+//! Comparing SHA256SUMS with the existing files, and any list with a build.
 
 use crate::census::BuildCensus;
 use crate::decide::check::{Code, Finding, SeenBuild, SeenDir, SeenItem, SeenKind};
@@ -8,12 +8,12 @@ use crate::record::{ForeignList, SumsError, manifest_lines, sum_lines};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// How many names a finding lists.
+/// The number of names in a finding.
 pub(super) const LISTED: usize = 3;
 
-/// Which things of a build a list has named so far.
+/// The entries of a build that a list has named so far.
 ///
-/// A list names its files in the order in which they were seen, or nearly, so that the next one is mostly the next.
+/// A list is mostly in the order in which files are walked, so the next entry is mostly the next file.
 pub(super) struct Tally<'a> {
     seen: &'a SeenBuild,
     named: Vec<Vec<bool>>,
@@ -21,13 +21,13 @@ pub(super) struct Tally<'a> {
     next: usize,
 }
 
-/// What a list names.
+/// An entry of a list.
 pub(super) enum Named<'a> {
-    /// This, for the first time.
+    /// This file, for the first time.
     Item(&'a SeenItem),
-    /// Something that it named before.
+    /// A file that it named before.
     Twice,
-    /// Something that is not there.
+    /// A missing file.
     Nothing,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Tally<'a> {
         Self { seen, named, dir: 0, next: 0 }
     }
 
-    /// Notes that the list names a path below the build.
+    /// Records that the list names a path below the build.
     pub(super) fn name(&mut self, path: &str) -> Named<'a> {
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
         let is_here = |dir: &SeenDir| dir.path.as_str() == above;
@@ -66,7 +66,7 @@ impl<'a> Tally<'a> {
     }
 }
 
-/// Holds SHA256SUMS against the files that are there, and returns the paths of which it tells.
+/// Compares SHA256SUMS with the existing files, and returns the paths that it reports.
 pub(super) fn judge(
     seen: &SeenBuild,
     census: &BuildCensus,
@@ -96,7 +96,8 @@ pub(super) fn judge(
     let gone = gone_parts(seen, &missing);
     if !gone.is_empty() {
         let found = format!("no {}", names(&gone, gone.len()));
-        findings.push(Finding::new(Code::HalfDeleted, &seen.path, found, "what SHA256SUMS lists"));
+        findings
+            .push(Finding::new(Code::HalfDeleted, &seen.path, found, "what SHA256SUMS lists").of(&seen.id));
     } else if !missing.is_empty() || !extra.is_empty() {
         let mut found = Vec::new();
         if !missing.is_empty() {
@@ -111,7 +112,7 @@ pub(super) fn judge(
     missing.into_iter().chain(extra).collect()
 }
 
-/// Returns what SHA256SUMS lists and is not there, and the other way round, both sorted.
+/// Returns which files SHA256SUMS lists that are missing, and which existing files it does not list, both sorted.
 fn compare(seen: &SeenBuild, bytes: &[u8], layout: &Layout) -> Result<(Vec<String>, Vec<String>), String> {
     let said = |path: &str| path.parse().is_ok_and(|path| layout.is_said(&path));
     let mut tally = Tally::of(seen);
@@ -129,7 +130,7 @@ fn compare(seen: &SeenBuild, bytes: &[u8], layout: &Layout) -> Result<(Vec<Strin
             name(line.map_err(|error| error.to_string())?.0)?;
         }
     } else {
-        // Others may have written it in any form that `sha256sum -c` accepts.
+        // Other tools may have written it in any form that `sha256sum -c` accepts.
         let read = ForeignList::Coreutils.read(bytes);
         if let Some(error) = read.wrong {
             return Err(error.to_string());
@@ -146,7 +147,7 @@ fn compare(seen: &SeenBuild, bytes: &[u8], layout: &Layout) -> Result<(Vec<Strin
     extra.retain(|path| !is_sums(path) && !said(path));
     extra.sort();
     if !seen.published && !extra.is_empty() {
-        // A list that others made may name some of the files only; the manifest speaks for the rest.
+        // A list of another tool may name only some of the files; the manifest covers the rest.
         let lines = manifest_lines(seen.manifest.as_deref().unwrap_or_default());
         let known: BTreeSet<String> =
             lines.map_while(Result::ok).map(|line| line.path().to_owned()).collect();
@@ -155,7 +156,7 @@ fn compare(seen: &SeenBuild, bytes: &[u8], layout: &Layout) -> Result<(Vec<Strin
     Ok((missing, extra))
 }
 
-/// Returns the directories at the top of which everything that is listed is gone.
+/// Returns the directories at the top of which every listed file is missing.
 fn gone_parts(seen: &SeenBuild, missing: &[String]) -> Vec<String> {
     let parts = missing.iter().filter_map(|path| {
         let (above, _) = path.rsplit_once('/')?;
@@ -172,7 +173,7 @@ fn gone_parts(seen: &SeenBuild, missing: &[String]) -> Vec<String> {
     gone
 }
 
-/// Names the first of `count`.
+/// Returns the first names of `count`.
 pub(super) fn names(first: &[String], count: usize) -> String {
     let mut shown: Vec<String> = first.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
     if count > LISTED {

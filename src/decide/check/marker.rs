@@ -1,14 +1,14 @@
-//! The files whose presence says how a build went.
+//! The files whose presence states the result of a build.
 
 use crate::census::BuildCensus;
 use crate::decide::check::{Code, Finding, SeenBuild, SeenKind};
 use crate::layout::{Layout, ResultMarker};
 use crate::model::{Outcome, RelPath, Stamp, is_sums};
 
-/// How long somebody may still be filling a build, in seconds.
+/// How long a build may still be filled, in seconds.
 const FILLING: i64 = 24 * 3600;
 
-/// What scripts call the markers of a result.
+/// Names that scripts use for the markers of a result.
 const SPELLINGS: &[(Outcome, &[&str])] = &[
     (Outcome::Success, &["success", "succeeded", "ok", "passed"]),
     (Outcome::Fail, &["fail", "failed", "failure", "error"]),
@@ -20,7 +20,8 @@ fn has(seen: &SeenBuild, at: &RelPath) -> bool {
     seen.find(at).is_some_and(|item| item.kind == SeenKind::File)
 }
 
-/// Finds what is no regular file where readers expect one; returns whether one of these is in the place of a result.
+/// Finds entries that are not regular files where readers expect one; returns whether one of these is at the path of
+/// a marker.
 fn kinds(seen: &SeenBuild, layout: &Layout, findings: &mut Vec<Finding>) -> bool {
     let markers = layout.markers();
     let results: Vec<&RelPath> = markers.results.iter().flat_map(|rule| &rule.paths).collect();
@@ -34,7 +35,7 @@ fn kinds(seen: &SeenBuild, layout: &Layout, findings: &mut Vec<Finding>) -> bool
     for (at, item) in named.chain(sums) {
         let found = match &item.kind {
             SeenKind::File => continue,
-            // A device, FIFO or socket is found as that.
+            // A device, FIFO or socket has a finding of its own.
             SeenKind::Other => "a device, FIFO or socket".to_owned(),
             SeenKind::Dir => "a directory".to_owned(),
             SeenKind::Link(text, _) => format!("a symlink to `{}`", text.escape_debug()),
@@ -60,7 +61,7 @@ pub(super) fn judge(
     let of = |rule: &ResultMarker| rule.paths.iter().find(|at| has(seen, at)).cloned();
     let there: Vec<(&ResultMarker, RelPath)> =
         rules.iter().filter_map(|rule| Some((rule, of(rule)?))).collect();
-    // What a word in a shared file says, the census has read.
+    // The census has read the word in a shared file.
     let by_name: Vec<&(&ResultMarker, RelPath)> =
         there.iter().filter(|(rule, _)| rule.words.is_empty()).collect();
     match by_name.as_slice() {
@@ -70,7 +71,7 @@ pub(super) fn judge(
         }
         [(rule, at)] if census.problem.is_none() && census.result != rule.outcome => {
             let at = seen.path.join(at);
-            let expected = format!("the marker of `{}`, as the record says", census.result);
+            let expected = format!("the marker of `{}`, as in the record", census.result);
             let found = format!("the marker of `{}`", rule.outcome);
             findings.push(Finding::new(Code::MarkerDiffers, at, found, expected));
         }
@@ -110,7 +111,7 @@ fn missing(seen: &SeenBuild, census: &BuildCensus, layout: &Layout, now: Stamp, 
     }
 }
 
-/// Returns the marker that something in a build was meant to be.
+/// Returns the marker that a misspelt name in a build was meant to be.
 pub(super) fn meant(name: &str, layout: &Layout) -> Option<RelPath> {
     let name = name.to_lowercase();
     let markers = layout.markers();

@@ -1,7 +1,7 @@
-//! Whether a mirror is what its layout says: what was seen, held against the rules, as a list of findings.
+//! Whether a mirror is as its layout defines it: observations, judged by the rules, become a list of findings.
 //!
-//! Pure and table-driven: the same sight gives the same findings, in the same order, and what complies gives none.
-//! What is not seen is not judged; what could not be read is a finding of its own, never taken for right.
+//! Pure and table-driven: the same observations give the same findings, in the same order, and what complies gives
+//! none. What was not observed is not judged; what could not be read is a finding of its own, never taken for right.
 
 mod aliases;
 mod baseline;
@@ -33,30 +33,28 @@ pub use seen::{Leads, Seen, SeenAlias, SeenBuild, SeenDir, SeenEntry, SeenImages
 use super::policy::Policy;
 use crate::census::BuildCensus;
 use crate::layout::Layout;
-use crate::model::Stamp;
+use crate::model::{CLOCK_SKEW, Stamp};
+use indicatif::HumanBytes;
 
-/// What else findings depend on.
+/// Other inputs of the findings.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Terms<'a> {
     /// The mirror's policy.
     pub policy: Option<&'a Policy>,
     /// After how many seconds without a success a stream counts as stalled.
     pub stalled: Option<i64>,
-    /// What the mirror changes of the findings, which [`Rules::apply`] does when all are there.
+    /// How the mirror changes the findings; [`Rules::apply`] does that at the end.
     pub rules: Option<&'a Rules>,
 }
-
-/// How far a clock may be ahead where no policy says so, in seconds.
-const SKEW: i64 = 3600;
 
 impl Terms<'_> {
     /// Returns how far a clock may be ahead, in seconds.
     fn skew(&self) -> i64 {
-        self.policy.map_or(SKEW, |policy| policy.skew.seconds())
+        self.policy.map_or(CLOCK_SKEW, |policy| policy.skew.seconds())
     }
 }
 
-/// Returns what is wrong outside the builds, with the streams, the aliases and the records.
+/// Returns the findings outside the builds, about streams, aliases and records.
 pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
     outside::judge(seen, layout, &mut findings);
@@ -81,11 +79,11 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
     }
     for (path, age, bytes) in &seen.stages {
         let code = if *age < STAGE_TERM { Code::StageWaiting } else { Code::StageStale };
-        let found = format!("an interrupted publish left {bytes} bytes there, {}", ago(*age));
+        let found = format!("an interrupted publish left {} there, {}", HumanBytes(*bytes), ago(*age));
         findings.push(Finding::new(code, path, &found, "nothing"));
     }
     for (path, bytes) in &seen.unknown_stages {
-        let found = format!("{bytes} bytes that no publish left");
+        let found = format!("{} that no publish left", HumanBytes(*bytes));
         findings.push(Finding::new(Code::StageUnknown, path, found, "nothing"));
     }
     for (path, why) in &seen.unknown_trash {
@@ -100,7 +98,7 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
         findings.push(Finding::new(Code::LockDamaged, path, why, "a file that can be locked, or nothing"));
     }
     if let Some((path, found)) = &seen.readers {
-        findings.push(Finding::new(Code::ReadersStale, path, found, "files as the names say"));
+        findings.push(Finding::new(Code::ReadersStale, path, found, "files for the current aliases"));
     }
     for path in &seen.uploads {
         let found = "parts of it were sent, and the upload never came to its end";
@@ -111,7 +109,7 @@ pub fn comply(seen: &Seen, layout: &Layout, terms: Terms<'_>) -> Vec<Finding> {
     findings
 }
 
-/// How long an interrupted publish is likely to be resumed, in seconds.
+/// How long an interrupted publish is expected to be resumed, in seconds.
 pub const STAGE_TERM: i64 = 24 * 3600;
 
 /// Returns how long ago something was, in one unit.
@@ -124,8 +122,8 @@ fn ago(seconds: i64) -> String {
     }
 }
 
-/// Returns what is wrong inside one build, as far as `census` does not say that it must be so, and what changed in it, of
-/// which [`comply_drift`] makes findings.
+/// Returns the findings inside one build, except for what `census` requires, and what changed in it, from which
+/// [`comply_drift`] makes findings.
 pub fn comply_build(
     seen: &SeenBuild,
     census: &BuildCensus,

@@ -1,20 +1,20 @@
-//! What lies outside the builds: directories on the way to them, files beside them, and what has no place at all.
+//! Paths outside the builds: directories above them, files beside them, and strays.
 
 use crate::decide::check::{Code, Finding, Seen, SeenEntry, SeenKind, plain};
 use crate::layout::{Layout, Place, Stray, likeness};
 use crate::model::{RelPath, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// From this likeness on, in hundredths, a directory of the root is taken for a misspelt one.
+/// From this similarity on, in percent, a directory of the root counts as misspelt.
 const LIKE: u32 = 50;
 
-/// Judges everything outside the builds but the aliases.
+/// Judges everything outside the builds except the aliases.
 pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
     let mut strays: BTreeSet<RelPath> = BTreeSet::new();
     let declaring = declaring(seen, layout);
     for entry in &seen.outside {
         if entry.path.parent().is_some_and(|above| strays.contains(&above)) {
-            // What lies in a stray is as stray as that, and told once.
+            // The contents of a stray are as stray as it is, and reported with it.
             strays.insert(entry.path.clone());
             continue;
         }
@@ -37,11 +37,16 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
                 continue;
             }
             Place::Root | Place::Above | Place::Stream { .. } | Place::Build { .. } if !is_dir => {
-                // What operators keep may have a name that a stream could have.
+                // An operator's file may have a name that a stream could have.
                 if layout.is_declared(&entry.path) {
                     continue;
                 }
-                findings.push(Finding::new(Code::WrongKind, &entry.path, "a file", "a directory"));
+                let finding = Finding::new(Code::WrongKind, &entry.path, "a file", "a directory");
+                findings.push(if is_kept_above(entry, &place) {
+                    Finding { hint: format!("{declaring}, or move it away").into(), ..finding }
+                } else {
+                    finding
+                });
             }
             _ => {}
         }
@@ -74,7 +79,7 @@ fn raw_branches(entry: &SeenEntry, layout: &Layout) -> Vec<Finding> {
     .collect()
 }
 
-/// Says why something has no place.
+/// Reports why a path has no place.
 fn stray_at(entry: &SeenEntry, stray: &Stray, layout: &Layout, declaring: &str) -> Finding {
     let path = &entry.path;
     let above = path.parent().unwrap_or_default();
@@ -103,8 +108,8 @@ fn stray_at(entry: &SeenEntry, stray: &Stray, layout: &Layout, declaring: &str) 
     finding.near(stray.nearest.as_ref())
 }
 
-/// Returns whether something is rather what an operator keeps than a stream with a misspelt name: a file above the streams, or
-/// a directory of the root whose name is like none that is known.
+/// Returns whether a path is probably an operator's file and not a misspelt stream: a file above the streams, or a
+/// directory of the root whose name is not similar to a known one.
 fn may_be_declared(entry: &SeenEntry, stray: &Stray, layout: &Layout) -> bool {
     if entry.kind != SeenKind::Dir {
         let above = entry.path.parent().unwrap_or_default();
@@ -114,11 +119,18 @@ fn may_be_declared(entry: &SeenEntry, stray: &Stray, layout: &Layout) -> bool {
     entry.path.depth() == 1 && !known.contains('/') && likeness(known, entry.path.name()) < LIKE
 }
 
-/// Returns what to write into mirror.yaml so that everything is declared that is not yet: one line, since a key is given once.
+/// Returns whether a file is where a layout expects a stream or a directory above one, such as README in a mirror in
+/// which any name may be a branch.
+fn is_kept_above(entry: &SeenEntry, place: &Place) -> bool {
+    entry.kind != SeenKind::Dir && matches!(place, Place::Above | Place::Stream { .. })
+}
+
+/// Returns what to write into mirror.yaml to declare everything that is not declared yet: one line, since a key may
+/// occur only once.
 fn declaring(seen: &Seen, layout: &Layout) -> String {
     let is_new = |entry: &&SeenEntry| match layout.place(&entry.path) {
         Place::Stray(stray) => may_be_declared(entry, &stray, layout),
-        _ => false,
+        place => is_kept_above(entry, &place) && !layout.is_declared(&entry.path),
     };
     let new = seen.outside.iter().filter(is_new).map(|entry| glob::Pattern::escape(entry.path.as_str()));
     let declared = layout.declared();
@@ -131,7 +143,7 @@ fn declaring(seen: &Seen, layout: &Layout) -> String {
     )
 }
 
-/// Returns a text as one value of YAML.
+/// Returns a text as one YAML value.
 pub(super) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-/".contains(c);
     let starts = text.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -144,7 +156,7 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// Returns the code of a rule that the layout says is broken.
+/// Returns the code for a broken rule of the layout.
 pub(super) fn code_of(rule: &str) -> Code {
     match rule {
         "unknown-class" => Code::UnknownClass,
@@ -159,14 +171,14 @@ pub(super) fn code_of(rule: &str) -> Code {
     }
 }
 
-/// Returns where a build in a stray directory would lie, were the directory not there.
+/// Returns the path of a build in a stray directory without that directory.
 fn level_too_many(entry: &SeenEntry, layout: &Layout) -> Option<RelPath> {
     let above = entry.path.parent()?;
     let lifted = entry.holds.iter().filter_map(|name| above.child(name).ok());
     lifted.into_iter().find(|path| matches!(layout.place(path), Place::Build { .. }))
 }
 
-/// Returns whether something that lies beside the builds of a stream would have a place in one of them.
+/// Returns whether a path beside the builds of a stream would have a place in one of them.
 fn lies_in_a_build(stream: &Stream, path: &RelPath, layout: &Layout) -> bool {
     let name = layout.build_name(stream, crate::model::Stamp::default());
     let build = name.map(|name| crate::model::BuildId::new(stream.clone(), name));

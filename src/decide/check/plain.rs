@@ -1,19 +1,20 @@
-//! What holds for everything that is served, whatever the layout: kind, mode and name.
+//! Rules for everything that is served, in every layout: kind, mode and name.
 
 use crate::decide::check::{Code, Finding, SeenKind};
 use crate::model::{RelPath, folded_name};
 
-/// The longest name that leaves rsync room for its temporary one, in bytes: a dot before, a dot and six letters after.
+/// The longest name that leaves rsync space for its temporary one, in bytes: a dot before it, a dot and six letters
+/// after it.
 const NAME_MAX: usize = 255 - 8;
 
-/// The longest path that every system can hold below a short root, in bytes.
+/// The longest path that every system accepts below a short root, in bytes.
 const PATH_MAX: usize = 1000;
 
-/// Judges one thing that lies at `at`, which must be a regular file, a directory or a link that all may read.
+/// Judges the entry at `at`, which must be a regular file, a directory or a link that all users may read.
 pub(super) fn judge(kind: &SeenKind, mode: u32, at: impl Fn() -> RelPath, findings: &mut Vec<Finding>) {
     let (needed, what) = match kind {
-        SeenKind::File => (0o004, "a file that everybody may read"),
-        SeenKind::Dir => (0o005, "a directory that everybody may list and enter"),
+        SeenKind::File => (0o004, "a file that every user may read"),
+        SeenKind::Dir => (0o005, "a directory that every user may list and enter"),
         SeenKind::Link(..) => return,
         SeenKind::Other => {
             let expected = "a file, a directory or a symlink";
@@ -25,17 +26,17 @@ pub(super) fn judge(kind: &SeenKind, mode: u32, at: impl Fn() -> RelPath, findin
     if mode & needed != needed {
         findings.push(Finding::new(Code::NotServed, at(), found(), what));
     }
-    // On a directory set-group-id only says whose its files will be.
+    // On a directory, set-group-id only determines the group of its files.
     let set_id = if *kind == SeenKind::Dir { 0o4000 } else { 0o6000 };
     if mode & set_id != 0 {
         findings.push(Finding::new(Code::SetId, at(), found(), "no set-id bits"));
     }
     if mode & 0o002 != 0 {
-        findings.push(Finding::new(Code::WorldWritable, at(), found(), "nobody else may write"));
+        findings.push(Finding::new(Code::WorldWritable, at(), found(), "no write permission for others"));
     }
 }
 
-/// Judges the names in one directory: how long they are, and whether they differ in more than case and Unicode form.
+/// Judges the names in one directory: their length, and whether they differ in more than case and Unicode form.
 pub(super) fn names<'a>(dir: &RelPath, names: impl Iterator<Item = &'a str>, findings: &mut Vec<Finding>) {
     let above = if dir.is_root() { 0 } else { dir.as_str().len() + 1 };
     let mut folded: Vec<(u64, &str)> = Vec::with_capacity(names.size_hint().0);
@@ -48,7 +49,7 @@ pub(super) fn names<'a>(dir: &RelPath, names: impl Iterator<Item = &'a str>, fin
         folded.push((fold(name), name));
     }
     folded.sort_unstable();
-    // Names of one number are compared as they are: two that differ may share it.
+    // Names with the same number are compared in full: two that differ may share it.
     for ((one, other), (next, name)) in folded.iter().zip(folded.iter().skip(1)) {
         if one == next && other != name && folded_name(other) == folded_name(name) {
             let found = format!("`{name}` beside `{other}`");
@@ -59,7 +60,8 @@ pub(super) fn names<'a>(dir: &RelPath, names: impl Iterator<Item = &'a str>, fin
     }
 }
 
-/// Returns a number that is the same for names that differ in case or Unicode form only (FNV-1a over the folded name).
+/// Returns a number that is the same for names that differ only in case or Unicode form (FNV-1a over the folded
+/// name).
 fn fold(name: &str) -> u64 {
     const START: u64 = 0xcbf2_9ce4_8422_2325;
     const FACTOR: u64 = 0x0000_0100_0000_01b3;
@@ -71,7 +73,7 @@ fn fold(name: &str) -> u64 {
     }
 }
 
-/// Returns the finding of a name that no path can hold.
+/// Returns the finding for a name that a path cannot represent.
 pub(super) fn odd(dir: &RelPath, name: &str) -> Finding {
     let path = if dir.is_root() { name.to_owned() } else { format!("{dir}/{name}") };
     Finding::new(Code::OddName, path, format!("`{name}`"), "UTF-8 without control characters")

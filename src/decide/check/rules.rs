@@ -1,4 +1,4 @@
-//! What one mirror changes of the findings: other severities, and findings that it ignores, each with a reason.
+//! How one mirror changes the findings: other severities, and findings to ignore, each with a reason.
 
 use crate::decide::check::{Code, Finding, Severity};
 use crate::model::{RelPath, Stamp};
@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What a mirror changes of the findings.
+/// How a mirror changes the findings.
 #[derive(Debug, Clone, Default)]
 pub struct Rules {
     severity: BTreeMap<Code, Severity>,
@@ -21,9 +21,9 @@ pub struct IgnoreText<'a> {
     pub code: &'a str,
     /// The pattern of paths; all without one.
     pub path: Option<&'a str>,
-    /// Why.
+    /// The reason.
     pub why: &'a str,
-    /// The last day on which it ignores; always without one.
+    /// The last day on which it applies; always without one.
     pub until: Option<&'a str>,
 }
 
@@ -39,7 +39,7 @@ struct Ignore {
 /// A finding that is ignored, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Ignored {
-    /// What is ignored.
+    /// The finding.
     #[serde(flatten)]
     pub finding: Finding,
     /// The reason that mirror.yaml gives.
@@ -49,7 +49,7 @@ pub struct Ignored {
 }
 
 impl Rules {
-    /// Gives findings of a code another severity; fails with what would be accepted.
+    /// Sets the severity of findings with a code; fails with what would be accepted.
     pub fn grade(&mut self, code: &str, severity: &str) -> Result<(), String> {
         let code = read_code(code)?;
         let severity = match severity {
@@ -64,7 +64,7 @@ impl Rules {
         Ok(())
     }
 
-    /// Ignores findings; fails with the key that cannot be used and what would be accepted.
+    /// Sets findings to ignore; fails with the invalid key and what would be accepted.
     pub fn ignore(&mut self, entry: IgnoreText<'_>) -> Result<(), (&'static str, String)> {
         let code = read_code(entry.code).map_err(|why| ("code", why))?;
         let path = entry.path.map(read_pattern).transpose().map_err(|why| ("path", why))?;
@@ -78,7 +78,7 @@ impl Rules {
         Ok(())
     }
 
-    /// Applies the rules: returns the findings that count, with those of entries that are over, and those that are
+    /// Applies the rules: returns the findings that count, with findings about expired entries, and those that are
     /// ignored; both sorted.
     pub fn apply(&self, mut findings: Vec<Finding>, now: Stamp) -> (Vec<Finding>, Vec<Ignored>) {
         let today = now.instant().date_naive();

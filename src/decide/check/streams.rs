@@ -1,4 +1,4 @@
-//! Streams and what is known of their builds: times that cannot be, records without trees, policies without rules.
+//! Streams and the facts about their builds: impossible times, records without trees, policies without rules.
 
 use crate::decide::check::{Code, Finding, Seen, Terms};
 use crate::decide::policy::Keep;
@@ -10,14 +10,14 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &mut Vec<Finding>) {
     times(seen, layout, terms, findings);
     records(seen, layout, findings);
-    for line in &seen.census.streams {
+    for line in seen.census.lines() {
         let path = layout.stream_path(&line.stream).unwrap_or_else(|_| line.stream.as_path().clone());
         let family = terms.policy.map(|policy| policy.family(&line.stream));
         if let Some(None) = family {
             let found = format!("the stream `{}`", line.stream);
             findings.push(Finding::new(Code::StreamUncovered, &path, found, "a family whose `match` fits"));
         }
-        // What is kept for ever is finished, and gets no more builds.
+        // A stream that is kept forever is finished, and gets no further builds.
         let lasts = family.flatten().is_some_and(|family| {
             family.keep.iter().any(|rule| matches!(rule.keep, Keep::Forever) && rule.only.is_empty())
         });
@@ -52,7 +52,7 @@ fn times(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &mut Vec<Find
     }
 }
 
-/// Holds records against trees, both ways.
+/// Compares records with trees, in both directions.
 fn records(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
     let there: BTreeSet<BuildId> = seen.census.builds().map(|(id, _)| id).collect();
     let recorded: BTreeSet<&BuildId> = seen.records.iter().collect();
@@ -86,7 +86,8 @@ fn records(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
     }
 }
 
-/// Finds builds that lack what every other success of their stream has at its top.
+/// Finds builds, except those that agree with their manifest, that lack an entry which every other success of their
+/// stream has at its top.
 fn parts(seen: &Seen, layout: &Layout, stream: &Stream, findings: &mut Vec<Finding>) {
     let Some(line) = seen.census.stream(stream) else { return };
     let whole = line.builds.iter().filter(|build| {
@@ -99,10 +100,10 @@ fn parts(seen: &Seen, layout: &Layout, stream: &Stream, findings: &mut Vec<Findi
             Some((id, tops))
         })
         .collect();
-    for (id, has) in &tops {
+    for (id, has) in tops.iter().filter(|(id, _)| !seen.whole.contains(id)) {
         let others: Vec<_> = tops.iter().filter(|(other, _)| other != id).map(|(_, has)| *has).collect();
         let [first, rest @ ..] = others.as_slice() else { continue };
-        // Of a single neighbour nobody knows which of the two is whole.
+        // With only one neighbour, it is not known which of the two is complete.
         if rest.is_empty() {
             continue;
         }
@@ -113,12 +114,12 @@ fn parts(seen: &Seen, layout: &Layout, stream: &Stream, findings: &mut Vec<Findi
             let path = layout.build_path(id).unwrap_or_else(|_| id.as_path());
             let gone = gone.join(", ");
             let expected = format!("{gone}, as in every other success of the stream");
-            findings.push(Finding::new(Code::HalfDeleted, path, format!("no {gone}"), expected));
+            findings.push(Finding::new(Code::HalfDeleted, path, format!("no {gone}"), expected).of(id));
         }
     }
 }
 
-/// Says when a stream has had no success for too long.
+/// Reports that a stream has had no success for too long.
 fn stalled(
     seen: &Seen,
     layout: &Layout,

@@ -1,4 +1,4 @@
-//! What is odd about a deliver.yaml that can be used.
+//! Problems of a deliver.yaml that can be used.
 
 use super::subscriber::{Address, Bus, Deliver, Via, Webhook};
 use crate::decide::Finding;
@@ -6,13 +6,13 @@ use crate::decide::lint::{finding, located};
 use crate::model::registry::is_loopback;
 use url::Url;
 
-/// Returns everything odd about a deliver.yaml.
+/// Returns every problem of a deliver.yaml.
 pub fn lint(deliver: &Deliver) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (index, one) in deliver.to.iter().enumerate() {
         let (url, plain, secure, is_signed) = match &one.via {
             // A mail server offers to encrypt what follows.
-            Via::Run(_) | Via::Mail(_) => continue,
+            Via::Run(_) | Via::Mail(_) | Via::Sync(_) => continue,
             Via::Webhook(Webhook { url, secret }) => (url, "http", "https", secret.is_some()),
             Via::Amqp(Bus { url, .. }) => (url, "amqp", "amqps", true),
         };

@@ -1,4 +1,4 @@
-//! From the YAML of a deliver.yaml to its meaning, every problem reported at once with its place.
+//! From the YAML of a deliver.yaml to the subscribers, with every problem reported at once with its place.
 
 use super::DeliverFileError;
 use super::schema::{BusFile, DeliverFile, MailFile, SubscriberFile, WebhookFile};
@@ -6,7 +6,10 @@ use super::subscriber::{
     Address, Bus, Command, Deliver, Mail, Secret, Subscriber, Via, Webhook, subscriber_name,
 };
 use crate::decide::events::{Choice, Filter};
-use crate::decide::policy::{Span, pattern, unknown};
+use crate::decide::pipeline::TimeLimit;
+use crate::decide::policy::unknown::{self, Pieces};
+use crate::decide::policy::{Span, pattern};
+use crate::decide::targets::target_name;
 use crate::model::{Digest, Document, Label, OneOrMany, Outcome, Problem, unprintable};
 use serde_json::Value;
 use std::collections::HashSet;
@@ -15,103 +18,86 @@ use std::sync::LazyLock;
 use std::time::Duration;
 use url::Url;
 
-/// The most subscribers: each has a thread.
+/// Every target, where targets are named.
+const ALL: &str = "all";
+
+/// The maximum number of subscribers: each has a thread.
 const MOST: usize = 32;
 
-/// For how long an event may be refused where the file does not say.
+/// The default of how long an event may be refused.
 const PARK_AFTER: Span = Span::days(3);
 
-/// How old an event that waits may be where the file does not say.
+/// The default maximum age of a waiting event.
 const ALARM: Span = Span::hours(1);
 
-/// For how long one request and one command may take where the file does not say.
-const LIMITS: (Duration, Duration) = (Duration::from_secs(30), Duration::from_mins(10));
+/// The default time limits of one request, of one command and of one run of `sync`.
+const LIMITS: (Duration, Duration, Duration) =
+    (Duration::from_secs(30), Duration::from_mins(10), Duration::from_hours(24));
 
-/// The exchange where the file does not say.
+/// The default exchange.
 const EXCHANGE: &str = "amq.topic";
 
-/// The most bytes of an exchange and of what comes before the type in a topic.
+/// The maximum number of bytes of an exchange and of the prefix of a topic.
 const LONGEST_TOPIC: usize = 128;
 
-/// The subject of a letter where the file does not say.
+/// The default subject of a letter.
 const SUBJECT: &str = "[mirrorkeep] {type} {subject}";
 
-/// What is filled in in the subject of a letter.
+/// The placeholders in the subject of a letter.
 const SUBJECT_FIELDS: [&str; 4] = ["{type}", "{subject}", "{stream}", "{build}"];
 
-/// The most people who get a letter.
+/// The maximum number of recipients of a letter.
 const MOST_RECEIVERS: usize = 50;
 
-/// What is filled in in the arguments of a command.
+/// The placeholders in the arguments of a command.
 const FIELDS: [&str; 6] = ["{stream}", "{build}", "{path}", "{subject}", "{type}", "{seq}"];
 
 impl Deliver {
-    /// Reads a deliver.yaml; `file` is its name in messages.
+    /// Parses a deliver.yaml; `file` is its name in messages.
     pub fn load(text: &str, file: &str) -> Result<Self, DeliverFileError> {
         static SCHEMA: LazyLock<Value> = LazyLock::new(Deliver::schema);
         let document = Document::parse(text, file).map_err(DeliverFileError)?;
-        let unknown = unknown::keys_of(&document, &SCHEMA);
-        let raw: DeliverFile = match document.read() {
-            Ok(raw) if unknown.is_empty() => raw,
-            Ok(_) => return Err(DeliverFileError(unknown)),
-            Err(first) => return Err(DeliverFileError(pieces(&document, first, unknown))),
-        };
-        let mut loading = Loading { document: &document, problems: Vec::new() };
+        let (raw, problems) = unknown::read(&document, &SCHEMA, pieces).map_err(DeliverFileError)?;
+        let mut loading = Loading { document: &document, problems };
         let deliver = loading.deliver(&raw, text);
         if loading.problems.is_empty() { Ok(deliver) } else { Err(DeliverFileError(loading.problems)) }
     }
 
-    /// Returns the JSON schema of a deliver.yaml, by which editors complete and check it.
+    /// Returns the JSON schema of a deliver.yaml, for completion and checks in editors.
     pub fn schema() -> Value {
         schemars::schema_for!(DeliverFile).to_value()
     }
 }
 
-/// Returns every problem that reading the subscribers one by one finds, beside the unknown keys.
+/// Returns every problem that parsing the subscribers one by one finds, without the unknown keys.
 fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Vec<Problem> {
-    let mut found = unknown;
-    let mut take = |result: Result<(), Vec<Problem>>| {
-        let problems = result.err().into_iter().flatten();
-        let before = found.len();
-        found.extend(problems.filter(|problem| !problem.message.contains("unknown field")));
-        found.len() > before
-    };
+    let mut pieces = Pieces::beside(document, unknown);
     for index in 0..document.items("to").unwrap_or(0) {
         let at = format!("to[{index}]");
+        let key = |key: &str| format!("{at}.{key}");
         // Entry by entry: an unknown key of a subscriber would hide them.
-        let mut entry = |key: &str, read: fn(&Document, &str) -> Result<(), Vec<Problem>>| {
-            let at = format!("{at}.{key}");
-            document.has(&at) && take(read(document, &at))
-        };
-        let words = |document: &Document, at: &str| document.read_at::<OneOrMany>(at).map(drop);
-        let span = |document: &Document, at: &str| document.read_at::<Span>(at).map(drop);
         let found = [
-            entry("types", words),
-            entry("streams", words),
-            entry("results", words),
-            entry("since", |document, at| document.read_at::<u64>(at).map(drop)),
-            entry("park_after", span),
-            entry("alarm", span),
-            entry("timeout", |document, at| {
-                document.read_at::<crate::decide::pipeline::TimeLimit>(at).map(drop)
-            }),
-            entry("run", |document, at| document.read_at::<Vec<String>>(at).map(drop)),
-            entry("webhook", |document, at| document.read_at::<WebhookFile>(at).map(drop)),
-            entry("amqp", |document, at| document.read_at::<BusFile>(at).map(drop)),
-            entry("mail", |document, at| document.read_at::<MailFile>(at).map(drop)),
+            pieces.take_any::<OneOrMany>(&key("types")),
+            pieces.take_any::<OneOrMany>(&key("streams")),
+            pieces.take_any::<OneOrMany>(&key("results")),
+            pieces.take_any::<u64>(&key("since")),
+            pieces.take_any::<Span>(&key("park_after")),
+            pieces.take_any::<Span>(&key("alarm")),
+            pieces.take_any::<TimeLimit>(&key("timeout")),
+            pieces.take_any::<Vec<String>>(&key("run")),
+            pieces.take_any::<WebhookFile>(&key("webhook")),
+            pieces.take_any::<BusFile>(&key("amqp")),
+            pieces.take_any::<MailFile>(&key("mail")),
+            pieces.take_any::<OneOrMany>(&key("sync")),
         ];
-        if found == [false; 11] {
-            take(document.read_at::<SubscriberFile>(&at).map(drop));
+        if !found.contains(&true) {
+            pieces.take::<SubscriberFile>(&at);
         }
     }
-    let mut all = if found.is_empty() { first } else { found };
-    for problem in &mut all {
-        problem.message = unknown::plain(&problem.message);
-    }
-    all
+    pieces.end(first)
 }
 
-/// A file while it is read.
+/// A file that is being parsed.
 struct Loading<'a> {
     document: &'a Document,
     problems: Vec<Problem>,
@@ -148,9 +134,15 @@ impl Loading<'_> {
         if raw.since == Some(0) {
             self.problem(&format!("{at}.since"), "0 is not accepted; the first event has the number 1");
         }
-        let ways = [raw.run.is_some(), raw.webhook.is_some(), raw.amqp.is_some(), raw.mail.is_some()];
+        let ways = [
+            raw.run.is_some(),
+            raw.webhook.is_some(),
+            raw.amqp.is_some(),
+            raw.mail.is_some(),
+            raw.sync.is_some(),
+        ];
         if ways.iter().filter(|given| **given).count() != 1 {
-            self.problem(at, "exactly one of `run`, `webhook`, `amqp` and `mail` is accepted");
+            self.problem(at, "exactly one of `run`, `webhook`, `amqp`, `mail` and `sync` is accepted");
             return None;
         }
         let via = match raw {
@@ -162,9 +154,16 @@ impl Loading<'_> {
             }
             SubscriberFile { amqp: Some(bus), .. } => self.bus(&format!("{at}.amqp"), bus).map(Via::Amqp),
             SubscriberFile { mail: Some(mail), .. } => self.mail(&format!("{at}.mail"), mail).map(Via::Mail),
+            SubscriberFile { sync: Some(names), .. } => {
+                Some(Via::Sync(self.targets(&format!("{at}.sync"), names)))
+            }
             _ => None,
         }?;
-        let limit = if matches!(via, Via::Run(_)) { LIMITS.1 } else { LIMITS.0 };
+        let limit = match via {
+            Via::Run(_) => LIMITS.1,
+            Via::Sync(_) => LIMITS.2,
+            Via::Webhook(_) | Via::Amqp(_) | Via::Mail(_) => LIMITS.0,
+        };
         Some(Subscriber {
             name: raw.name.clone(),
             filter,
@@ -175,6 +174,19 @@ impl Loading<'_> {
             digest: raw.mail.as_ref().and_then(|mail| mail.digest).map(|every| every.0),
             via,
         })
+    }
+
+    fn targets(&mut self, at: &str, names: &OneOrMany) -> Vec<String> {
+        let names = names.as_slice();
+        if names == [ALL] {
+            return Vec::new();
+        }
+        for name in names {
+            if let Err(why) = target_name(name) {
+                self.problem(at, why);
+            }
+        }
+        names.to_vec()
     }
 
     fn filter(&mut self, at: &str, raw: &SubscriberFile) -> Filter {
@@ -310,7 +322,7 @@ impl Loading<'_> {
         Some(Mail { url: url?, from: raw.from.clone(), to, subject })
     }
 
-    /// Reads an address, or the name of the variable that has it.
+    /// Parses an address, or the name of the variable that has it.
     fn address(
         &mut self,
         at: &str,
@@ -348,12 +360,12 @@ impl Loading<'_> {
     }
 }
 
-/// Returns the words of a list, none where it is not given.
+/// Returns the words of a list, none if it is not given.
 fn words(list: Option<&OneOrMany>) -> impl Iterator<Item = &String> {
     list.into_iter().flat_map(OneOrMany::as_slice)
 }
 
-/// Reads an address that events can be posted to; says what is wrong without repeating it, since it may be a secret.
+/// Parses an HTTP address for events; the error does not repeat it, since it may be a secret.
 pub fn web_address(text: &str) -> Result<Url, String> {
     let accepted = "an address such as `https://ci.example.org/hook` is accepted";
     let url = Url::parse(text).map_err(|error| format!("this is not an address ({error}); {accepted}"))?;
@@ -369,7 +381,7 @@ pub fn web_address(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Fails for an address with a user or password, which is no secret in the file.
+/// Fails for an address with a user or password, which is not secret in the file.
 fn public(url: Url) -> Result<Url, String> {
     if url.username().is_empty() && url.password().is_none() {
         return Ok(url);
@@ -377,7 +389,7 @@ fn public(url: Url) -> Result<Url, String> {
     Err("a user or password is not accepted here; `url_env` names a variable that has them".to_owned())
 }
 
-/// Returns whether a text is a mail address in plain letters, which needs no quotes in any header or command.
+/// Returns whether a text is a mail address in plain characters, which needs no quotes in any header or command.
 fn is_mailbox(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
     let host = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
@@ -387,7 +399,7 @@ fn is_mailbox(text: &str) -> bool {
         })
 }
 
-/// Reads the address of a mail server; says what is wrong without repeating it, since it may be a secret.
+/// Parses the address of a mail server; the error does not repeat it, since it may be a secret.
 pub fn mail_address(text: &str) -> Result<Url, String> {
     let accepted = "an address such as `smtp://localhost` is accepted";
     let url = Url::parse(text).map_err(|error| format!("this is not an address ({error}); {accepted}"))?;
@@ -400,7 +412,7 @@ pub fn mail_address(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Reads the address of a broker; says what is wrong without repeating it, since it may be a secret.
+/// Parses the address of a broker; the error does not repeat it, since it may be a secret.
 pub fn bus_address(text: &str) -> Result<Url, String> {
     let accepted = "an address such as `amqps://bus.example.org/vhost` is accepted";
     let url = Url::parse(text).map_err(|error| format!("this is not an address ({error}); {accepted}"))?;
@@ -454,7 +466,7 @@ to:
             "to[3].name: `status` is a verb of `deliver`",
             "to[3].webhook.url_env: this is not the name of an environment variable",
             "to[3].webhook: at most one of `secret_env` and `secret_file`",
-            "to[4]: exactly one of `run`, `webhook`, `amqp` and `mail`",
+            "to[4]: exactly one of `run`, `webhook`, `amqp`, `mail` and `sync`",
             "to[5].name: a second subscriber `ci`",
             "to[5].webhook.url: a user or password is not accepted",
             "to[5].webhook.secret_file: `rel` is not an absolute path",
@@ -485,6 +497,24 @@ to:
         assert!(found.iter().any(|line| line.contains("unknown key `typ` (`types`?)")), "{found:?}");
         assert!(found.iter().any(|line| line.contains("unknown key `secret`")), "{found:?}");
         assert!(found.iter().any(|line| line.contains("`soon` is not a length of time")), "{found:?}");
+    }
+
+    #[test]
+    fn an_unknown_key_hides_no_other_problem() {
+        let found = problems(
+            "deliver: 1\nto:\n  - {name: CI, typ: x, run: []}\n  - {name: a, 'x.y': 1, webhook: {url: 'ftp://x/', secret: s}}\n",
+        );
+        for wanted in [
+            "to[0].typ: unknown key `typ`",
+            "to[0].name: `CI` is not a name",
+            "to[0].run: a program",
+            "to[1].x.y: unknown key",
+            "to[1].webhook.secret: unknown key",
+            "to[1].webhook.url: only `http` and `https`",
+        ] {
+            assert!(found.iter().any(|line| line.contains(wanted)), "{wanted}\n{}", found.join("\n"));
+        }
+        assert_eq!(found.len(), 6, "{}", found.join("\n"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How long a subscriber is left alone after it did not accept an event.
+//! The pause after a subscriber did not accept an event.
 
 use std::time::Duration;
 
@@ -8,9 +8,9 @@ const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_min
 /// The longest pause that a receiver can ask for.
 pub const LONGEST_ASKED: Duration = Duration::from_hours(1);
 
-/// Returns the pause after so many tries of an event, at least 1: twice as long each time, and by up to half shorter, as
-/// `chance` says (0 to 255), so that those who wait for one receiver do not come at once. What the receiver asks for counts where it
-/// is longer.
+/// Returns the pause after this number of attempts, at least 1: twice as long each time, and shorter by up to half,
+/// by `chance` (0 to 255), so that those who wait for one receiver do not retry at once. A longer pause that the
+/// receiver requests takes precedence.
 pub fn pause(tries: u32, chance: u8, asked: Option<Duration>) -> Duration {
     let doubled = PAUSES.0.saturating_mul(1_u32.checked_shl(tries.saturating_sub(1)).unwrap_or(u32::MAX));
     let whole = if tries > 31 { PAUSES.1 } else { doubled.min(PAUSES.1) };

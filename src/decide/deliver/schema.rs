@@ -1,4 +1,4 @@
-//! The YAML of deliver.yaml, exactly; what it means is made of it in `load`.
+//! The YAML of deliver.yaml, exactly; `load` makes the subscribers from it.
 
 use crate::decide::pipeline::TimeLimit;
 use crate::decide::policy::Span;
@@ -19,7 +19,7 @@ pub(super) struct DeliverFile {
     pub(super) to: Vec<SubscriberFile>,
 }
 
-/// A subscriber: a choice of events, and exactly one of `run`, `webhook`, `amqp` and `mail`.
+/// A subscriber: a selection of events, and exactly one of `run`, `webhook`, `amqp`, `mail` and `sync`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -31,32 +31,33 @@ pub(super) struct SubscriberFile {
     /// The types of its events, such as `build.published`, or groups such as `stage.*`; all without it.
     #[serde(default)]
     pub(super) types: Option<OneOrMany>,
-    /// The streams, as patterns: `*` within a name, `**` for any names. Events that are about no stream are delivered.
+    /// The streams, as patterns: `*` within a name, `**` for any names. Events without a stream are delivered.
     #[serde(default)]
     pub(super) streams: Option<OneOrMany>,
-    /// The results of builds, such as `success`. Events that state none are delivered.
+    /// The results of builds, such as `success`. Events without a result are delivered.
     #[serde(default)]
     pub(super) results: Option<OneOrMany>,
-    /// Of the events `build.labelled` only those that set these labels, each to one of these values.
+    /// For events `build.labelled`, only those that set these labels, each to one of these values.
     #[serde(default)]
     pub(super) labels: BTreeMap<String, OneOrMany>,
-    /// The number of the first event for a subscriber of which nothing is known yet; without it, the next that happens.
+    /// The number of the first event for a new subscriber [default: the next event].
     #[serde(default)]
     pub(super) since: Option<u64>,
-    /// For how long an event may be refused before it is parked; 3d without it.
+    /// How long an event may be refused before it is parked [default: 3d].
     #[serde(default)]
     pub(super) park_after: Option<Span>,
-    /// `deliver status` reports when the oldest event that waits is older; 1h without it.
+    /// `deliver status` reports when the oldest waiting event is older [default: 1h].
     #[serde(default)]
     pub(super) alarm: Option<Span>,
-    /// For how long one delivery may take; 30s without it, 10m for a command.
+    /// Time limit of one delivery [default: 30s, or 10m for a command].
     #[serde(default)]
     pub(super) timeout: Option<TimeLimit>,
-    /// A program and its arguments. It gets the event on standard input; `{stream}`, `{build}`, `{path}`, `{subject}`, `{type}`
-    /// and `{seq}` in an argument are filled in. Exit code 0 is accepted, 75 is later.
+    /// A program and its arguments. It gets the event on standard input; `{stream}`, `{build}`, `{path}`,
+    /// `{subject}`, `{type}` and `{seq}` in an argument are replaced. Exit code 0 accepts the event, 75 asks for
+    /// another attempt later.
     #[serde(default)]
     pub(super) run: Option<Vec<String>>,
-    /// An address that the event is posted to.
+    /// An HTTP address to which events are posted.
     #[serde(default)]
     pub(super) webhook: Option<WebhookFile>,
     /// A message bus.
@@ -65,9 +66,12 @@ pub(super) struct SubscriberFile {
     /// A letter for each event.
     #[serde(default)]
     pub(super) mail: Option<MailFile>,
+    /// Targets of targets.yaml that `sync` brings up to date, or `all`.
+    #[serde(default)]
+    pub(super) sync: Option<OneOrMany>,
 }
 
-/// An address that events are posted to: exactly one of `url` and `url_env`.
+/// An HTTP address to which events are posted: exactly one of `url` and `url_env`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -77,13 +81,13 @@ pub(super) struct WebhookFile {
     /// The address, with `http` or `https`.
     #[serde(default)]
     pub(super) url: Option<String>,
-    /// The environment variable that has the address, where it is a secret.
+    /// The environment variable with the address, if it is a secret.
     #[serde(default)]
     pub(super) url_env: Option<String>,
-    /// The environment variable that has the secret by which events are signed (Standard Webhooks).
+    /// The environment variable with the secret by which events are signed (Standard Webhooks).
     #[serde(default)]
     pub(super) secret_env: Option<String>,
-    /// The file that has the secret, as an absolute path.
+    /// The file with the secret, as an absolute path.
     #[serde(default)]
     pub(super) secret_file: Option<String>,
 }
@@ -98,13 +102,13 @@ pub(super) struct BusFile {
     /// The address of the broker, with `amqp` or `amqps`, without a user and password.
     #[serde(default)]
     pub(super) url: Option<String>,
-    /// The environment variable that has the address: `amqps://USER:PASSWORD@HOST/VHOST`.
+    /// The environment variable with the address: `amqps://USER:PASSWORD@HOST/VHOST`.
     #[serde(default)]
     pub(super) url_env: Option<String>,
-    /// The exchange, which routes by topic; `amq.topic` without it.
+    /// The exchange, which routes by topic [default: `amq.topic`].
     #[serde(default)]
     pub(super) exchange: Option<String>,
-    /// What comes before the type in a topic, such as `org.example.mirror` in `org.example.mirror.build.published.v1`.
+    /// The prefix of the type in a topic, such as `org.example.mirror` in `org.example.mirror.build.published.v1`.
     #[serde(default)]
     pub(super) topic_prefix: Option<String>,
 }
@@ -119,17 +123,17 @@ pub(super) struct MailFile {
     /// The address of the mail server, with `smtp` or `smtps`, without a user and password.
     #[serde(default)]
     pub(super) url: Option<String>,
-    /// The environment variable that has the address: `smtps://USER:PASSWORD@HOST`.
+    /// The environment variable with the address: `smtps://USER:PASSWORD@HOST`.
     #[serde(default)]
     pub(super) url_env: Option<String>,
-    /// Who writes.
+    /// The sender.
     pub(super) from: String,
-    /// Who gets it.
+    /// The recipients.
     pub(super) to: OneOrMany,
-    /// The subject; `{type}`, `{subject}`, `{stream}` and `{build}` are filled in.
+    /// The subject; `{type}`, `{subject}`, `{stream}` and `{build}` are replaced.
     #[serde(default)]
     pub(super) subject: Option<String>,
-    /// One letter for all events of such a time, instead of one for each.
+    /// Send one letter for all events of this span, instead of one for each.
     #[serde(default)]
     pub(super) digest: Option<TimeLimit>,
 }

@@ -1,4 +1,4 @@
-//! A subscriber: which events it gets, how it is reached, and how long it is waited for.
+//! A subscriber: its events, how they are sent, and how long it is waited for.
 
 use crate::decide::events::Filter;
 use crate::decide::policy::Span;
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use url::Url;
 
-/// What a deliver.yaml means.
+/// The contents of a deliver.yaml.
 #[derive(Debug, Clone)]
 pub struct Deliver {
     pub(super) text: Arc<str>,
@@ -18,28 +18,28 @@ pub struct Deliver {
     pub to: Vec<Subscriber>,
 }
 
-/// Who gets events.
+/// A subscriber.
 #[derive(Debug, Clone)]
 pub struct Subscriber {
     /// Its name.
     pub name: String,
-    /// Which events it gets.
+    /// Its selection of events.
     pub filter: Filter,
-    /// The number of its first event, where nothing is known of it yet; otherwise it begins with the next.
+    /// The number of its first event if it is new; the next event by default.
     pub since: Option<u64>,
-    /// For how long an event may be refused before it is parked.
+    /// How long an event may be refused before it is parked.
     pub park_after: Span,
-    /// How old the oldest event that waits may be before `deliver status` reports it.
+    /// How old the oldest waiting event may be before `deliver status` reports it.
     pub alarm: Span,
-    /// For how long one delivery may take.
+    /// Time limit of one delivery.
     pub limit: Duration,
-    /// How long events are gathered that are sent as one; each is sent alone without it.
+    /// How long events are gathered that are sent as one; without it, each is sent alone.
     pub digest: Option<Duration>,
-    /// How it is reached.
+    /// How events are sent to it.
     pub via: Via,
 }
 
-/// How a subscriber is reached.
+/// How events are sent to a subscriber.
 #[derive(Debug, Clone)]
 pub enum Via {
     /// By a command.
@@ -50,18 +50,20 @@ pub enum Via {
     Amqp(Bus),
     /// By a letter.
     Mail(Mail),
+    /// By a run of `sync` for these targets; for all without names.
+    Sync(Vec<String>),
 }
 
 /// A command, without a shell.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command(pub Vec<String>);
 
-/// An address that events are posted to.
+/// An HTTP address to which events are posted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Webhook {
     /// The address.
     pub url: Address,
-    /// What events are signed with.
+    /// The secret that signs events.
     pub secret: Option<Secret>,
 }
 
@@ -72,48 +74,48 @@ pub struct Bus {
     pub url: Address,
     /// The exchange, which routes by topic.
     pub exchange: String,
-    /// What comes before the type in a topic; may be empty.
+    /// The prefix of the type in a topic; may be empty.
     pub topic_prefix: String,
 }
 
-/// People who get a letter for each event.
+/// Recipients of a letter for each event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {
     /// The address of the mail server.
     pub url: Address,
-    /// Who writes.
+    /// The sender.
     pub from: String,
-    /// Who gets it.
+    /// The recipients.
     pub to: Vec<String>,
-    /// The subject, in which fields are filled in.
+    /// The subject, with placeholders.
     pub subject: String,
 }
 
-/// Where an address is.
+/// The source of an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// In the file.
+    /// The file.
     Given(Box<Url>),
-    /// In this environment variable.
+    /// This environment variable.
     Env(String),
 }
 
-/// Where a secret is.
+/// The source of a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Secret {
-    /// In this environment variable.
+    /// This environment variable.
     Env(String),
-    /// In this file.
+    /// This file.
     File(PathBuf),
 }
 
 impl Deliver {
-    /// Returns the YAML it was read from.
+    /// Returns the YAML from which it was parsed.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Returns the environment variables that have secrets, which no command gets.
+    /// Returns the environment variables with secrets, which no command gets.
     pub fn secrets(&self) -> Vec<&str> {
         self.to.iter().flat_map(|one| one.via.secrets()).collect()
     }
@@ -127,12 +129,13 @@ impl Via {
             Self::Webhook(_) => "webhook",
             Self::Amqp(_) => "amqp",
             Self::Mail(_) => "mail",
+            Self::Sync(_) => "sync",
         }
     }
 
     fn secrets(&self) -> Vec<&str> {
         let (url, secret) = match self {
-            Self::Run(_) => return Vec::new(),
+            Self::Run(_) | Self::Sync(_) => return Vec::new(),
             Self::Webhook(Webhook { url, secret }) => (url, secret.as_ref()),
             Self::Amqp(Bus { url, .. }) | Self::Mail(Mail { url, .. }) => (url, None),
         };
@@ -148,10 +151,10 @@ impl Via {
     }
 }
 
-/// The verbs below `deliver`, which are no names.
+/// The verbs below `deliver`, which cannot be names.
 const VERBS: [&str; 7] = ["status", "replay", "park", "unpark", "lint", "schema", "help"];
 
-/// The most characters of a name.
+/// The maximum number of characters of a name.
 const LONGEST: usize = 64;
 
 /// Returns why a text is not the name of a subscriber.

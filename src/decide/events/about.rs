@@ -1,11 +1,11 @@
-//! What an event is about: a build, a stream, an alias, a stage.
+//! The subject of an event: a build, a stream, an alias, a stage.
 
 use crate::layout::{Layout, Place};
 use crate::model::{BuildId, Outcome, RelPath, Stream};
 use crate::record::{Details, Event, EventKind};
 use std::collections::BTreeMap;
 
-/// What an event is about, as far as it states it.
+/// The subject of an event, as far as it states it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct About {
     /// The build.
@@ -14,18 +14,19 @@ pub struct About {
     pub stream: Option<Stream>,
     /// The path of the build or alias.
     pub path: Option<RelPath>,
-    /// How the build went.
+    /// The result of the build.
     pub result: Option<Outcome>,
     /// The labels that were set; nothing for one that was removed.
     pub labels: Option<BTreeMap<String, Option<String>>>,
 }
 
 impl About {
-    /// Returns what an event is about.
+    /// Returns the subject of an event.
     pub fn of(event: &Event, stated: &Details, layout: &Layout) -> Self {
         let result = stated.result;
         match event.what {
             EventKind::Published
+            | EventKind::Confirmed
             | EventKind::Labelled
             | EventKind::Held
             | EventKind::Unheld
@@ -67,20 +68,25 @@ impl About {
                 let build = stated.waiver.as_ref().and_then(|waiver| waiver.build.clone());
                 build.map_or_else(Self::default, |id| at(id, layout))
             }
-            EventKind::Initialised | EventKind::Pinned | EventKind::Untagged | EventKind::Recovered => {
-                Self::default()
+            EventKind::Requested | EventKind::Unrequested | EventKind::Started | EventKind::Ended => {
+                Self { stream: event.to.parse().ok(), ..Self::default() }
             }
+            EventKind::Initialised
+            | EventKind::Configured
+            | EventKind::Pinned
+            | EventKind::Untagged
+            | EventKind::Recovered => Self::default(),
         }
     }
 }
 
-/// Returns what an event about a build is about.
+/// Returns the subject of an event about a build.
 fn at(id: BuildId, layout: &Layout) -> About {
     let path = layout.build_path(&id).ok();
     About { stream: Some(id.stream.clone()), path, build: Some(id), ..About::default() }
 }
 
-/// Returns the build at a path, or in which it is.
+/// Returns the build at a path, or in which the path is.
 pub(super) fn build_at(path: &RelPath, layout: &Layout) -> Option<BuildId> {
     match layout.place(path) {
         Place::Build { build } | Place::Inside { build, .. } => Some(build),

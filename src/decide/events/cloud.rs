@@ -10,18 +10,18 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What is escaped in a part of a URI.
+/// The characters that are percent-encoded in a part of a URI.
 const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The attributes of a CloudEvent, and data of one form.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Envelope<T> {
-    /// The version of the form of the attributes: `1.0`.
+    /// The version of the attributes: `1.0`.
     #[schemars(extend("const" = "1.0"))]
     pub specversion: String,
-    /// The id of the mirror and the number of the event; a repeat has the same id.
+    /// The ID of the mirror and the number of the event; a repeat has the same ID.
     pub id: String,
-    /// The mirror, as `mirrorkeep:` and its id.
+    /// The mirror, as `mirrorkeep:` and its ID.
     pub source: String,
     /// The type.
     #[serde(rename = "type")]
@@ -32,7 +32,7 @@ pub struct Envelope<T> {
     pub time: Stamp,
     /// The form of `data`: `application/json`.
     pub datacontenttype: String,
-    /// What happened, by type.
+    /// The data of the event, by type.
     pub data: T,
 }
 
@@ -41,16 +41,17 @@ pub struct Envelope<T> {
 pub struct CloudEvent {
     /// Its number in the journal.
     pub seq: u64,
-    /// What happened.
+    /// The kind of event.
     pub kind: EventKind,
-    /// What it is about.
+    /// The subject of the event.
     pub about: About,
-    /// What is sent.
+    /// The message to send.
     pub envelope: Envelope<EventData>,
 }
 
 impl CloudEvent {
-    /// Returns the event that a line of the journal of a mirror is; nothing where the line does not state what is done.
+    /// Returns the event for a line of a mirror's journal; nothing if the line does not state something that was
+    /// done.
     pub fn of(event: &Event, mirror: &str, layout: &Layout) -> Option<Self> {
         if event.phase != Phase::Done {
             return None;
@@ -70,16 +71,16 @@ impl CloudEvent {
         Some(Self { seq: event.seq, kind: event.what, about, envelope })
     }
 
-    /// Returns the event as JSON on one line, without its end; what a terminal would act on is escaped.
+    /// Returns the event as JSON on one line, without its end; terminal control characters are escaped.
     pub fn line(&self) -> String {
-        // Plain data.
+        // Plain data always serializes.
         let text = serde_json::to_string(&self.envelope).unwrap_or_default();
         if !text.contains(is_unprintable) {
             return text;
         }
         let mut escaped = String::with_capacity(text.len() + 16);
         for c in text.chars() {
-            // Such a character is in a string: the rest of JSON is printable.
+            // Such a character can only be in a string: the rest of JSON is printable.
             if is_unprintable(c) {
                 c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| escaped += &format!("\\u{unit:04x}"));
             } else {
@@ -96,17 +97,7 @@ mod tests {
     use serde_json::{Value, json};
 
     fn event(what: EventKind, to: &str, details: Value) -> Event {
-        Event {
-            event: 1,
-            seq: 7,
-            at: "20181205T060000Z".parse().unwrap(),
-            phase: Phase::Done,
-            what,
-            to: to.to_owned(),
-            by: "ci@host pid 7".to_owned(),
-            settles: None,
-            details: details.as_object().cloned().unwrap(),
-        }
+        Event::done(what, to, &details)
     }
 
     fn layout() -> Layout {
@@ -125,6 +116,7 @@ mod tests {
             "data": {
                 "seq": 7, "by": "ci@host", "build": "master/centos/20181205T060000Z", "stream": "master/centos",
                 "path": "master/centos/20181205T060000Z", "result": "success", "created": null, "files": 2, "bytes": 5,
+                "purge": ["/master/centos/20181205T060000Z/*", "/master/centos/"],
             },
         });
         assert_eq!(serde_json::from_str::<Value>(&cloud.line()).unwrap(), expected);

@@ -1,30 +1,34 @@
-//! The data of each type of event: what is written, field by field.
+//! The data of each type of event, field by field.
 //!
-//! A field is never removed and never changes its meaning; later versions only add some. What a line of an earlier version
-//! does not state is `null`, or an empty list.
+//! A field is never removed and never changes its meaning; later versions only add some. A value that a line of an
+//! earlier version does not state is `null`, or an empty list.
 
 use super::about::{About, build_at};
+use super::purge::purge;
 use crate::layout::Layout;
 use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp, Stream};
-use crate::record::{Details, Event, EventKind, Promotion};
+use crate::record::{Details, Event, EventKind, Lapsed, Promotion, RunOutcome, RunReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What every event has.
+/// The fields of every event.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct Common {
     /// Its number in the journal.
     pub seq: u64,
     /// The user and host that did it.
     pub by: String,
+    /// The addresses that caches must drop now, from the root of the mirror and percent-encoded; with `*` at the end, all
+    /// addresses that begin so.
+    pub purge: Vec<String>,
 }
 
-/// What every event about a build has.
+/// The fields of every event about a build.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct OfBuild {
-    /// The id of the build.
+    /// The ID of the build.
     pub build: String,
     /// Its stream.
     pub stream: Option<Stream>,
@@ -32,13 +36,13 @@ pub struct OfBuild {
     pub path: Option<RelPath>,
 }
 
-/// Makes the data of a type: the common fields, and its own.
+/// Defines the data of a type: the common fields, and its own.
 macro_rules! data {
     ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $kind:ty,)* })*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
         pub struct $name {
-            /// What every event has.
+            /// The fields of every event.
             #[serde(flatten)]
             pub common: Common,
             $($(#[$field_doc])* pub $field: $kind,)*
@@ -55,28 +59,39 @@ data! {
         /// The build.
         #[serde(flatten)]
         of: OfBuild,
-        /// How it went.
+        /// Its result.
         result: Option<Outcome>,
         /// When it was made.
         created: Option<Stamp>,
-        /// How many files it has.
+        /// The number of its files.
         files: Option<u64>,
-        /// How many bytes they have.
+        /// Their size in bytes.
         bytes: Option<u64>,
     }
 
-    /// A build that other tools made was taken over, or its record was made again.
+    /// A publish found that nothing had changed since the newest success, and published nothing.
+    BuildConfirmed {
+        /// The build.
+        #[serde(flatten)]
+        of: OfBuild,
+        /// When that was found.
+        confirmed_at: Option<Stamp>,
+        /// The digest of the inputs that were compared.
+        inputs: Option<Digest>,
+    }
+
+    /// A build of another tool was adopted, or its record was made again.
     BuildAdopted {
         /// The build.
         #[serde(flatten)]
         of: OfBuild,
-        /// How it went.
+        /// Its result.
         result: Option<Outcome>,
         /// When it was made.
         created: Option<Stamp>,
-        /// How many files it has.
+        /// The number of its files.
         files: Option<u64>,
-        /// How many bytes they have.
+        /// Their size in bytes.
         bytes: Option<u64>,
     }
 
@@ -98,17 +113,19 @@ data! {
         holds: Vec<HoldData>,
     }
 
-    /// A build went to the trash.
+    /// A build was moved to the trash.
     BuildPruned {
         /// The build.
         #[serde(flatten)]
         of: OfBuild,
         /// The last instant at which it can be restored.
         until: Option<Stamp>,
-        /// The digest of the plan that deletes it; `null` where a person withdrew it.
+        /// The digest of the plan that deletes it; `null` if a person withdrew it.
         plan: Option<Digest>,
         /// Why a person withdrew it.
         why: Option<String>,
+        /// The rules of the policy that no longer kept it; none where a person withdrew it.
+        rules: Vec<Lapsed>,
     }
 
     /// Parts of a build were removed.
@@ -118,9 +135,9 @@ data! {
         of: OfBuild,
         /// The names of the parts.
         parts: Vec<String>,
-        /// How many files stay.
+        /// The number of files that stay.
         files: Option<u64>,
-        /// How many bytes they have.
+        /// Their size in bytes.
         bytes: Option<u64>,
         /// The last instant at which they can be restored.
         until: Option<Stamp>,
@@ -135,26 +152,26 @@ data! {
         why: Option<String>,
     }
 
-    /// A build was restored from the trash, or was found to be gone.
+    /// A build was restored from the trash, or was found to be missing.
     BuildPlain {
         /// The build.
         #[serde(flatten)]
         of: OfBuild,
     }
 
-    /// An alias points at something else.
+    /// An alias points to another target.
     AliasMoved {
         /// The path of the alias.
         alias: String,
-        /// The stream whose builds it names.
+        /// The stream of the alias.
         stream: Option<Stream>,
-        /// The path at which it pointed before; `null` if it was not there.
+        /// Its previous target; `null` if it did not exist.
         from: Option<RelPath>,
-        /// The path at which it points now.
+        /// Its new target.
         to: Option<RelPath>,
-        /// The build at that path.
+        /// The build at that target.
         build: Option<BuildId>,
-        /// Whether another program moved it, which mirrorkeep found.
+        /// Whether another program moved it, and mirrorkeep noticed.
         by_hand: bool,
         /// Why a person accepted that.
         why: Option<String>,
@@ -164,25 +181,25 @@ data! {
     AliasRemoved {
         /// The path of the alias.
         alias: String,
-        /// The stream whose builds it named.
+        /// The stream of the alias.
         stream: Option<Stream>,
-        /// The path at which it pointed before.
+        /// Its previous target.
         from: Option<RelPath>,
-        /// Whether another program removed it, which mirrorkeep found.
+        /// Whether another program removed it, and mirrorkeep noticed.
         by_hand: bool,
         /// Why a person accepted that.
         why: Option<String>,
     }
 
-    /// Another copy of a build below an alias of an object store counts.
+    /// The copy below an alias of an object store has another current generation.
     AliasGeneration {
         /// The path of the alias.
         alias: String,
-        /// The stream whose builds it names.
+        /// The stream of the alias.
         stream: Option<Stream>,
-        /// The name of the generation that counted before.
+        /// The name of the previous generation.
         from: Option<String>,
-        /// The name of the one that counts now; `null` if there is none.
+        /// The name of the new generation; `null` if there is none.
         generation: Option<String>,
     }
 
@@ -193,13 +210,13 @@ data! {
         /// The move.
         #[serde(flatten)]
         moved: StageMove,
-        /// What required jobs had voted on the build.
+        /// The votes of required jobs on the build.
         votes: BTreeMap<String, String>,
         /// The jobs whose vote was waived.
         waived: Vec<String>,
-        /// What the build lacked, where a person promoted it all the same.
+        /// What the build lacked, if a person promoted it all the same.
         lacked: Vec<String>,
-        /// Why a person did it.
+        /// The reason of the person.
         why: Option<String>,
         /// The digest of the pipeline.
         pipeline: Option<Digest>,
@@ -207,29 +224,41 @@ data! {
         members: Vec<StageMove>,
     }
 
-    /// A stage may be reached without the vote of a job, or not any more.
+    /// The vote of a job was waived for a stage, or waivers were removed.
     StageWaiver {
         /// The stage.
         stage: Option<String>,
         /// The job.
         job: Option<String>,
-        /// The build for which alone that is so.
+        /// The only build, if it is for one.
         build: Option<BuildId>,
-        /// Until when.
+        /// Until when it is waived.
         until: Option<Stamp>,
-        /// Why.
+        /// The reason.
         why: Option<String>,
+    }
+
+    /// Another layout, policy or pipeline was put in force.
+    MirrorConfigured {
+        /// `layout`, `policy` or `pipeline`.
+        setting: String,
+        /// The one before, by its name in `mirror.yaml`; `null` if there was none.
+        before: Option<String>,
+        /// The new one, by its name in `mirror.yaml`.
+        after: Option<String>,
+        /// The digest of its text; `null` for one that ships with mirrorkeep.
+        digest: Option<String>,
     }
 
     /// Images were pinned, or their pins removed.
     ImagesPinned {
         /// The name of the file of pins.
         name: String,
-        /// The images; none if the pins were removed.
+        /// The images; empty if the pins were removed.
         pins: Vec<String>,
     }
 
-    /// Images of builds that are gone were deleted from a registry.
+    /// Images of deleted builds were deleted from a registry.
     ImagesUntagged {
         /// The repository.
         repository: String,
@@ -237,9 +266,39 @@ data! {
         digests: BTreeMap<String, Vec<String>>,
     }
 
+    /// A build was requested by hand, or requests were removed.
+    RunRequested {
+        /// The stream.
+        stream: Option<Stream>,
+        /// The reason.
+        why: Option<String>,
+    }
+
+    /// A build was started.
+    RunStarted {
+        /// The stream.
+        stream: Option<Stream>,
+        /// The reason.
+        reasons: Vec<RunReason>,
+        /// The numbers of the requests that it answers if it succeeds or publishes.
+        requests: Vec<u64>,
+    }
+
+    /// A run of a build ended.
+    RunEnded {
+        /// The stream.
+        stream: Option<Stream>,
+        /// The number of the event of its start.
+        run: Option<u64>,
+        /// How it ended.
+        outcome: Option<RunOutcome>,
+        /// The exit code of its command; `null` if it ended otherwise.
+        code: Option<i32>,
+    }
+
     /// Events of the journal are lost, and a person accepted that.
     JournalRecovered {
-        /// Each run of lost events by its first and last number.
+        /// The lost events, each range by its first and last number.
         missing: Vec<(u64, u64)>,
     }
 }
@@ -247,9 +306,9 @@ data! {
 /// A hold on a build.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 pub struct HoldData {
-    /// Who placed it.
+    /// Who set it.
     pub who: String,
-    /// Why.
+    /// The reason.
     pub why: String,
     /// The last instant at which it counts; `null` until it is removed.
     pub until: Option<Stamp>,
@@ -277,9 +336,9 @@ pub struct StageMove {
 pub struct AliasMove {
     /// The path of the alias.
     pub alias: RelPath,
-    /// The path at which it pointed before; `null` if it was not there.
+    /// Its previous target; `null` if it did not exist.
     pub from: Option<RelPath>,
-    /// The path at which it points now; `null` if it was removed.
+    /// Its new target; `null` if it was removed.
     pub to: Option<RelPath>,
 }
 
@@ -288,9 +347,9 @@ pub struct AliasMove {
 pub struct TagMove {
     /// The image with its tag.
     pub image: Image,
-    /// The digest that the tag had before; `null` if it was not there.
+    /// The previous digest of the tag; `null` if it did not exist.
     pub from: Option<Digest>,
-    /// The digest that it has now.
+    /// The new digest of the tag.
     pub to: Option<Digest>,
 }
 
@@ -300,7 +359,9 @@ pub struct TagMove {
 #[expect(missing_docs, reason = "each is the type of its name")]
 pub enum EventData {
     Mirror(MirrorData),
+    Configured(MirrorConfigured),
     Published(BuildPublished),
+    Confirmed(BuildConfirmed),
     Adopted(BuildAdopted),
     Labelled(BuildLabelled),
     Held(BuildHeld),
@@ -315,13 +376,17 @@ pub enum EventData {
     Waiver(StageWaiver),
     Pinned(ImagesPinned),
     Untagged(ImagesUntagged),
+    Requested(RunRequested),
+    Started(RunStarted),
+    Ended(RunEnded),
     Recovered(JournalRecovered),
 }
 
 impl EventData {
     /// Returns the data of an event.
     pub(super) fn of(event: &Event, stated: Details, about: &About, layout: &Layout) -> Self {
-        let common = Common { seq: event.seq, by: event.person().to_owned() };
+        let purge = purge(event, &stated, about, layout);
+        let common = Common { seq: event.seq, by: event.person().to_owned(), purge };
         let of =
             || OfBuild { build: event.to.clone(), stream: about.stream.clone(), path: about.path.clone() };
         let (alias, stream) = (event.to.clone(), about.stream.clone());
@@ -329,8 +394,19 @@ impl EventData {
         let by_hand = stated.by_hand.unwrap_or_default();
         match event.what {
             EventKind::Initialised => Self::Mirror(MirrorData { common }),
+            EventKind::Configured => Self::Configured(MirrorConfigured {
+                common,
+                setting: event.to.clone(),
+                before: stated.before,
+                after: stated.after,
+                digest: stated.digest.map(|digest| digest.to_string()),
+            }),
             EventKind::Published => {
                 Self::Published(BuildPublished { common, of: of(), result, created, files, bytes })
+            }
+            EventKind::Confirmed => {
+                let (confirmed_at, inputs) = (stated.confirmed_at, stated.inputs);
+                Self::Confirmed(BuildConfirmed { common, of: of(), confirmed_at, inputs })
             }
             EventKind::Adopted => {
                 Self::Adopted(BuildAdopted { common, of: of(), result, created, files, bytes })
@@ -345,8 +421,8 @@ impl EventData {
                 Self::Held(BuildHeld { common, of: of(), holds: holds.collect() })
             }
             EventKind::Pruned => {
-                let plan = stated.plan;
-                Self::Pruned(BuildPruned { common, of: of(), until, plan, why })
+                let (plan, rules) = (stated.plan, stated.rules.unwrap_or_default());
+                Self::Pruned(BuildPruned { common, of: of(), until, plan, why, rules })
             }
             EventKind::Trimmed => {
                 let parts = stated.parts.unwrap_or_default();
@@ -385,6 +461,18 @@ impl EventData {
                 let digests = digests.map(|(digest, tags)| (digest.to_string(), tags)).collect();
                 Self::Untagged(ImagesUntagged { common, repository: event.to.clone(), digests })
             }
+            EventKind::Requested | EventKind::Unrequested => {
+                Self::Requested(RunRequested { common, stream, why })
+            }
+            EventKind::Started => {
+                let reasons = stated.reasons.unwrap_or_default();
+                let requests = stated.requests.unwrap_or_default();
+                Self::Started(RunStarted { common, stream, reasons, requests })
+            }
+            EventKind::Ended => {
+                let (run, outcome, code) = (stated.run, stated.outcome, stated.code);
+                Self::Ended(RunEnded { common, stream, run, outcome, code })
+            }
             EventKind::Recovered => {
                 Self::Recovered(JournalRecovered { common, missing: stated.missing.unwrap_or_default() })
             }
@@ -419,15 +507,15 @@ fn stage_moved(common: Common, alias: String, promotion: Option<Promotion>) -> S
     }
 }
 
-/// Returns the move of a stage without what the receivers have no use for, such as carried commands.
+/// Returns the move of a stage without what receivers cannot use, such as carried commands.
 fn moved(promotion: &Promotion) -> StageMove {
     let moves = promotion.moves.iter().map(|one| AliasMove {
         alias: one.alias.clone(),
         from: one.from.clone(),
         to: one.to.clone(),
     });
-    let tags =
-        promotion.tags.iter().map(|one| TagMove { image: one.image.clone(), from: one.from, to: one.to });
+    let tags = promotion.tags.iter().filter(|one| one.is_move());
+    let tags = tags.map(|one| TagMove { image: one.image.clone(), from: one.from, to: one.to });
     StageMove {
         stage: Some(promotion.name.clone()),
         stream: Some(promotion.stream.clone()),

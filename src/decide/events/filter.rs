@@ -1,7 +1,7 @@
 //! Which events a subscriber gets.
 //!
-//! A filter drops an event only for what the event states otherwise: one that states no stream, result or label passes a
-//! filter by stream, result or label. What is not known is delivered.
+//! A filter drops an event only if the event states another value: an event without a stream, result or label passes
+//! a filter by stream, result or label. Events with unknown values are delivered.
 
 use super::about::About;
 use super::kind::Choice;
@@ -11,7 +11,7 @@ use crate::record::EventKind;
 use glob::Pattern;
 use std::collections::BTreeMap;
 
-/// A choice of events; each part that is empty chooses all.
+/// A selection of events; each empty part selects all.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
     /// The types.
@@ -25,7 +25,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Returns whether an event is chosen.
+    /// Returns whether an event is selected.
     pub fn has(&self, kind: EventKind, about: &About) -> bool {
         self.has_type(kind)
             && (self.streams.is_empty() || about.stream.as_ref().is_none_or(|stream| self.has_stream(stream)))
@@ -33,12 +33,12 @@ impl Filter {
             && about.labels.as_ref().is_none_or(|labels| self.has_labels(labels))
     }
 
-    /// Returns whether events of a kind are chosen, whatever they are about.
+    /// Returns whether events of a kind are selected, independently of their subject.
     pub fn has_type(&self, kind: EventKind) -> bool {
         self.types.is_empty() || self.types.iter().any(|choice| choice.has(kind))
     }
 
-    /// Returns whether a pattern fits the stream, or a path above it.
+    /// Returns whether a pattern matches the stream, or a path above it.
     fn has_stream(&self, stream: &Stream) -> bool {
         let name = stream.as_str();
         let ends = name.match_indices('/').map(|(at, _)| at).chain([name.len()]);

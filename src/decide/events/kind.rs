@@ -1,20 +1,22 @@
-//! The types of events, and choices among them.
+//! The types of events, and selections of them.
 
 use crate::record::EventKind;
 use std::fmt;
 use std::str::FromStr;
 
-/// What comes before the name in a type.
+/// The prefix of a type.
 const PREFIX: &str = "mirrorkeep.";
 
-/// What comes after it.
+/// The suffix of a type.
 const VERSION: &str = ".v1";
 
 /// Returns the short name of the type of an event, such as `build.published`.
 pub fn type_name(kind: EventKind) -> &'static str {
     match kind {
         EventKind::Initialised => "mirror.initialised",
+        EventKind::Configured => "mirror.configured",
         EventKind::Published => "build.published",
+        EventKind::Confirmed => "build.confirmed",
         EventKind::Aliased => "alias.moved",
         EventKind::Unaliased => "alias.removed",
         EventKind::Materialized => "alias.materialized",
@@ -33,6 +35,10 @@ pub fn type_name(kind: EventKind) -> &'static str {
         EventKind::Unwaived => "stage.unwaived",
         EventKind::Pinned => "images.pinned",
         EventKind::Untagged => "images.untagged",
+        EventKind::Requested => "run.requested",
+        EventKind::Unrequested => "run.unrequested",
+        EventKind::Started => "run.started",
+        EventKind::Ended => "run.ended",
         EventKind::Recovered => "journal.recovered",
     }
 }
@@ -42,17 +48,17 @@ pub fn type_of(kind: EventKind) -> String {
     format!("{PREFIX}{}{VERSION}", type_name(kind))
 }
 
-/// A choice of types: one, such as `build.published`, or all of a group, such as `build.*`.
+/// A selection of types: one, such as `build.published`, or all of a group, such as `build.*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Choice(String);
 
-/// Says why a text is not a choice of types.
+/// Why a text is not a selection of types.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a type of events; {accepted}, or a group such as `build.*`", accepted = known())]
 pub struct ChoiceError(String);
 
 impl Choice {
-    /// Returns whether events of a kind are chosen.
+    /// Returns whether events of a kind are selected.
     pub fn has(&self, kind: EventKind) -> bool {
         let name = type_name(kind);
         match self.0.strip_suffix('*') {

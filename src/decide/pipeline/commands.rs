@@ -1,4 +1,4 @@
-//! Reading the gates of a pipeline, and the commands and images that go along with a stage.
+//! Parsing the gates of a pipeline, and the commands and images that a stage carries.
 
 use super::gate::{CarriedRun, Closure, Gate, GateCheck};
 use super::images::CarriedImages;
@@ -10,13 +10,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The most gates of a pipeline: their logs are kept in one file for each build.
+/// The maximum number of gates of a pipeline: their logs are in one file for each build.
 const MOST: usize = 32;
 
-/// For how long a gate may run where it does not say.
+/// The default time limit of a gate.
 const GATE_LIMIT: Duration = Duration::from_mins(30);
 
-/// For how long a carried command may run where it does not say: the mirror is locked meanwhile.
+/// The default time limit of a carried command, during which the mirror is locked.
 const RUN_LIMIT: Duration = Duration::from_mins(5);
 
 impl Loading<'_> {
@@ -76,7 +76,12 @@ impl Loading<'_> {
             let why = "no fixed tag, and registries delete images without a tag; one with `{build}` or `{tag}` is expected";
             self.problem(&format!("{at}.tag"), why);
         }
-        Some(CarriedImages { from: from?, to: to.into_iter().collect::<Option<_>>()?, tags: raw.tag.clone() })
+        Some(CarriedImages {
+            from: from?,
+            to: to.into_iter().collect::<Option<_>>()?,
+            tags: raw.tag.clone(),
+            only: raw.only.clone(),
+        })
     }
 
     fn address(&mut self, at: &str, text: &str) -> Option<Address> {
@@ -162,7 +167,7 @@ impl Loading<'_> {
         }
     }
 
-    /// Makes sure that a command can be started: it names a program.
+    /// Checks that a command can be started: it names a program.
     fn words(&mut self, at: &str, words: &[String]) {
         if words.first().is_none_or(String::is_empty) {
             self.problem(

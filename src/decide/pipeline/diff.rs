@@ -4,38 +4,38 @@ use super::stage::{Pipeline, Stage};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What differs between two pipelines.
+/// The differences between two pipelines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PipelineDiff {
     /// The stages that differ: those of the new pipeline in its order, then those that only the old one has.
     pub stages: Vec<StageDiff>,
-    /// Whether the stages that both have come in another order.
+    /// Whether the stages that both have are in another order.
     pub reordered: bool,
     /// The gates that differ: those of the new pipeline, then those that only the old one has.
     pub gates: Vec<GateDiff>,
 }
 
-/// What happened to a gate.
+/// The change of a gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct GateDiff {
     /// The name.
     pub gate: String,
-    /// What happened to it.
+    /// The kind of change.
     pub change: StageChange,
 }
 
-/// What differs in one stage.
+/// The change of a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StageDiff {
     /// The name.
     pub stage: String,
-    /// What happened to it.
+    /// The kind of change.
     pub change: StageChange,
-    /// The keys that say something else, where both have the stage.
+    /// The keys that differ, if both have the stage.
     pub keys: Vec<&'static str>,
 }
 
-/// What an edit does to a stage or a gate.
+/// How an edit changes a stage or a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StageChange {
@@ -47,8 +47,18 @@ pub enum StageChange {
     Removed,
 }
 
-/// Returns what differs between two pipelines.
-pub fn diff(old: &Pipeline, new: &Pipeline) -> PipelineDiff {
+/// Returns the differences between two pipelines; without an old one everything is new.
+pub fn diff(old: Option<&Pipeline>, new: &Pipeline) -> PipelineDiff {
+    let Some(old) = old else {
+        let added = |name: &String| (name.clone(), StageChange::Added);
+        let stages = new.stages.iter().map(|stage| added(&stage.name));
+        let gates = new.gates.iter().map(|gate| added(&gate.name));
+        return PipelineDiff {
+            stages: stages.map(|(stage, change)| StageDiff { stage, change, keys: Vec::new() }).collect(),
+            reordered: false,
+            gates: gates.map(|(gate, change)| GateDiff { gate, change }).collect(),
+        };
+    };
     let differs = |stage: &Stage| {
         let name = stage.name.clone();
         let Some(before) = old.stage(&stage.name) else {
@@ -120,20 +130,27 @@ mod tests {
             gated("a: {verify: true}, b: {run: [x]}"),
             gated("b: {run: [x], timeout: 1m}, c: {verify: true}"),
         );
-        let found: Vec<String> =
-            diff(&one, &other).gates.iter().map(|gate| format!("{} {:?}", gate.gate, gate.change)).collect();
+        let found: Vec<String> = diff(Some(&one), &other)
+            .gates
+            .iter()
+            .map(|gate| format!("{} {:?}", gate.gate, gate.change))
+            .collect();
         assert_eq!(found, ["b Changed", "c Added", "a Removed"]);
-        let same = diff(&old, &old);
+        let same = diff(Some(&old), &old);
         assert!(same.stages.is_empty() && !same.reordered);
         let new = pipeline(
             "{name: b, streams: [x, y], require: {votes: [smoke]}}, {name: a, streams: x}, {name: d, streams: x}",
         );
-        let found = diff(&old, &new);
+        let found = diff(Some(&old), &new);
         let shown: Vec<String> = (found.stages.iter())
             .map(|stage| format!("{} {:?} {}", stage.stage, stage.change, stage.keys.join(",")))
             .collect();
         assert_eq!(shown, ["b Changed streams,require,keep", "d Added ", "c Removed "]);
         assert!(found.reordered);
+        let found = diff(None, &new);
+        let shown: Vec<String> =
+            found.stages.iter().map(|stage| format!("{} {:?}", stage.stage, stage.change)).collect();
+        assert_eq!(shown, ["b Added", "a Added", "d Added"]);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Which candidates a stage has, what each lacks, and which one it takes.
+//! The candidates of a stage, what each lacks, and which one is promoted.
 
 use super::stage::{Pipeline, Stage};
 use super::state::{Candidate, Led, Moves, Outcome, StageState, Waiver};
@@ -6,16 +6,16 @@ use crate::census::{BuildCensus, Census};
 use crate::model::{BuildId, BuildName, Label, Outcome as Result, REJECTED, Stamp, Stream, VOTE};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-/// Everything that is known when a stage is evaluated.
+/// The input of evaluating a stage.
 #[derive(Debug, Clone, Copy)]
 pub struct View<'a> {
     /// The builds.
     pub census: &'a Census,
-    /// What names have led to.
+    /// The history of aliases.
     pub moves: &'a Moves,
     /// The waivers.
     pub waivers: &'a [Waiver],
-    /// When.
+    /// The time.
     pub now: Stamp,
 }
 
@@ -96,8 +96,8 @@ pub fn assess(stage: &Stage, id: &BuildId, view: &View<'_>) -> Candidate {
 
 /// Returns for each build of a stream why its stages protect it, such as `current-tripleo, 2 of 3`.
 ///
-/// Protected are the last builds that had a stage, as many as it keeps, those that cannot have it again not counted; its newest
-/// candidate, and each that was voted on and that no required job failed.
+/// Protected are: the last builds at the stage, as many as it keeps, without those that cannot have it again; its
+/// newest candidate; and each candidate with a vote and without a failed required job.
 pub fn protected(pipeline: &Pipeline, stream: &Stream, view: &View<'_>) -> BTreeMap<BuildName, Vec<String>> {
     let mut protected: BTreeMap<BuildName, Vec<String>> = BTreeMap::new();
     for stage in pipeline.stages_of(stream) {
@@ -121,8 +121,8 @@ pub fn protected(pipeline: &Pipeline, stream: &Stream, view: &View<'_>) -> BTree
     protected
 }
 
-/// Returns the builds to which an alias of a stage led and that can have the stage, the latest first; the one to which it
-/// leads now, whatever it is.
+/// Returns the builds to which an alias of a stage pointed and that can have the stage, the latest first, and its
+/// present build in any case.
 pub fn had<'a>(stage: &Stage, stream: &Stream, alias: &str, view: &View<'a>) -> Vec<&'a BuildName> {
     let builds = Builds::of(view.census, stream);
     let led = view.moves.of(stream, alias);
@@ -132,7 +132,7 @@ pub fn had<'a>(stage: &Stage, stream: &Stream, alias: &str, view: &View<'a>) -> 
     latest_first(led).into_iter().filter(can_have).collect()
 }
 
-/// Returns the builds that a name led to, the latest arrival first, each once.
+/// Returns the builds to which an alias pointed, the latest arrival first, each once.
 fn latest_first(led: &[Led]) -> Vec<&BuildName> {
     let mut seen = HashSet::new();
     led.iter().rev().filter_map(|led| led.build.as_ref()).filter(|name| seen.insert(*name)).collect()
@@ -143,7 +143,7 @@ fn arrivals<'a>(stage: &Stage, builds: &Builds<'a, '_>, view: &View<'a>) -> Vec<
     let had: HashSet<&BuildName> =
         view.moves.of(builds.stream, &stage.name).iter().filter_map(|led| led.build.as_ref()).collect();
     let from = match &stage.from {
-        // Where a person moved a stage without mirrorkeep, its build has not earned it.
+        // If a person moved a stage without mirrorkeep, its build did not pass.
         Some(from) if stage.before.contains(from) => latest_first(view.moves.accepted(builds.stream, from)),
         Some(from) => latest_first(view.moves.of(builds.stream, from)),
         None => builds.newest_first.iter().map(|build| &build.build).collect(),
@@ -186,7 +186,7 @@ fn candidate(stage: &Stage, builds: &Builds<'_, '_>, name: &BuildName, view: &Vi
         if required.0.iter().any(|job| vote(job) == Some("success")) {
             continue;
         }
-        // One that was given for an earlier build of that name says nothing of this one.
+        // A waiver for an earlier build of that name does not apply to this one.
         let covers = |job: &&String| {
             let mut given =
                 view.waivers.iter().filter(|waiver| waiver.covers(&stage.name, job, &id, view.now));
@@ -232,7 +232,7 @@ mod tests {
     const FILE: &str = "pipeline: 1\nstages:\n\
         - {name: tested, streams: '**', from: newest, require: {votes: [smoke, {any: [a, a-rerun]}]}, keep: 2, look_back: 4}\n";
 
-    /// What is known of one build: whether it is there, a success, rejected, and its three votes.
+    /// The facts about one build: whether it exists, is a success, is rejected, and its three votes.
     type Known = (bool, bool, bool, [Option<bool>; 3]);
 
     fn name(index: usize) -> BuildName {
@@ -400,7 +400,7 @@ tree: [\"**\"]
             (vec![step(b0, false)], b1, Outcome::Interfered),
             (vec![step(b0, false), step(b1, true)], b1, Outcome::Interfered),
             (vec![step(b0, false), step(b1, true), step(b0, true)], b0, Outcome::Promoted),
-            // What was there before mirrorkeep moved it is nobody's interference.
+            // Targets from before mirrorkeep first moved it are not interference.
             (vec![step(b0, true), step(b1, true)], b1, Outcome::Promoted),
             (vec![], b1, Outcome::Promoted),
         ];

@@ -5,7 +5,7 @@ use crate::census::Census;
 use crate::model::{BuildName, Stream};
 use std::collections::BTreeMap;
 
-/// An example: what is given, and what promotion of each stage must do.
+/// An example: the input, and the expected promotion of each stage.
 #[derive(Debug, Clone)]
 pub struct Example {
     /// What it shows.
@@ -18,7 +18,7 @@ pub struct Example {
     pub(super) expect: BTreeMap<String, Expected>,
 }
 
-/// What promotion of a stage must do.
+/// The expected promotion of a stage.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Expected {
     Build(BuildName),

@@ -1,4 +1,4 @@
-//! Reading the examples inside a pipeline.
+//! Parsing the examples inside a pipeline.
 
 use super::example::{Example, Expected};
 use super::loading::Loading;
@@ -9,7 +9,7 @@ use crate::census::{BuildCensus, Census, LabelCensus, StreamCensus};
 use crate::model::{BuildId, BuildName, Label, Outcome as Result, Stamp, Stream, VOTE, job_name};
 use std::collections::BTreeMap;
 
-/// Reads one example.
+/// Parses one example.
 pub(super) fn read(
     loading: &mut Loading<'_>,
     index: usize,
@@ -30,7 +30,7 @@ pub(super) fn read(
         for (index, name) in names.iter().enumerate() {
             let here = format!("{at}.led.{alias}[{index}]");
             let Some(name) = known(loading, &here, name, &builds) else { continue };
-            // Their order is all that counts.
+            // Only their order counts.
             moves.add(&stream, alias, now, Some(name));
         }
     }
@@ -127,7 +127,7 @@ fn waiver(
         }
         (None, Some(until)) => WaiverScope::Until(stamp(loading, &format!("{at}.until"), until)?),
         _ => {
-            loading.problem(at, "exactly one of `build` and `until` is wanted");
+            loading.problem(at, "expected exactly one of `build` and `until`");
             return None;
         }
     };

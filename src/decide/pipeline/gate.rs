@@ -1,47 +1,47 @@
-//! What a gate does, and which commands go along with a stage.
+//! The gates of a pipeline, and the commands that a stage carries.
 
 use crate::model::RelPath;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// A check that mirrorkeep runs on a build; its result is the vote of a job of its name.
+/// A check that mirrorkeep runs on a build; its result is the vote of the job with its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gate {
     /// The name, also that of the job.
     pub name: String,
-    /// What is checked.
+    /// The check.
     pub check: GateCheck,
-    /// For how long a command may run.
+    /// Time limit of a command.
     pub limit: Duration,
 }
 
-/// What a gate checks.
+/// The kinds of checks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum GateCheck {
-    /// What a command of the site finds: the program and its arguments.
+    /// A command of the site: the program and its arguments.
     Run(Vec<String>),
-    /// The bytes of the build, compared with its checksums.
+    /// Compares the bytes of the build with its checksums.
     Verify,
-    /// Whether its checksums are signed by one of these keys.
+    /// Checks that its checksums are signed by one of these keys.
     Signature {
         /// Files with OpenPGP keys.
         keyrings: Vec<PathBuf>,
         /// Keys of minisign, each a file or its text.
         minisign: Vec<String>,
     },
-    /// Whether the packages of its RPM repositories find everything that they require.
+    /// Checks that all requirements of the packages of its RPM repositories are met.
     Closure(Closure),
 }
 
-/// The repositories whose packages must find everything that they require.
+/// The repositories whose packages' requirements must be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Closure {
-    /// The directories of the build that are checked, each a repository.
+    /// The directories of the build to check, each a repository.
     pub repos: Vec<RelPath>,
-    /// Further repositories in which requirements may be found, by name: URLs.
+    /// Further repositories that may meet requirements, by name: URLs.
     pub with: BTreeMap<String, String>,
-    /// The architectures that are checked; those of this machine without any.
+    /// The architectures to check; those of this machine by default.
     pub arch: Vec<String>,
     /// Whether only the newest version of each package is checked.
     pub newest: bool,
@@ -49,23 +49,23 @@ pub struct Closure {
     pub platform: Option<String>,
 }
 
-/// Commands that go along with a stage.
+/// Commands that a stage carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CarriedRun {
-    /// Looks whether the rest can succeed; changes nothing.
+    /// Checks whether the rest can succeed; changes nothing.
     pub verify: Vec<String>,
-    /// Makes ready what takes long; it may stay if nothing is promoted.
+    /// Prepares what takes long; it may stay if nothing is promoted.
     pub prepare: Vec<String>,
-    /// Moves what goes along.
+    /// Moves what is carried.
     pub apply: Vec<String>,
     /// Moves it back.
     pub undo: Vec<String>,
-    /// For how long each may run.
+    /// Time limit of each.
     pub limit: Duration,
 }
 
 impl Gate {
-    /// Returns what it does in a word.
+    /// Returns the word for its kind.
     pub fn kind(&self) -> &'static str {
         match self.check {
             GateCheck::Run(_) => "run",

@@ -1,43 +1,89 @@
-//! The images that go along with a stage: where each comes from, and which tags it gets where.
+//! The images that a stage carries: their sources, targets and tags.
 
-use crate::model::registry::{Address, Image};
-use crate::model::{BuildId, Digest, ImageRef};
+use crate::layout::Images;
+use crate::model::registry::{Address, Image, Reference, Repository};
+use crate::model::{BuildId, Digest, ImageRef, Stream};
+use std::collections::BTreeMap;
 
-/// The fields of a tag, and whether one of them makes it fixed.
+/// The fields of a tag, and whether each of them makes it fixed.
 const FIELDS: [(&str, bool); 4] =
     [("{build}", true), ("{tag}", true), ("{stage}", false), ("{stream}", false)];
 
-/// Images that go along with a stage.
+/// Images that a stage carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CarriedImages {
-    /// Where the images of a build are.
+    /// The registry of a build's images.
     pub from: Address,
-    /// Where they go.
+    /// The target registries.
     pub to: Vec<Address>,
     /// The tags that they get there; at least one is fixed.
     pub tags: Vec<String>,
+    /// The required values of fields of their references; all images without any.
+    pub only: BTreeMap<String, String>,
 }
 
-/// An image of a build, with every place that it gets.
+/// An image of a build, with every target reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImagePlaces {
-    /// Where it is.
+    /// Its source.
     pub source: Image,
-    /// The digest that the list of the build states.
+    /// The digest in the list of the build.
     pub digest: Option<Digest>,
-    /// Where it gets a tag that names this build for ever.
+    /// The references with a fixed tag, which names this build forever.
     pub fixed: Vec<Image>,
-    /// Where it gets a tag that the stage moves.
+    /// The references with a moving tag of the stage.
     pub moving: Vec<Image>,
 }
 
+impl ImagePlaces {
+    /// Returns each moving tag with the fixed tag of its repository, if that has one.
+    pub fn with_fixed(&self) -> impl Iterator<Item = (&Image, &Image)> {
+        self.moving.iter().filter_map(|target| {
+            let fixed = self.fixed.iter().find(|fixed| fixed.repository == target.repository)?;
+            Some((target, fixed))
+        })
+    }
+}
+
 impl CarriedImages {
-    /// Returns whether a tag names one build for ever.
+    /// Returns whether a tag names one build forever.
     pub fn is_fixed(tag: &str) -> bool {
         FIELDS.iter().any(|(field, fixed)| *fixed && tag.contains(field))
     }
 
-    /// Returns why a text cannot be a tag of images that go along.
+    /// Returns whether an image is carried, by the fields of its reference; `grammar` is that of the layout.
+    pub fn takes(&self, grammar: Option<Images<'_>>, image: &ImageRef) -> bool {
+        let placed = || grammar.and_then(|grammar| grammar.place(image).ok());
+        self.only.is_empty()
+            || placed().is_some_and(|placed| {
+                self.only.iter().all(|(field, value)| placed.fields.get(field) == Some(value))
+            })
+    }
+
+    /// Returns whether the repository is a target of images.
+    fn goes_to(&self, image: &Image) -> bool {
+        let name = image.repository.name().rsplit('/').next().unwrap_or_default();
+        self.to.iter().any(|to| to.repository(name).as_ref() == Ok(&image.repository))
+    }
+
+    /// Returns the repositories that can have an image which a target lost: of the source, and of the other targets.
+    pub fn elsewhere(&self, image: &Image) -> Vec<Repository> {
+        if !self.goes_to(image) {
+            return Vec::new();
+        }
+        let name = image.repository.name().rsplit('/').next().unwrap_or_default();
+        let all = [&self.from].into_iter().chain(&self.to).filter_map(|at| at.repository(name).ok());
+        all.filter(|other| *other != image.repository).collect()
+    }
+
+    /// Returns whether an image has a moving tag of the stage in a stream, in a target.
+    pub(super) fn gives(&self, stage: &str, stream: &Stream, image: &Image) -> bool {
+        let Reference::Tag(tag) = &image.reference else { return false };
+        let mut moving = self.tags.iter().filter(|tag| !Self::is_fixed(tag));
+        self.goes_to(image) && moving.any(|template| of_stage(template, stage, stream) == *tag)
+    }
+
+    /// Returns why a text cannot be a tag of carried images.
     pub(super) fn refuses(tag: &str) -> Option<String> {
         let plain = FIELDS.iter().fold(tag.to_owned(), |text, (field, _)| text.replace(field, "x"));
         let known = FIELDS.map(|(field, _)| format!("`{field}`")).join(", ");
@@ -49,11 +95,11 @@ impl CarriedImages {
         }
     }
 
-    /// Returns every place of each image of a build.
+    /// Returns every target reference of each of these images of a build, including images that are not carried.
     ///
     /// # Errors
     ///
-    /// A reference that cannot be looked up in the source, or a tag that no registry accepts, is named.
+    /// An error names a reference that cannot be looked up in the source, or a tag that no registry accepts.
     pub fn places(&self, stage: &str, id: &BuildId, images: &[ImageRef]) -> Result<Vec<ImagePlaces>, String> {
         let mut all: Vec<ImagePlaces> = Vec::new();
         for image in images {
@@ -63,6 +109,19 @@ impl CarriedImages {
             }
         }
         Ok(all)
+    }
+
+    /// Returns the fixed tags that an image has in the targets, as one of a build; those without its own tag only if it is
+    /// known to be one of that build.
+    pub fn copies(&self, stage: &str, id: &BuildId, image: &ImageRef, is_tied: bool) -> Vec<Image> {
+        let name = image.repository.rsplit('/').next().unwrap_or_default();
+        let is_its = |template: &&String| {
+            if template.contains("{tag}") { image.tag.is_some() } else { is_tied }
+        };
+        let fixed = self.tags.iter().filter(|tag| Self::is_fixed(tag)).filter(is_its);
+        let tags: Vec<String> = fixed.map(|tag| fill(tag, stage, id, image.tag.as_deref())).collect();
+        let to = self.to.iter().filter_map(|to| to.repository(name).ok());
+        to.flat_map(|to| tags.iter().filter_map(|tag| to.tagged(tag).ok()).collect::<Vec<_>>()).collect()
     }
 
     fn place(&self, stage: &str, id: &BuildId, image: &ImageRef) -> Result<ImagePlaces, String> {
@@ -90,13 +149,16 @@ impl CarriedImages {
     }
 }
 
-/// Returns a tag with its fields filled in.
+/// Returns a tag with its placeholders replaced.
 pub(super) fn fill(template: &str, stage: &str, id: &BuildId, listed: Option<&str>) -> String {
-    template
+    of_stage(template, stage, &id.stream)
         .replace("{build}", id.name.as_str())
-        .replace("{stage}", stage)
-        .replace("{stream}", &id.stream.as_str().replace('/', "-"))
         .replace("{tag}", listed.unwrap_or_default())
+}
+
+/// Returns a tag with the placeholders replaced that are the same for every build.
+pub(super) fn of_stage(template: &str, stage: &str, stream: &Stream) -> String {
+    template.replace("{stage}", stage).replace("{stream}", &stream.as_str().replace('/', "-"))
 }
 
 #[cfg(test)]

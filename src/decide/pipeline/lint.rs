@@ -1,4 +1,4 @@
-//! What is odd about a pipeline that can be used: names that the layout does not know or moves itself, stages that
+//! Problems of a pipeline that can be used: aliases that the layout does not know or moves itself, stages that
 //! require nothing or come too late, jobs that look misspelt, candidates that the policy may delete.
 
 use super::images::CarriedImages;
@@ -6,25 +6,24 @@ use super::stage::{Pipeline, Stage};
 use crate::decide::lint::{Finding, finding, located};
 use crate::decide::policy::{Keep, Policy};
 use crate::layout::{AliasRule, Layout, MovedBy};
-use crate::model::Stream;
+use crate::model::{BuildId, BuildName, Stamp, Stream, is_misspelt};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Shorter names of jobs are not compared: `a1` and `a2` differ by one letter, too.
-const COMPARED: usize = 5;
-
-/// What a pipeline is checked against; nothing is said of what is not there.
+/// What a pipeline is checked against; absent parts are not checked.
 #[derive(Debug, Clone, Copy)]
 pub struct LintTerms<'a> {
     /// The layout.
     pub layout: Option<&'a Layout>,
     /// The policy.
     pub policy: Option<&'a Policy>,
-    /// The streams that are there, each with the rules of the mirror's own aliases in it; those of the pipeline's
-    /// examples without any.
+    /// The existing streams, each with the rules of the mirror's own aliases in it; those of the pipeline's examples
+    /// have none.
     pub streams: &'a BTreeMap<Stream, Vec<AliasRule>>,
+    /// The existing builds.
+    pub builds: &'a [BuildId],
 }
 
-/// Returns everything odd about a pipeline.
+/// Returns every problem of a pipeline.
 pub fn lint(pipeline: &Pipeline, terms: &LintTerms<'_>) -> Vec<Finding> {
     let streams = streams(pipeline, terms);
     let mut findings = Vec::new();
@@ -42,16 +41,7 @@ pub fn lint(pipeline: &Pipeline, terms: &LintTerms<'_>) -> Vec<Finding> {
             );
             findings.push(finding("requires-nothing", &at, message));
         }
-        for (number, carried) in stage.images.iter().enumerate().filter(|_| own.len() > 1) {
-            let shared = |tag: &&String| !CarriedImages::is_fixed(tag) && !tag.contains("{stream}");
-            if let Some(tag) = carried.tags.iter().find(shared) {
-                let message = format!(
-                    "`{tag}` is one tag for {} streams, which take it from each other; add `{{stream}}` to it",
-                    own.len()
-                );
-                findings.push(finding("shared-tag", format!("{at}.carry.images[{number}].tag"), message));
-            }
-        }
+        images((pipeline, stage), &at, (&own, terms), &mut findings);
         let later = pipeline.stages.iter().skip(index).any(|later| Some(&later.name) == stage.from.as_ref());
         if later {
             let message = format!(
@@ -81,7 +71,105 @@ pub fn lint(pipeline: &Pipeline, terms: &LintTerms<'_>) -> Vec<Finding> {
     findings
 }
 
-/// Returns the streams by which names are looked up.
+/// Finds stages that carry images although the layout defines none, and tags that streams take from each other.
+fn images(
+    (pipeline, stage): (&Pipeline, &Stage),
+    at: &str,
+    (streams, terms): (&[&Stream], &LintTerms<'_>),
+    findings: &mut Vec<Finding>,
+) {
+    if stage.images.is_empty() {
+        return;
+    }
+    if let Some(layout) = terms.layout.filter(|layout| !layout.images().is_some_and(|one| one.has_lists())) {
+        let what = if layout.images().is_some() { "`lists` in `images`" } else { "`images`" };
+        let (title, name) = (layout.name(), &stage.name);
+        let message = format!("the layout `{title}` has no {what}, so that `{name}` finds no image to carry");
+        findings.push(finding("no-images", format!("{at}.carry"), message));
+    }
+    let grammar = terms.layout.and_then(Layout::images);
+    for (number, carried) in stage.images.iter().enumerate() {
+        for (field, value) in &carried.only {
+            let Some(why) = grammar.and_then(|grammar| grammar.refuses(field, value)) else { continue };
+            let name = &stage.name;
+            let message = format!("{why}, so that `{name}` finds no image to carry");
+            findings.push(finding("no-images", format!("{at}.carry.images[{number}].only.{field}"), message));
+        }
+    }
+    for (number, carried) in stage.images.iter().enumerate() {
+        let earlier = stage.images.iter().take(number).map(|one| (stage, one));
+        let stages = pipeline.stages.iter().take_while(|other| other.name != stage.name);
+        let meet = |other: &&Stage| {
+            let same = streams.is_empty() && other.streams == stage.streams;
+            same || streams.iter().any(|stream| other.is_in(stream))
+        };
+        let of_others = stages.filter(meet);
+        let all = earlier.chain(of_others.flat_map(|other| other.images.iter().map(move |one| (other, one))));
+        let shared =
+            all.filter_map(|(other, one)| Some((other, shared_tag((stage, carried), (other, one))?)));
+        for (other, tag) in shared {
+            let (name, other) = (&stage.name, &other.name);
+            let of = if name == other { "two entries".to_owned() } else { format!("`{other}` and `{name}`") };
+            let message = format!(
+                "`{tag}` is one tag for {of}, which take it from each other; add `{{stage}}` or another word to it"
+            );
+            findings.push(finding("shared-tag", format!("{at}.carry.images[{number}].tag"), message));
+        }
+    }
+    for (number, carried) in stage.images.iter().enumerate().filter(|_| streams.len() > 1) {
+        let at = format!("{at}.carry.images[{number}].tag");
+        let mut tags = carried.tags.iter().filter(|tag| !tag.contains("{stream}"));
+        if let Some(tag) = tags.clone().find(|tag| !CarriedImages::is_fixed(tag)) {
+            let count = streams.len();
+            let message = format!(
+                "`{tag}` is one tag for {count} streams, which take it from each other; add `{{stream}}` to it"
+            );
+            findings.push(finding("shared-tag", &at, message));
+        }
+        let of_build = tags.find(|tag| tag.contains("{build}") && !tag.contains("{tag}"));
+        if let Some((tag, (one, other))) = of_build.zip(same_names(streams, terms)) {
+            let message = format!(
+                "`{tag}` is one tag for a build of `{one}` and one of `{other}` that have the same name: only one of them gets it \
+                 for an image that both have; add `{{stream}}` to it"
+            );
+            findings.push(finding("shared-tag", &at, message));
+        }
+    }
+}
+
+/// Returns a tag that moves with two entries in one target, for images that both can take.
+fn shared_tag(
+    (stage, one): (&Stage, &CarriedImages),
+    (other_stage, other): (&Stage, &CarriedImages),
+) -> Option<String> {
+    let differs = |(field, value): (&String, &String)| other.only.get(field).is_some_and(|is| is != value);
+    if one.only.iter().any(differs) || !one.to.iter().any(|to| other.to.contains(to)) {
+        return None;
+    }
+    let tags = |entry: &CarriedImages, stage: &Stage| -> Vec<String> {
+        let moving = entry.tags.iter().filter(|tag| !CarriedImages::is_fixed(tag));
+        moving.map(|tag| tag.replace("{stage}", &stage.name)).collect()
+    };
+    let theirs = tags(other, other_stage);
+    tags(one, stage).into_iter().find(|tag| theirs.contains(tag))
+}
+
+/// Returns two streams whose builds have a name in common, or get one if they are made at the same time.
+fn same_names<'a>(streams: &[&'a Stream], terms: &LintTerms<'_>) -> Option<(&'a Stream, &'a Stream)> {
+    let mut first: BTreeMap<BuildName, &Stream> = BTreeMap::new();
+    for stream in streams {
+        let named = terms.layout.and_then(|layout| layout.build_name(stream, Stamp::default()).ok());
+        let own = terms.builds.iter().filter(|id| id.stream == **stream).map(|id| id.name.clone());
+        for name in own.chain(named).collect::<BTreeSet<_>>() {
+            if let Some(other) = first.insert(name, stream) {
+                return Some((other, stream));
+            }
+        }
+    }
+    None
+}
+
+/// Returns the streams in which names are looked up.
 fn streams<'a>(pipeline: &'a Pipeline, terms: &LintTerms<'a>) -> Vec<&'a Stream> {
     if !terms.streams.is_empty() {
         return terms.streams.keys().collect();
@@ -90,15 +178,15 @@ fn streams<'a>(pipeline: &'a Pipeline, terms: &LintTerms<'a>) -> Vec<&'a Stream>
     examples.into_iter().collect()
 }
 
-/// Who moves a name, in the first stream in which it is odd.
+/// Who moves an alias, in the first stream with a problem.
 enum Known<'a> {
     /// A rule.
     Ruled(&'a Stream),
-    /// Nobody may.
+    /// No one may.
     Unknown(&'a Stream),
 }
 
-/// Finds names that only promotion should move, and that the layout does not know or moves itself.
+/// Finds aliases that only promotion should move, and that the layout does not know or moves itself.
 fn names(
     pipeline: &Pipeline,
     stage: &Stage,
@@ -123,7 +211,7 @@ fn names(
         let odd = streams.iter().find_map(|stream| match moved_by(stream, name) {
             Ok(Some(MovedBy::Rule)) => Some(Known::Ruled(stream)),
             Ok(None) => Some(Known::Unknown(stream)),
-            // A stream that the layout does not know is not its matter.
+            // A stream that the layout does not know is reported elsewhere.
             Ok(Some(MovedBy::Hand)) | Err(_) => None,
         });
         let (code, message) = match odd {
@@ -146,7 +234,7 @@ fn names(
         findings.push(finding(code, format!("{at}.{key}"), message));
     }
     let Some(from) = &stage.from else { return };
-    // A name that a stage moves is reported with that stage.
+    // An alias that a stage moves is reported with that stage.
     let of_stages = pipeline.stages.iter().flat_map(Stage::moves);
     if of_stages.into_iter().any(|name| name == from) {
         return;
@@ -161,7 +249,7 @@ fn names(
     }
 }
 
-/// Finds stages whose candidates no name protects, where the policy may delete one before it is promoted.
+/// Finds stages whose candidates no alias protects, if the policy may delete one before it is promoted.
 fn unprotected(
     stage: &Stage,
     at: &str,
@@ -186,7 +274,7 @@ fn unprotected(
     }
 }
 
-/// Finds jobs whose name looks like another one misspelt.
+/// Finds jobs whose name looks like a misspelling of another one.
 fn jobs(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
     let mut seen: Vec<&str> = Vec::new();
     for (index, stage) in pipeline.stages.iter().enumerate() {
@@ -195,7 +283,7 @@ fn jobs(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
                 if seen.contains(&job.as_str()) {
                     continue;
                 }
-                if let Some(other) = seen.iter().find(|other| looks_like(other, job)) {
+                if let Some(other) = seen.iter().find(|other| is_misspelt(other, job)) {
                     let message = format!("`{job}` looks like the job `{other}`; their votes are apart");
                     let place = format!("stages[{index}].require.votes[{nth}]");
                     findings.push(finding("similar-job", place, message));
@@ -204,21 +292,6 @@ fn jobs(pipeline: &Pipeline, findings: &mut Vec<Finding>) {
             }
         }
     }
-}
-
-/// Returns whether two names differ by one letter, by case or by how words are joined; jobs are often numbered, so
-/// that a digit does not count.
-fn looks_like(one: &str, other: &str) -> bool {
-    let plain = |name: &str| -> String {
-        let letters = name.chars().filter(char::is_ascii_alphanumeric);
-        letters.map(|c| c.to_ascii_lowercase()).collect()
-    };
-    let without_digits = |name: &str| -> String { name.chars().filter(|c| !c.is_ascii_digit()).collect() };
-    let (one, other) = (plain(one), plain(other));
-    one == other
-        || one.len().min(other.len()) >= COMPARED
-            && without_digits(&one) != without_digits(&other)
-            && strsim::damerau_levenshtein(&one, &other) == 1
 }
 
 #[cfg(test)]
@@ -244,7 +317,7 @@ mod tests {
             (stream == "el9").then_some(rule).into_iter().collect()
         };
         let streams = streams.iter().map(|text| (text.parse().unwrap(), own(text))).collect();
-        let terms = LintTerms { layout: layout.as_ref(), policy, streams: &streams };
+        let terms = LintTerms { layout: layout.as_ref(), policy, streams: &streams, builds: &[] };
         let found = lint(&pipeline, &terms);
         found
             .iter()
@@ -300,27 +373,71 @@ mod tests {
         let pipeline = Pipeline::load(&format!("pipeline: 1\nstages:\n{stages}"), "p.yaml").unwrap();
         for (stream, odd) in [("centos9-master/component/compute", false), ("centos7-master", true)] {
             let streams = BTreeMap::from([(stream.parse().unwrap(), Vec::new())]);
-            let terms = LintTerms { layout: Some(&layout), policy: None, streams: &streams };
+            let terms = LintTerms { layout: Some(&layout), policy: None, streams: &streams, builds: &[] };
             let found = lint(&pipeline, &terms);
             assert_eq!(found.iter().any(|found| found.code == "no-bundle"), odd, "{stream} {found:?}");
         }
     }
 
     #[test]
-    fn jobs_that_look_misspelt_are_named_and_numbered_ones_are_not() {
-        #[track_caller]
-        fn case(one: &str, other: &str, alike: bool) {
-            assert_eq!(looks_like(one, other), alike, "{one} {other}");
+    fn images_need_lists_and_tags_that_streams_do_not_share() {
+        let lists =
+            "tree: [images.lst]\nimages: {lists: [images.lst], references: ['ci/{distro}:{stamp}']}\n";
+        let found = |layout: &str, tags: &str, builds: &[&str]| {
+            let stages = format!(
+                "pipeline: 1\nstages:\n  - {{name: tested, streams: '**', from: latest_build, pin: true, carry: [{{images: {{from: a.example, \
+                 to: [b.example], tag: {tags}}}}}]}}\n"
+            );
+            let pipeline = Pipeline::load(&stages, "p.yaml").unwrap();
+            let layout = Layout::load(layout, "ours").unwrap();
+            let streams = ["debian", "el9"].map(|stream| (stream.parse().unwrap(), Vec::new())).into();
+            let builds: Vec<BuildId> = builds.iter().map(|id| id.parse().unwrap()).collect();
+            let terms = LintTerms { layout: Some(&layout), policy: None, streams: &streams, builds: &builds };
+            let found = lint(&pipeline, &terms);
+            found.iter().map(|found| found.code.to_string()).collect::<Vec<_>>()
+        };
+        let with_lists = format!("{LAYOUT}{lists}");
+        assert_eq!(found(LAYOUT, "['{stream}-{build}']", &[]), ["no-images"]);
+        let without = with_lists.replace("lists: [images.lst], ", "");
+        assert_eq!(found(&without, "['{stream}-{build}']", &[]), ["no-images"]);
+        assert_eq!(found(&with_lists, "['{stream}-{build}', '{stream}']", &[]), [""; 0]);
+        // Builds of one time have one name.
+        assert_eq!(found(&with_lists, "['{build}']", &[]), ["shared-tag"]);
+        assert_eq!(found(&with_lists, "['{build}', '{stage}']", &[]), ["shared-tag", "shared-tag"]);
+        assert_eq!(found(&with_lists, "['{build}-{tag}']", &[]), [""; 0]);
+        let second = |tags: &str, only: &str| {
+            format!(
+                "['{{stream}}-{{build}}', '{{stream}}'], only: {{distro: debian}}}}}}, {{images: {{from: a.example, to: [b.example], tag: {tags}, only: {only}"
+            )
+        };
+        // Two entries give one tag, unless no image is in both.
+        for (tags, only, odd) in [
+            ("['{stream}-{build}', '{stream}']", "{}", true),
+            ("['{stream}-{build}', '{stream}']", "{distro: debian}", true),
+            ("['{stream}-{build}', '{stream}']", "{distro: el9}", false),
+            ("['{stream}-{build}', 'x-{stream}']", "{}", false),
+        ] {
+            let found = found(&with_lists, &second(tags, only), &[]);
+            assert_eq!(found, if odd { vec!["shared-tag"] } else { vec![] }, "{tags} {only}");
         }
-        case("scenario001", "scenario002", false);
-        case("scenario001", "scenario0010", false);
-        case("scenario001", "scenaro001", true);
-        case("smoke-test", "smoke_test", true);
-        case("Smoke", "smoke", true);
-        case("tempest", "tempets", true);
-        case("x86", "x87", false);
-        case("unit", "until", false);
-        case("build", "build-rerun", false);
+        for only in ["{distro: debian}", "{distro: el9}"] {
+            assert_eq!(found(&with_lists, &format!("['{{tag}}'], only: {only}"), &[]), [""; 0], "{only}");
+        }
+        for only in ["{distro: '-'}", "{os: debian}"] {
+            assert_eq!(
+                found(&with_lists, &format!("['{{tag}}'], only: {only}"), &[]),
+                ["no-images"],
+                "{only}"
+            );
+        }
+        let hashes = with_lists
+            .replace("stamp: {time: '%Y%m%dT%H%M%SZ'}", "stamp: {matches: '[0-9a-f]{4}', examples: [abcd]}");
+        assert_eq!(found(&hashes, "['{build}']", &["debian/0001", "el9/0002"]), [""; 0]);
+        assert_eq!(found(&hashes, "['{build}']", &["debian/0001", "el9/0001"]), ["shared-tag"]);
+    }
+
+    #[test]
+    fn jobs_that_look_misspelt_are_named_and_numbered_ones_are_not() {
         let stages =
             "  - {name: a, streams: x, from: z, require: {votes: [tempest, {any: [tempets, other]}]}}\n";
         assert_eq!(codes(stages, false, None, &[]).len(), 1);

@@ -1,4 +1,4 @@
-//! From the YAML of a pipeline to its meaning, every problem reported at once with its place.
+//! From the YAML of a pipeline to the stages, with every problem reported at once with its place.
 
 use super::gate::CarriedRun;
 use super::images::CarriedImages;
@@ -6,87 +6,70 @@ use super::loading::Loading;
 use super::schema::{CarriedFile, GateFile, PipelineFile, RequireFile, StageFile, TestFile, VoteFile};
 use super::stage::{Carried, Pipeline, Requirement, Stage};
 use super::{PipelineError, examples, loops};
-use crate::decide::policy::{Span, pattern, unknown};
+use crate::decide::policy::unknown::{self, Pieces};
+use crate::decide::policy::{Span, pattern};
 use crate::model::{BuildName, Digest, Document, Label, OneOrMany, Problem, RelPath, job_name};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
 
-/// What `from` says for the successful builds of the stream, as no `from` does.
+/// The value of `from` for the successful builds of the stream, which is also the default.
 const LATEST_SUCCESS: &str = "latest_success";
 
-/// How many builds that had the stage are protected where it does not say: the one that has it, and the one to go back to.
+/// The default number of protected builds that had the stage: the present one, and the one to go back to.
 const KEEP: usize = 2;
 
-/// How many candidates are looked at where the stage does not say.
+/// The default number of candidates to evaluate.
 const LOOK_BACK: usize = 100;
 
 impl Pipeline {
-    /// Reads a pipeline; `file` is its name in messages.
+    /// Parses a pipeline; `file` is its name in messages.
     pub fn load(text: &str, file: &str) -> Result<Self, PipelineError> {
         static SCHEMA: LazyLock<Value> = LazyLock::new(Pipeline::schema);
         let document = Document::parse(text, file).map_err(PipelineError)?;
-        let unknown = unknown::keys_of(&document, &SCHEMA);
-        let raw: PipelineFile = match document.read() {
-            Ok(raw) if unknown.is_empty() => raw,
-            Ok(_) => return Err(PipelineError(unknown)),
-            Err(first) => return Err(PipelineError(pieces(&document, first, unknown))),
-        };
-        let mut loading = Loading { document: &document, problems: Vec::new() };
+        let (raw, problems) = unknown::read(&document, &SCHEMA, pieces).map_err(PipelineError)?;
+        let mut loading = Loading { document: &document, problems };
         let pipeline = loading.pipeline(&raw, text);
         if loading.problems.is_empty() { Ok(pipeline) } else { Err(PipelineError(loading.problems)) }
     }
 
-    /// Returns the JSON schema of a pipeline file, by which editors complete and check it.
+    /// Returns the JSON schema of a pipeline file, for completion and checks in editors.
     pub fn schema() -> Value {
         schemars::schema_for!(PipelineFile).to_value()
     }
 }
 
-/// Returns every problem that reading the stages and examples one by one finds, beside the unknown keys.
+/// Returns every problem that parsing the stages and examples one by one finds, without the unknown keys.
 fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Vec<Problem> {
-    let mut found = unknown;
-    let mut take = |result: Result<(), Vec<Problem>>| {
-        let problems = result.err().into_iter().flatten();
-        let before = found.len();
-        found.extend(problems.filter(|problem| !problem.message.contains("unknown field")));
-        found.len() > before
-    };
+    let mut pieces = Pieces::beside(document, unknown);
     for index in 0..document.items("stages").unwrap_or(0) {
         let at = format!("stages[{index}]");
+        let key = |key: &str| format!("{at}.{key}");
         // Entry by entry: an unknown key of a stage would hide them.
-        let mut entry = |key: &str, read: fn(&Document, &str) -> Result<(), Vec<Problem>>| {
-            let at = format!("{at}.{key}");
-            document.has(&at) && take(read(document, &at))
-        };
         let found = [
-            entry("carry", |document, at| document.read_at::<Vec<CarriedFile>>(at).map(drop)),
-            entry("alarm", |document, at| document.read_at::<Span>(at).map(drop)),
-            entry("keep", |document, at| document.read_at::<usize>(at).map(drop)),
-            entry("look_back", |document, at| document.read_at::<usize>(at).map(drop)),
-            entry("pin", |document, at| document.read_at::<bool>(at).map(drop)),
-            entry("bundle", |document, at| document.read_at::<bool>(at).map(drop)),
-            entry("require", |document, at| document.read_at::<RequireFile>(at).map(drop)),
-            entry("streams", |document, at| document.read_at::<OneOrMany>(at).map(drop)),
+            pieces.take_any::<Vec<CarriedFile>>(&key("carry")),
+            pieces.take_any::<Span>(&key("alarm")),
+            pieces.take_any::<usize>(&key("keep")),
+            pieces.take_any::<usize>(&key("look_back")),
+            pieces.take_any::<bool>(&key("pin")),
+            pieces.take_any::<bool>(&key("bundle")),
+            pieces.take_any::<RequireFile>(&key("require")),
+            pieces.take_any::<OneOrMany>(&key("streams")),
         ];
-        if found == [false; 8] {
-            take(document.read_at::<StageFile>(&at).map(drop));
+        if !found.contains(&true) {
+            pieces.take::<StageFile>(&at);
         }
     }
     for name in document.keys("gates") {
-        take(document.read_at::<GateFile>(&format!("gates.{name}")).map(drop));
+        pieces.take::<GateFile>(&format!("gates.{name}"));
     }
     for index in 0..document.items("tests").unwrap_or(0) {
-        take(document.read_at::<TestFile>(&format!("tests[{index}]")).map(drop));
+        pieces.take::<TestFile>(&format!("tests[{index}]"));
     }
-    let mut all = if found.is_empty() { first } else { found };
-    for problem in &mut all {
-        problem.message = unknown::plain(&problem.message);
-    }
-    all
+    pieces.end(first)
 }
 
-/// What goes along with a stage.
+/// What a stage carries.
 enum Carry {
     /// An alias.
     Alias(Carried),
@@ -102,7 +85,7 @@ impl Loading<'_> {
             self.problem("pipeline", format!("version {} is not known; 1 is accepted", raw.pipeline));
         }
         if raw.stages.is_empty() {
-            self.problem("stages", "no stage; at least one is wanted");
+            self.problem("stages", "no stage; expected at least one");
         }
         let gates = self.gates(&raw.gates);
         let mut stages: Vec<Stage> = (raw.stages.iter().enumerate())
@@ -210,7 +193,7 @@ impl Loading<'_> {
         }
     }
 
-    /// Makes sure that every alias is moved for one reason.
+    /// Checks that every alias is moved for one reason only.
     fn movers(&mut self, stages: &[Stage], raw: &[StageFile]) {
         for (index, stage) in stages.iter().enumerate() {
             let also = [("previous", &stage.previous), ("on_failure", &stage.on_failure)];
@@ -226,7 +209,7 @@ impl Loading<'_> {
                     other.name == **name || !same && other.moves().any(|moved| moved == *name)
                 };
                 if stages.iter().any(other) || also.iter().take(nth).any(|(_, before)| before == name) {
-                    let why = format!("`{name}` is the name of another stage or goes along with one");
+                    let why = format!("`{name}` is the name of another stage or is carried with one");
                     self.problem(&at, why);
                 } else if stages.iter().any(|other| other.from.as_ref() == Some(*name)) {
                     let why = format!(
@@ -262,7 +245,7 @@ impl Loading<'_> {
         }
     }
 
-    /// Makes sure that a name can stand beside the builds of a stream.
+    /// Checks that an alias can exist beside the builds of a stream.
     fn alias(&mut self, at: &str, name: &str) {
         if name.parse::<BuildName>().is_err() {
             self.problem(
@@ -293,7 +276,7 @@ impl Loading<'_> {
             VoteFile::Any(any) => any.any.clone(),
         };
         if jobs.is_empty() {
-            self.problem(at, "`any` is empty; at least one job is wanted");
+            self.problem(at, "`any` is empty; expected at least one job");
         }
         for job in &jobs {
             if let Err(why) = job_name(job) {
@@ -335,7 +318,7 @@ stages:
             "stages[2].require: a stage with `pin: true` takes any candidate",
             "stages[3]: `pin` needs `from`",
             "stages[3].name: a second stage `d`",
-            "stages[3].previous: `c` is the name of another stage or goes along with one",
+            "stages[3].previous: `c` is the name of another stage or is carried with one",
             "stages[1].from: no build can reach this stage: c comes from d comes from c",
             "stages[2].from: no build can reach this stage: d comes from c comes from d",
         ];

@@ -1,8 +1,8 @@
-//! A pipeline file while it is read.
+//! A pipeline file that is being parsed.
 
 use crate::model::{Document, Problem};
 
-/// A file while it is read.
+/// A file that is being parsed.
 pub(super) struct Loading<'a> {
     pub(super) document: &'a Document,
     pub(super) problems: Vec<Problem>,

@@ -1,8 +1,8 @@
-//! Stages that come from each other, and those that wait for each other.
+//! Stages whose `from` points to each other, and those that wait for each other.
 
 use super::stage::Stage;
 
-/// Returns the stages that cannot be reached since their `from` leads back to them, each with the way around.
+/// Returns the stages that cannot be reached since their `from` forms a loop, each with the loop.
 pub(super) fn loops(stages: &[Stage]) -> Vec<(usize, Vec<String>)> {
     let named = |name: &str| stages.iter().find(|stage| stage.name == name);
     let around = |(index, first): (usize, &Stage)| {
@@ -20,7 +20,7 @@ pub(super) fn loops(stages: &[Stage]) -> Vec<(usize, Vec<String>)> {
     stages.iter().enumerate().filter_map(around).collect()
 }
 
-/// Returns the names of the stages that a build passes before it comes to `stage`, the nearest first.
+/// Returns the names of the stages that a build passes before `stage`, the nearest first.
 pub(super) fn before(stages: &[Stage], stage: &Stage) -> Vec<String> {
     let mut before: Vec<String> = Vec::new();
     let mut at = Some(stage);

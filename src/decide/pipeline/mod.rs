@@ -1,9 +1,9 @@
-//! Which build a stage name moves to: the pipeline file and its meaning.
+//! Which build a stage moves to: the pipeline file and its meaning.
 //!
-//! A stage is an alias that only promotion moves. Its candidates are the builds that another name has led to, in the
-//! order of their arrival; a candidate is promoted when every required job voted for it. All of this is a pure function
-//! of a census, the moves of the names and the waivers, so that `promote`, `stages`, `vote`, the protections of a
-//! prune and the examples in a pipeline file cannot disagree (`docs/decisions/0015-promotion.md`).
+//! A stage is an alias that only promotion moves. Its candidates are the builds to which another alias has pointed,
+//! in the order of their arrival; a candidate is promoted when every required job voted for it. All of this is a pure
+//! function of a census, the moves of the aliases and the waivers, so that `promote`, `stages`, `vote`, the
+//! protections of a prune and the examples in a pipeline file cannot disagree (`docs/decisions/0015-promotion.md`).
 
 mod commands;
 mod diff;
@@ -20,6 +20,7 @@ mod schema;
 mod shipped;
 mod stage;
 mod state;
+mod stated;
 mod tagged;
 mod time_limit;
 mod tries;
@@ -32,13 +33,14 @@ pub use images::{CarriedImages, ImagePlaces};
 pub use lint::{LintTerms, lint};
 pub use stage::{Carried, Pipeline, Requirement, Stage};
 pub use state::{Candidate, Led, Moves, Outcome, StageState, Waiver, WaiverScope};
-pub use tagged::{TagIndex, TagOf, TargetNames};
+pub use stated::{Origin, StageTags, StatedTags, TAG_EVENTS};
+pub use tagged::{GivenImages, TagIndex, TagOf, TargetNames};
 pub(in crate::decide) use time_limit::TimeLimit;
 pub use tries::Surprise;
 
 use crate::model::{Class, Classify, ErrorKind, Problem};
 
-/// Says what is wrong with a pipeline: every problem with its place.
+/// The problems of a pipeline, each with its place.
 #[derive(Debug, thiserror::Error)]
 #[error("the pipeline cannot be used:\n  {}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))]
 pub struct PipelineError(pub Vec<Problem>);

@@ -1,4 +1,4 @@
-//! The YAML of a pipeline, exactly; what it means is made of it in `load`.
+//! The YAML of a pipeline, exactly; `load` makes the stages from it.
 
 use super::time_limit::TimeLimit;
 use crate::decide::policy::Span;
@@ -17,10 +17,10 @@ pub(super) struct PipelineFile {
     /// The stages; `promote` goes through them in this order.
     #[schemars(length(min = 1))]
     pub(super) stages: Vec<StageFile>,
-    /// Checks that `gate` runs on a build, by name; each votes as the job of its name.
+    /// Checks that `gate` runs on a build, by name; each votes as the job with its name.
     #[serde(default)]
     pub(super) gates: BTreeMap<String, GateFile>,
-    /// Examples that must come out as they say.
+    /// Examples that must come out as they state.
     #[serde(default)]
     pub(super) tests: Vec<TestFile>,
 }
@@ -34,43 +34,43 @@ pub(super) struct PipelineFile {
 pub(super) struct StageFile {
     /// The name of the alias.
     pub(super) name: String,
-    /// In which streams, as a pattern or a list of patterns: `*` within a name, `**` for any names.
+    /// The streams, as a pattern of whole names or a list: `*` within a path component, `**` for any.
     pub(super) streams: OneOrMany,
-    /// The alias whose builds are the candidates; without it, or for
-    /// `latest_success`, the successful builds of the stream.
+    /// The alias whose builds are the candidates [default: the successful builds of the stream, also for
+    /// `latest_success`].
     #[serde(default)]
     pub(super) from: Option<String>,
-    /// The newest candidate is taken without any requirement, so that jobs test one build while `from` moves on.
+    /// Take the newest candidate without any requirement, so that jobs test one build while `from` moves on.
     #[serde(default)]
     pub(super) pin: bool,
     /// What a candidate needs.
     #[serde(default)]
     pub(super) require: RequireFile,
-    /// An alias that takes a candidate for which a required job voted failure, and no other job can stand in.
+    /// An alias for a candidate for which a required job voted failure, without an alternative job.
     #[serde(default)]
     pub(super) on_failure: Option<String>,
     /// An alias for the build that the stage had before.
     #[serde(default)]
     pub(super) previous: Option<String>,
-    /// Other aliases, commands and images that go along, before the alias of the stage.
+    /// Other aliases, commands and images that are carried, before the alias of the stage moves.
     #[serde(default)]
     pub(super) carry: Vec<CarriedFile>,
     /// When the stage moves in a stream, the bundle of the builds that have it in all streams is made, and its link moves
     /// last; the layout declares which streams have bundles.
     #[serde(default)]
     pub(super) bundle: bool,
-    /// How many of the last builds that had the stage are protected from prune; 2 without it.
+    /// Number of the last builds at the stage that are protected from prune [default: 2].
     #[serde(default)]
     pub(super) keep: Option<usize>,
-    /// How many candidates are looked at; 100 without it.
+    /// Number of candidates to evaluate [default: 100].
     #[serde(default)]
     pub(super) look_back: Option<usize>,
-    /// `stages --check` reports when the promoted build is that much older than the newest candidate.
+    /// `stages --check` reports when the promoted build is older than the newest candidate by more than this.
     #[serde(default)]
     pub(super) alarm: Option<Span>,
 }
 
-/// What goes along with a stage: an alias, commands, or images.
+/// What is carried with a stage: an alias, commands, or images.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -80,7 +80,7 @@ pub(super) struct CarriedFile {
     /// The name of an alias, beside that of the stage.
     #[serde(default)]
     pub(super) alias: Option<String>,
-    /// The path inside the build to which the alias leads; to the build itself without it.
+    /// The path inside the build to which the alias points [default: the build itself].
     #[serde(default)]
     pub(super) place: Option<String>,
     /// Commands.
@@ -91,7 +91,7 @@ pub(super) struct CarriedFile {
     pub(super) images: Option<ImagesFile>,
 }
 
-/// Container images that go along with a stage.
+/// Container images that are carried with a stage.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -100,31 +100,35 @@ pub(super) struct CarriedFile {
 pub(super) struct ImagesFile {
     /// The registry and namespace where the images of a build are: `[http://]HOST[:PORT]/NAMESPACE`.
     pub(super) from: String,
-    /// The registries and namespaces where they go; `from` itself may be one.
+    /// The registries and namespaces to copy them to; `from` itself may be one.
     pub(super) to: Vec<String>,
-    /// The tags that they get there; `{build}`, `{tag}` (that of the list), `{stage}` and `{stream}` are filled in. A tag with
-    /// `{build}` or `{tag}` is fixed, the stage moves any other; at least one is fixed.
+    /// The tags that they get there; `{build}`, `{tag}` (that of the list), `{stage}` and `{stream}` are replaced. A
+    /// tag with `{build}` or `{tag}` is fixed, the stage moves any other; at least one is fixed.
     pub(super) tag: Vec<String>,
+    /// The values that fields of an image's reference must have, by the grammar of the layout; other images are left
+    /// out.
+    #[serde(default)]
+    pub(super) only: BTreeMap<String, String>,
 }
 
-/// Commands that go along with a stage, each a program with its arguments.
+/// Commands that are carried with a stage, each a program with its arguments.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
     expecting = "`verify`, `prepare`, `apply`, `undo` and `timeout`, such as `{apply: [tag, latest], undo: [tag, previous]}`"
 )]
 pub(super) struct RunFile {
-    /// Looks whether the rest can succeed; it changes nothing.
+    /// Checks whether the rest can succeed; it changes nothing.
     #[serde(default)]
     pub(super) verify: Option<Vec<String>>,
-    /// Makes ready what takes long, such as copies under new names; it is not undone.
+    /// Prepares what takes long, such as copies under new names; it is not undone.
     #[serde(default)]
     pub(super) prepare: Option<Vec<String>>,
-    /// Moves what goes along to the build; it may run again.
+    /// Moves what is carried to the build; it may run again.
     pub(super) apply: Vec<String>,
-    /// Moves it back to the build before; it is right after no part, a part or all of `apply`, and may run again.
+    /// Moves it back to the previous build; it must work after none, a part or all of `apply`, and may run again.
     pub(super) undo: Vec<String>,
-    /// For how long each may run; 5m without it.
+    /// Time limit of each [default: 5m].
     #[serde(default)]
     pub(super) timeout: Option<TimeLimit>,
 }
@@ -139,21 +143,21 @@ pub(super) struct GateFile {
     /// A command: exit code 0 is success, 1 failure, 75 "try again later".
     #[serde(default)]
     pub(super) run: Option<Vec<String>>,
-    /// The bytes of the build are compared with its checksums: `true`.
+    /// Compare the bytes of the build with its checksums: `true`.
     #[serde(default)]
     pub(super) verify: Option<bool>,
-    /// Its checksums are signed.
+    /// Require signed checksums.
     #[serde(default)]
     pub(super) signature: Option<SignatureFile>,
-    /// The packages of its RPM repositories find everything that they require.
+    /// Require that all requirements of the packages of its RPM repositories are met.
     #[serde(default)]
     pub(super) closure: Option<ClosureFile>,
-    /// For how long a command may run; 30m without it.
+    /// Time limit of a command [default: 30m].
     #[serde(default)]
     pub(super) timeout: Option<TimeLimit>,
 }
 
-/// Keys, of which one of each kind must have signed.
+/// Keys; one of each kind must have signed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "keys such as `{keyrings: [/etc/pki/releases.gpg]}`")]
 pub(super) struct SignatureFile {
@@ -165,7 +169,7 @@ pub(super) struct SignatureFile {
     pub(super) minisign: Vec<String>,
 }
 
-/// What `dnf repoclosure` checks.
+/// The arguments of `dnf repoclosure`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -174,13 +178,13 @@ pub(super) struct SignatureFile {
 pub(super) struct ClosureFile {
     /// Directories of the build, each an RPM repository; `.` is the build itself.
     pub(super) repos: Vec<String>,
-    /// Further repositories in which requirements may be found, by name: URLs.
+    /// Further repositories that may meet requirements, by name: URLs.
     #[serde(default)]
     pub(super) with: BTreeMap<String, String>,
-    /// The architectures that are checked.
+    /// The architectures to check.
     #[serde(default)]
     pub(super) arch: Vec<String>,
-    /// Only the newest version of each package is checked.
+    /// Check only the newest version of each package.
     #[serde(default)]
     pub(super) newest: bool,
     /// The platform of modules, such as `platform:el9`.
@@ -201,7 +205,7 @@ pub(super) struct RequireFile {
     /// Gates of this file that must have voted success.
     #[serde(default)]
     pub(super) gates: Vec<String>,
-    /// Labels with the values that are accepted.
+    /// Labels with their accepted values.
     #[serde(default)]
     pub(super) labels: BTreeMap<String, OneOrMany>,
 }
@@ -224,26 +228,26 @@ pub(super) struct AnyFile {
     pub(super) any: Vec<String>,
 }
 
-/// An example: builds, what names have led to, votes and waivers, and what promotion does then.
+/// An example: builds, the history of aliases, votes and waivers, and the expected promotion.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "an example with `name`, `stream`, `builds`, `led` and `expect`")]
 pub(super) struct TestFile {
     /// What it shows.
     pub(super) name: String,
-    /// When; the age of waivers and builds counts from it.
+    /// The time of the example; the age of waivers and builds counts from it.
     pub(super) now: String,
     /// The stream.
     pub(super) stream: String,
-    /// Its builds by name, each with what is known of it.
+    /// Its builds by name, each with the facts about it.
     pub(super) builds: BTreeMap<String, TestBuildFile>,
-    /// What aliases have led to, oldest first.
+    /// The builds to which aliases pointed, oldest first.
     #[serde(default)]
     pub(super) led: BTreeMap<String, Vec<String>>,
     /// Waivers.
     #[serde(default)]
     pub(super) waivers: Vec<TestWaiverFile>,
-    /// For each stage the build that it moves to, or `current`, `waiting`, `none`; for each `on_failure` the build that
-    /// it takes, or `none`.
+    /// For each stage the build to which it moves, or `current`, `waiting`, `none`; for each `on_failure` its build,
+    /// or `none`.
     pub(super) expect: BTreeMap<String, String>,
 }
 
@@ -254,10 +258,10 @@ pub(super) struct TestFile {
     expecting = "`result`, `created`, `votes`, `labels` and `rejected`, such as `{votes: {smoke: success}}`"
 )]
 pub(super) struct TestBuildFile {
-    /// How it went; a success without it.
+    /// Its result [default: success].
     #[serde(default)]
     pub(super) result: Option<String>,
-    /// When it was made; its name says it otherwise.
+    /// When it was made [default: the time in its name].
     #[serde(default)]
     pub(super) created: Option<String>,
     /// Votes by job: `success` or `failure`.
@@ -266,7 +270,7 @@ pub(super) struct TestBuildFile {
     /// Labels.
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
-    /// The stages for which it is rejected; `*` stands for all.
+    /// The stages for which it is rejected; `*` for all.
     #[serde(default)]
     pub(super) rejected: Vec<String>,
 }
@@ -280,12 +284,12 @@ pub(super) struct TestBuildFile {
 pub(super) struct TestWaiverFile {
     /// The stage.
     pub(super) stage: String,
-    /// The job whose vote it stands in for.
+    /// The job whose vote it replaces.
     pub(super) job: String,
-    /// For this build; needed without `until`.
+    /// The only build; required without `until`.
     #[serde(default)]
     pub(super) build: Option<String>,
-    /// Until then; needed without `build`.
+    /// The end of the waiver; required without `build`.
     #[serde(default)]
     pub(super) until: Option<String>,
 }

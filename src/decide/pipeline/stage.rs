@@ -1,9 +1,10 @@
-//! What a pipeline means: its stages and what each requires.
+//! The contents of a pipeline: its stages and what each requires.
 
 use super::example::Example;
 use super::gate::{CarriedRun, Gate};
 use super::images::CarriedImages;
 use crate::decide::policy::{Span, fits};
+use crate::model::registry::Image;
 use crate::model::{Digest, OneOrMany, RelPath, Stream};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,50 +28,50 @@ pub struct Pipeline {
 pub struct Stage {
     /// The name of the alias.
     pub name: String,
-    /// The streams in which it is.
+    /// The streams of the stage.
     pub streams: Vec<glob::Pattern>,
     /// The alias whose builds are the candidates; without it, the successes of the stream.
     pub from: Option<String>,
-    /// The stages that a build passes before this one; who rejects a build for one of them rejects it for this one, too.
+    /// The stages that a build passes before this one; a rejection for one of them also applies to this one.
     pub before: Vec<String>,
-    /// Whether the newest candidate is taken without any requirement.
+    /// Whether the newest candidate is promoted without any requirement.
     pub pin: bool,
-    /// Each must be met by one of its jobs; the required gates are among them.
+    /// For each, one of its jobs must have voted success; the required gates are among them.
     pub votes: Vec<Requirement>,
     /// The gates that are required.
     pub gates: Vec<String>,
-    /// Labels with the values that are accepted.
+    /// Labels with their accepted values.
     pub labels: BTreeMap<String, OneOrMany>,
-    /// An alias that takes a candidate for which a required job voted failure.
+    /// An alias for a candidate for which a required job voted failure.
     pub on_failure: Option<String>,
     /// An alias for the build that the stage had before.
     pub previous: Option<String>,
-    /// Other aliases that go along.
+    /// Other aliases that are carried.
     pub carry: Vec<Carried>,
-    /// Commands that go along, before the aliases.
+    /// Commands that are carried, before the aliases.
     pub commands: Vec<CarriedRun>,
-    /// Images that go along, after the commands and before the aliases.
+    /// Images that are carried, after the commands and before the aliases.
     pub images: Vec<CarriedImages>,
-    /// Whether the bundle of the builds that have the stage is made when it moves, where the layout declares one.
+    /// Whether the bundle of the builds at the stage is made when it moves, if the layout declares one.
     pub bundle: bool,
-    /// How many of the last builds that had the stage are protected.
+    /// The number of the last builds at the stage that are protected.
     pub keep: usize,
-    /// How many candidates are looked at.
+    /// The number of candidates to evaluate.
     pub look_back: usize,
     /// How much older than the newest candidate the promoted build may be.
     pub alarm: Option<Span>,
 }
 
-/// An alias that goes along with a stage.
+/// An alias that a stage carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Carried {
     /// Its name, beside that of the stage.
     pub alias: String,
-    /// The path inside the build to which it leads; to the build itself without it.
+    /// The path inside the build to which it points; the build itself without it.
     pub place: Option<RelPath>,
 }
 
-/// Jobs of which one must have voted success; never none.
+/// Jobs of which one must have voted success; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Requirement(pub Vec<String>);
 
@@ -112,10 +113,15 @@ impl Stage {
     pub fn is_in(&self, stream: &Stream) -> bool {
         self.streams.iter().any(|pattern| fits(pattern, stream.as_str()))
     }
+
+    /// Returns whether an image has a tag in a target that the stage moves in a stream.
+    pub fn gives(&self, stream: &Stream, image: &Image) -> bool {
+        self.images.iter().any(|carried| carried.gives(&self.name, stream, image))
+    }
 }
 
 impl Requirement {
-    /// Returns the requirement as people write it.
+    /// Returns the requirement as text.
     pub fn shown(&self) -> String {
         match self.0.as_slice() {
             [one] => one.clone(),

@@ -1,4 +1,4 @@
-//! What is known of the names and builds of a stream, and what follows for a stage.
+//! The facts about the aliases and builds of a stream, and the resulting state of a stage.
 
 use crate::census::{AliasMove, Census, StreamCensus};
 use crate::layout::{Layout, Place};
@@ -7,49 +7,49 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
-/// What an alias led to at one time.
+/// The target of an alias at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Led {
-    /// Since when, as far as that is known.
+    /// Since when, if known.
     pub at: Option<Stamp>,
-    /// The build; nothing where the alias was removed or led elsewhere.
+    /// The build; nothing if the alias was removed or pointed to something else.
     pub build: Option<BuildName>,
 }
 
-/// What the aliases of each stream have led to.
+/// The history of the aliases of each stream.
 #[derive(Debug, Clone, Default)]
 pub struct Moves(BTreeMap<Stream, BTreeMap<String, History>>);
 
-/// What one alias has led to.
+/// The history of one alias.
 #[derive(Debug, Clone, Default)]
 struct History {
     /// Oldest first.
     led: Vec<Led>,
-    /// Whether somebody moved it since mirrorkeep moved it last.
+    /// Whether another program moved it since mirrorkeep last did.
     by_hand: bool,
     /// How much of it mirrorkeep did, or a person accepted.
     accepted: usize,
 }
 
-/// What stands in for the vote of a job.
+/// A waiver of the vote of a job.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Waiver {
-    /// The stage for which it counts.
+    /// The stage.
     pub stage: String,
     /// The job.
     pub job: String,
-    /// For which builds.
+    /// The builds to which it applies.
     #[serde(flatten)]
     pub scope: WaiverScope,
-    /// Why.
+    /// The reason.
     pub why: String,
     /// Who gave it.
     pub by: String,
-    /// Since when.
+    /// When it was added.
     pub since: Stamp,
 }
 
-/// For which builds a waiver counts.
+/// The builds to which a waiver applies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WaiverScope {
@@ -59,15 +59,15 @@ pub enum WaiverScope {
     Until(Stamp),
 }
 
-/// What a promotion of a stage does now.
+/// What a promotion of a stage would do now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outcome {
-    /// A candidate meets everything: the stage moves to it.
+    /// A candidate meets all requirements: the stage moves to it.
     Promoted,
-    /// Nothing is newer than the build that has the stage.
+    /// Nothing is newer than the build at the stage.
     Current,
-    /// There are candidates, and none meets everything.
+    /// There are candidates, and none meets all requirements.
     Waiting,
     /// No build has the stage, and there is no candidate.
     None,
@@ -75,24 +75,24 @@ pub enum Outcome {
     Interfered,
 }
 
-/// A build that a stage may take next.
+/// A build that can be promoted next.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Candidate {
     /// The build.
     pub id: BuildId,
-    /// What it lacks: jobs without a success, labels, or why it cannot be promoted at all.
+    /// What it lacks: successful jobs, labels, or why it cannot be promoted at all.
     pub missing: Vec<String>,
     /// The jobs whose vote is waived.
     pub waived: Vec<String>,
     /// Why it is rejected.
     pub rejected: Option<String>,
-    /// Whether nothing can make up for what is missing: it is gone, or no success.
+    /// Whether nothing can replace what it lacks: it is deleted, or not a success.
     #[serde(skip)]
     pub unfit: bool,
     /// Whether a required job has voted.
     #[serde(skip)]
     pub voted: bool,
-    /// Whether a required job voted failure, and nothing stands in for it.
+    /// Whether a required job voted failure, without an alternative or a waiver.
     #[serde(skip)]
     pub failed: bool,
 }
@@ -104,15 +104,15 @@ pub struct StageState {
     pub stage: String,
     /// The stream.
     pub stream: Stream,
-    /// The build that has the stage.
+    /// The build at the stage.
     pub incumbent: Option<BuildId>,
-    /// Since when.
+    /// When it was added.
     pub since: Option<Stamp>,
-    /// What a promotion does now.
+    /// What a promotion would do now.
     pub outcome: Outcome,
-    /// The build that a promotion moves the stage to.
+    /// The build to which a promotion would move the stage.
     pub build: Option<BuildId>,
-    /// The latest candidate for which a required job voted failure, where `on_failure` does not have it yet.
+    /// The latest candidate for which a required job voted failure, if `on_failure` does not point to it yet.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<BuildId>,
     /// The candidates, the latest arrival first.
@@ -120,14 +120,14 @@ pub struct StageState {
     /// Why there is no candidate, if that is not only because nothing is newer.
     #[serde(skip)]
     pub why: Option<String>,
-    /// How many whole days the incumbent is older than the newest candidate; nothing where that is not known.
+    /// How many whole days the present build is older than the newest candidate; nothing if not known.
     pub gap_days: Option<i64>,
     /// Whether that is more than the stage accepts.
     pub alarm: bool,
 }
 
 impl Moves {
-    /// Returns what the aliases of a census have led to; `layout` tells the builds by their paths.
+    /// Returns the history of the aliases of a census; `layout` identifies builds by their paths.
     pub fn of_census(census: &Census, layout: &Layout) -> Self {
         let mut moves = Self::default();
         let mut dirs: HashMap<RelPath, Vec<&StreamCensus>> = HashMap::new();
@@ -155,7 +155,7 @@ impl Moves {
                 let last = alias.moves.iter().rposition(|step| !step.by_hand);
                 history.accepted = last.map_or(0, |last| last + 1);
                 let ours = alias.moves.iter().rev().find(|step| !step.by_hand);
-                // A build that took the name of one that had the stage was never given it.
+                // If a build took the name of one at the stage, the stage was never moved to it.
                 let takes_its_place = |step: &AliasMove| step.replaced && now.is_some();
                 history.by_hand =
                     ours.is_some_and(|step| takes_its_place(step) || led(step.to.as_ref()) != now);
@@ -170,7 +170,8 @@ impl Moves {
         moves
     }
 
-    /// Adds that mirrorkeep lets an alias of a stream lead to a build, or to none; moves come in the order of time.
+    /// Adds that mirrorkeep pointed an alias of a stream to a build, or removed it; moves are added in the order of
+    /// time.
     pub fn add(&mut self, stream: &Stream, alias: &str, at: Stamp, build: Option<BuildName>) {
         let aliases = self.0.entry(stream.clone()).or_default();
         let history = aliases.entry(alias.to_owned()).or_default();
@@ -179,19 +180,20 @@ impl Moves {
         history.accepted = history.led.len();
     }
 
-    /// Returns what an alias of a stream has led to, oldest first.
+    /// Returns the history of an alias of a stream, oldest first.
     pub fn of(&self, stream: &Stream, alias: &str) -> &[Led] {
         self.history(stream, alias).map_or(&[], |history| &history.led)
     }
 
-    /// Returns the same without what somebody did since mirrorkeep moved it last, as long as nobody accepted that.
+    /// Returns the same without moves by other programs since mirrorkeep last moved it, unless a person accepted
+    /// them.
     pub fn accepted(&self, stream: &Stream, alias: &str) -> &[Led] {
         let of = |history: &History| if history.by_hand { history.accepted } else { history.led.len() };
         let led = self.of(stream, alias);
         self.history(stream, alias).and_then(|history| led.get(..of(history))).unwrap_or(led)
     }
 
-    /// Returns whether somebody moved an alias since mirrorkeep moved it last.
+    /// Returns whether another program moved an alias since mirrorkeep last did.
     pub fn is_by_hand(&self, stream: &Stream, alias: &str) -> bool {
         self.history(stream, alias).is_some_and(|history| history.by_hand)
     }
@@ -202,12 +204,12 @@ impl Moves {
 }
 
 impl Waiver {
-    /// Returns whether it counts for one build.
+    /// Returns whether it is for one build.
     pub fn is_for_one(&self) -> bool {
         matches!(self.scope, WaiverScope::Build(_))
     }
 
-    /// Returns whether it stands in for a job's vote on a build at `now`.
+    /// Returns whether it waives a job's vote on a build at `now`.
     pub fn covers(&self, stage: &str, job: &str, id: &BuildId, now: Stamp) -> bool {
         self.stage == stage
             && self.job == job
@@ -226,12 +228,12 @@ impl StageState {
 }
 
 impl Candidate {
-    /// Returns whether nothing keeps it from being promoted.
+    /// Returns whether it can be promoted.
     pub fn is_ready(&self) -> bool {
         self.missing.is_empty() && self.rejected.is_none()
     }
 
-    /// Returns whether it can be promoted by whoever takes no notice of votes and labels.
+    /// Returns whether it can be promoted if votes and labels are ignored.
     pub fn can_be_forced(&self) -> bool {
         !self.unfit && self.rejected.is_none()
     }

@@ -1,17 +1,17 @@
-//! For how long a command may run: `90s`, `30m`, `2h`.
+//! Time limits of commands: `90s`, `30m`, `2h`.
 
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-/// How a time limit is written, for editors.
+/// The form of a time limit, for editors.
 const FORM: &str = "^[0-9]+[smh]$";
 
-/// The longest time limit, in seconds: a day.
+/// The maximum time limit, in seconds: a day.
 const LONGEST: u64 = 86_400;
 
-/// For how long a command may run.
+/// The time limit of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::decide) struct TimeLimit(pub(in crate::decide) Duration);
 

@@ -1,4 +1,4 @@
-//! Trying the examples inside a pipeline.
+//! Running the examples inside a pipeline.
 
 use super::evaluate::{View, evaluate};
 use super::example::{Example, Expected};
@@ -8,21 +8,21 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What came out of one example otherwise than it says.
+/// A difference between an example and the actual result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Surprise {
     /// The example's name.
     pub test: String,
-    /// Where in the file it is expected.
+    /// The place of the expectation in the file.
     pub place: String,
-    /// Which stage.
+    /// The stage.
     pub stage: String,
-    /// What was expected and what came out, with what the candidates lack.
+    /// The expected and the actual result, with what the candidates lack.
     pub message: String,
 }
 
 impl Pipeline {
-    /// Tries one example, one stage after the other, and returns everything that came out otherwise.
+    /// Runs one example, one stage after the other, and returns all differences.
     pub fn surprises(&self, test: &Example) -> Vec<Surprise> {
         let mut moves = test.moves.clone();
         let mut states = BTreeMap::new();
@@ -61,7 +61,7 @@ impl Pipeline {
         test.expect.iter().filter_map(look).collect()
     }
 
-    /// Compares what an `on_failure` takes with what an example expects.
+    /// Compares the result of an `on_failure` with the expectation of an example.
     fn failure(
         &self,
         test: &Example,

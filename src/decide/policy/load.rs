@@ -4,14 +4,17 @@ mod limits;
 mod rules;
 
 use super::loading::Loading;
-use super::rule::{Basis, Family, Keep, Part, Policy, Rule};
-use super::schema::{FamilyFile, PolicyFile, RuleFile};
+use super::rule::{Basis, Family, Keep, Mirrored, Part, Policy, Rule};
+use super::schema::{FamilyFile, MirroredFile, PolicyFile, RuleFile};
 use super::{PolicyError, Range, Span, covers, examples, unknown};
+use crate::decide::targets::target_name;
 use crate::model::{Digest, Document, Stamp};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use rules::named;
+use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::LazyLock;
 
 /// What holds when neither family nor defaults say otherwise.
 const FLOOR: usize = 3;
@@ -22,19 +25,16 @@ const WILDCARDS: [char; 3] = ['*', '?', '['];
 impl Policy {
     /// Reads a policy; `file` is its name in messages.
     pub fn load(text: &str, file: &str) -> Result<Self, PolicyError> {
+        static SCHEMA: LazyLock<Value> = LazyLock::new(Policy::schema);
         let document = Document::parse(text, file).map_err(PolicyError)?;
-        let raw: PolicyFile = match (document.read(), unknown::keys(&document)) {
-            (Ok(raw), problems) if problems.is_empty() => raw,
-            (Ok(_), problems) => return Err(PolicyError(problems)),
-            (Err(first), problems) => return Err(PolicyError(unknown::pieces(&document, first, problems))),
-        };
-        let mut loading = Loading { document: &document, problems: Vec::new(), zone: Tz::UTC };
+        let (raw, problems) = unknown::read(&document, &SCHEMA, unknown::pieces).map_err(PolicyError)?;
+        let mut loading = Loading { document: &document, problems, zone: Tz::UTC };
         let policy = loading.policy(raw, text);
         if loading.problems.is_empty() { Ok(policy) } else { Err(PolicyError(loading.problems)) }
     }
 
     /// Returns the JSON schema of a policy file, by which editors complete and check it.
-    pub fn schema() -> serde_json::Value {
+    pub fn schema() -> Value {
         schemars::schema_for!(PolicyFile).to_value()
     }
 }
@@ -115,6 +115,7 @@ impl Loading<'_> {
             skew: d.skew.unwrap_or(Span::hours(1)),
             max_clock_step: d.max_clock_step.unwrap_or(Span::days(31)),
             brakes: self.brakes(&raw.brakes),
+            mirrored: raw.mirrored.as_ref().map(|mirrored| self.mirrored(mirrored)),
             pressure: raw.pressure.as_ref().and_then(|pressure| self.pressure(pressure)),
             families,
             fallback_family,
@@ -158,9 +159,27 @@ impl Loading<'_> {
         events
     }
 
+    fn mirrored(&mut self, raw: &MirroredFile) -> Mirrored {
+        let by = raw.by.as_slice().to_vec();
+        for (index, name) in by.iter().enumerate() {
+            if let Err(why) = target_name(name) {
+                self.problem("mirrored.by", why);
+            } else if by.iter().take(index).any(|before| before == name) {
+                self.problem("mirrored.by", format!("`{name}` is given twice"));
+            }
+        }
+        if raw.at_most.is_zero() {
+            self.problem(
+                "mirrored.at_most",
+                "0 waits for no target; leave `mirrored` out, or give a length of time such as `3d`",
+            );
+        }
+        Mirrored { by, at_most: raw.at_most }
+    }
+
     fn floor(&mut self, at: &str, floor: usize) -> usize {
         if floor == 0 {
-            self.problem(at, "0 would let the last success go; at least 1 is accepted");
+            self.problem(at, "0 would delete the last success; at least 1 is accepted");
         }
         floor
     }

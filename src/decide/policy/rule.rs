@@ -22,10 +22,12 @@ pub struct Policy {
     pub skew: Span,
     /// How much later than the last run a run may be.
     pub max_clock_step: Span,
-    /// How much may go at once.
+    /// How much may be deleted at once.
     pub brakes: Brakes,
     /// What to do when the disk fills.
     pub pressure: Option<Pressure>,
+    /// For which copies elsewhere a build waits.
+    pub mirrored: Option<Mirrored>,
     /// The families, first match first.
     pub families: Vec<Family>,
     /// What a stream without a family is treated by: everything stays.
@@ -34,7 +36,16 @@ pub struct Policy {
     pub tests: Vec<PolicyTest>,
 }
 
-/// How much may go at once.
+/// For which copies elsewhere a build waits that a name left or a newer success superseded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mirrored {
+    /// The names of the targets.
+    pub by: Vec<String>,
+    /// For how long it waits at most.
+    pub at_most: Span,
+}
+
+/// How much may be deleted at once.
 #[derive(Debug, Clone, Default)]
 pub struct Brakes {
     /// Of one stream.
@@ -43,7 +54,7 @@ pub struct Brakes {
     pub run: Brake,
     /// What a changed policy may do.
     pub policy_change: PolicyChange,
-    /// How many builds go in one run, the oldest first.
+    /// Maximum number of builds that one run deletes, the oldest first.
     pub max_per_run: Option<usize>,
 }
 
@@ -66,7 +77,7 @@ pub enum PolicyChange {
     Apply,
 }
 
-/// The most that may go at once; when more would, nothing does.
+/// The most that may be deleted at once; if more would be, nothing is.
 #[derive(Debug, Clone, Default)]
 pub struct Brake {
     /// Of a hundred builds, and how many there must be for that to count.
@@ -120,7 +131,7 @@ pub struct Family {
     pub partial: Vec<Rule>,
     /// Rules for builds with nothing new.
     pub empty: Vec<Rule>,
-    /// Parts of a build that go before it.
+    /// Parts of a build that expire before it.
     pub parts: Vec<Part>,
 }
 
@@ -181,6 +192,8 @@ pub enum Basis {
     Created,
     /// When it became visible.
     Published,
+    /// When a publish last found nothing changed since it; when it became visible, where none did.
+    Confirmed,
     /// When the first later success of its stream became visible.
     Superseded,
     /// When the last of these labels was given.
@@ -221,7 +234,7 @@ pub struct TestBuild {
     pub labels: BTreeMap<String, String>,
     /// When it was published.
     pub published: Stamp,
-    /// Why somebody wants it kept.
+    /// The reason to keep it.
     pub hold: Option<String>,
 }
 
@@ -251,7 +264,7 @@ pub enum Expected {
 
 /// Returns whether a pattern of a policy fits a name or path: only `**` reaches over a `/`.
 pub fn fits(pattern: &glob::Pattern, name: &str) -> bool {
-    let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::default() };
+    let options = glob::MatchOptions { require_literal_separator: true, ..glob::MatchOptions::new() };
     pattern.matches_with(name, options)
 }
 
@@ -333,10 +346,31 @@ impl Basis {
         match self {
             Self::Created => "created".to_owned(),
             Self::Published => "published".to_owned(),
+            Self::Confirmed => "confirmed".to_owned(),
             Self::Superseded => "superseded".to_owned(),
             Self::Introduced(labels) => format!("introduced({})", labels.join(", ")),
             Self::Left(alias) => format!("left({alias})"),
             Self::LastActivity => "last_activity".to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_pattern_fits_names_in_its_own_case_and_crosses_a_slash_only_by_two_stars() {
+        let case = |pattern: &str, name: &str| fits(&glob::Pattern::new(pattern).unwrap(), name);
+        assert!(case("main/**", "main/x") && case("main/**", "main/x/y") && case("*/x", "main/x"));
+        for (pattern, name) in [
+            ("MAIN/**", "main/x"),
+            ("main/**", "Main/x"),
+            ("[m]ain/*", "Main/x"),
+            ("*", "main/x"),
+            ("main/*", "main/x/y"),
+        ] {
+            assert!(!case(pattern, name), "{pattern} {name}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The YAML of a policy, exactly; what it means is made of it in `load`.
 
 use super::{Range, Span};
+use crate::model::OneOrMany;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -21,12 +22,15 @@ pub(super) struct PolicyFile {
     /// What holds for every family that does not say otherwise.
     #[serde(default)]
     pub(super) defaults: DefaultsFile,
-    /// How much may go at once.
+    /// How much may be deleted at once.
     #[serde(default)]
     pub(super) brakes: BrakesFile,
     /// What to do when the disk fills.
     #[serde(default)]
     pub(super) pressure: Option<PressureFile>,
+    /// For which copies elsewhere a build waits before it is deleted.
+    #[serde(default)]
+    pub(super) mirrored: Option<MirroredFile>,
     /// The families; a stream belongs to the first whose `match` fits its name.
     pub(super) families: Vec<FamilyFile>,
     /// Examples that must come out as they say.
@@ -71,7 +75,7 @@ pub(super) struct DefaultsFile {
     pub(super) empty: Option<Vec<RuleFile>>,
 }
 
-/// How much may go at once.
+/// How much may be deleted at once.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(
     deny_unknown_fields,
@@ -84,12 +88,22 @@ pub(super) struct BrakesFile {
     /// Of all streams together.
     #[serde(default)]
     pub(super) run: Option<BrakeFile>,
-    /// Whether what only a changed policy lets go waits until somebody accepts it (`defer`) or goes (`apply`).
+    /// Whether builds that expire only because the policy changed wait for an accepted plan (`defer`) or not (`apply`).
     #[serde(default)]
     pub(super) policy_change: Option<PolicyChangeFile>,
-    /// How many builds go in one run, the oldest first.
+    /// Maximum number of builds that one run deletes, the oldest first.
     #[serde(default)]
     pub(super) max_per_run: Option<usize>,
+}
+
+/// For which copies elsewhere a build waits that a name left or a newer success superseded.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "`by` and `at_most`, such as `{by: [tier1-a], at_most: 3d}`")]
+pub(super) struct MirroredFile {
+    /// Targets of targets.yaml that must have what retired it.
+    pub(super) by: OneOrMany,
+    /// For how long after that it waits for them at most.
+    pub(super) at_most: Span,
 }
 
 /// What a changed policy may do.
@@ -100,7 +114,7 @@ pub(super) enum PolicyChangeFile {
     Apply,
 }
 
-/// The most that may go at once; when more would, nothing does.
+/// The most that may be deleted at once; if more would be, nothing is.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "limits such as `{percent: 25}`, `{count: 60}` or `{bytes: 6TiB}`")]
 pub(super) struct BrakeFile {
@@ -134,7 +148,7 @@ pub(super) struct PressureFile {
 pub(super) struct FamilyFile {
     /// Its name, for messages.
     pub(super) name: String,
-    /// Which streams belong to it, as a pattern: `*` within a name, `**` for any names.
+    /// Which streams belong to it, as a pattern of whole names: `*` within a path component, `**` for any.
     #[serde(rename = "match")]
     pub(super) matches: String,
     /// Labels whose values part a stream into lines that are kept apart.
@@ -164,7 +178,7 @@ pub(super) struct FamilyFile {
     /// Rules for builds with nothing new.
     #[serde(default)]
     pub(super) empty: Option<Vec<RuleFile>>,
-    /// Parts of a build that go before it.
+    /// Parts of a build that expire before it.
     #[serde(default)]
     pub(super) parts: BTreeMap<String, PartFile>,
 }
@@ -192,7 +206,7 @@ pub(super) struct RuleFile {
     /// Until that long after the basis.
     #[serde(default)]
     pub(super) within: Option<Range<Span>>,
-    /// What `within` counts from: `created`, `published`, `superseded`, `introduced(LABEL)` or `left(ALIAS)`.
+    /// What `within` counts from: `created`, `published`, `confirmed`, `superseded`, `introduced(LABEL)` or `left(ALIAS)`.
     #[serde(default)]
     pub(super) basis: Option<String>,
     /// One build an hour.
@@ -253,7 +267,7 @@ pub(super) enum PickFile {
 pub(super) struct PeriodsFile {
     /// The calendar among `events`.
     pub(super) of: String,
-    /// How many whole periods after the one in which the basis lies.
+    /// Number of whole periods after that of the basis.
     pub(super) n: u32,
 }
 
@@ -265,7 +279,7 @@ pub(super) struct TestFile {
     pub(super) name: String,
     /// The instant of the plan.
     pub(super) now: String,
-    /// The stream in which the builds lie.
+    /// The stream of the builds.
     pub(super) stream: String,
     /// Builds at even intervals.
     #[serde(default)]
@@ -273,7 +287,7 @@ pub(super) struct TestFile {
     /// Single builds by their stamps; they add to `given` or change one of it.
     #[serde(default)]
     pub(super) builds: BTreeMap<String, GivenBuildFile>,
-    /// Aliases in the stream, with the build that each leads to.
+    /// Aliases in the stream, with the build that each points to.
     #[serde(default)]
     pub(super) aliases: BTreeMap<String, String>,
     /// What must come out, by stamp.
@@ -314,7 +328,7 @@ pub(super) struct GivenBuildFile {
     /// When it was published; when it was made without it.
     #[serde(default)]
     pub(super) published: Option<String>,
-    /// Why somebody wants it kept.
+    /// The reason to keep it.
     #[serde(default)]
     pub(super) hold: Option<String>,
 }

@@ -3,22 +3,36 @@
 //! Reading stops at the first thing that does not fit. A person who mends a file wants all of them, so the file is
 //! compared with its schema key by key, and its rules are read one by one.
 
-use super::schema::{BrakesFile, DefaultsFile, FamilyFile, PolicyFile, PressureFile, RuleFile, TestFile};
+use super::schema::{BrakesFile, DefaultsFile, FamilyFile, MirroredFile, PressureFile, RuleFile, TestFile};
 use crate::model::{Document, Problem};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::sync::LazyLock;
-
-/// Returns a problem for each key that the schema does not have.
-pub(super) fn keys(document: &Document) -> Vec<Problem> {
-    static SCHEMA: LazyLock<Value> = LazyLock::new(|| schemars::schema_for!(PolicyFile).to_value());
-    keys_of(document, &SCHEMA)
-}
 
 /// Returns a problem for each key of a file that its schema does not have.
-pub(in crate::decide) fn keys_of(document: &Document, schema: &Value) -> Vec<Problem> {
+fn keys_of(document: &Document, schema: &Value) -> Vec<Problem> {
     let mut problems = Vec::new();
     walk(document, schema, schema, "", &mut problems);
     problems
+}
+
+/// What was read of a file, and what is wrong with it so far.
+pub(in crate::decide) type Raw<T> = (T, Vec<Problem>);
+
+/// Reads a file as its schema says. Unknown keys are left out, so that what the rest means is checked too; what cannot be read
+/// at all is read piece by piece by `pieces`, which gets the first problem and those with keys.
+pub(in crate::decide) fn read<T: DeserializeOwned>(
+    document: &Document,
+    schema: &Value,
+    pieces: impl FnOnce(&Document, Vec<Problem>, Vec<Problem>) -> Vec<Problem>,
+) -> Result<Raw<T>, Vec<Problem>> {
+    let unknown = keys_of(document, schema);
+    match document.read() {
+        Ok(raw) => Ok((raw, unknown)),
+        Err(first) => match document.read_without(unknown.iter().map(|problem| problem.path.as_str())) {
+            Some(raw) => Ok((raw, unknown)),
+            None => Err(pieces(document, first, unknown)),
+        },
+    }
 }
 
 fn walk(document: &Document, root: &Value, schema: &Value, path: &str, problems: &mut Vec<Problem>) {
@@ -62,7 +76,7 @@ fn walk(document: &Document, root: &Value, schema: &Value, path: &str, problems:
 }
 
 /// Returns a message of the reader without the names of its types.
-pub(in crate::decide) fn plain(message: &str) -> String {
+fn plain(message: &str) -> String {
     let Some((before, rest)) = message.split_once("invalid type: ") else { return message.to_owned() };
     let Some((found, expected)) = rest.split_once(", expected ") else { return message.to_owned() };
     let found = match found {
@@ -107,21 +121,48 @@ fn resolve<'a>(root: &'a Value, schema: &'a Value) -> &'a Value {
     schema
 }
 
+/// The problems that reading a file piece by piece finds, beside the unknown keys.
+pub(in crate::decide) struct Pieces<'d> {
+    document: &'d Document,
+    found: Vec<Problem>,
+}
+
+impl<'d> Pieces<'d> {
+    /// Begins with the unknown keys.
+    pub(in crate::decide) fn beside(document: &'d Document, unknown: Vec<Problem>) -> Self {
+        Self { document, found: unknown }
+    }
+
+    /// Reads what is at a path; returns whether that has a problem.
+    pub(in crate::decide) fn take<T: DeserializeOwned>(&mut self, at: &str) -> bool {
+        let problems = self.document.read_at::<T>(at).err().into_iter().flatten();
+        let before = self.found.len();
+        // Unknown keys are known already, with a better message.
+        self.found.extend(problems.filter(|problem| !problem.message.contains("unknown field")));
+        self.found.len() > before
+    }
+
+    /// Reads what is at a path, if anything is; returns whether that has a problem.
+    pub(in crate::decide) fn take_any<T: DeserializeOwned>(&mut self, at: &str) -> bool {
+        self.document.has(at) && self.take::<T>(at)
+    }
+
+    /// Returns the problems, or `first` if there is none, without the names of types.
+    pub(in crate::decide) fn end(self, first: Vec<Problem>) -> Vec<Problem> {
+        let mut all = if self.found.is_empty() { first } else { self.found };
+        for problem in &mut all {
+            problem.message = plain(&problem.message);
+        }
+        all
+    }
+}
+
 /// Returns every problem that reading the parts one by one finds, beside the unknown keys.
 pub(super) fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Vec<Problem> {
-    let mut found: Vec<Problem> = Vec::new();
-    let mut take = |result: Result<(), Vec<Problem>>| {
-        // Unknown keys are known already, with a better message.
-        let new =
-            result.err().into_iter().flatten().filter(|problem| !problem.message.contains("unknown field"));
-        let before = found.len();
-        found.extend(new);
-        found.len() > before
-    };
-    let rules = |take: &mut dyn FnMut(Result<(), Vec<Problem>>) -> bool, at: &str| {
+    let mut pieces = Pieces::beside(document, unknown);
+    let rules = |pieces: &mut Pieces<'_>, at: &str| {
         let indices = 0..document.items(at).unwrap_or(0);
-        let read = |index| document.read_at::<RuleFile>(&format!("{at}[{index}]")).map(drop);
-        indices.filter(|index| take(read(*index))).count() > 0
+        indices.filter(|index| pieces.take::<RuleFile>(&format!("{at}[{index}]"))).count() > 0
     };
     for index in 0..document.items("families").unwrap_or(0) {
         let at = format!("families[{index}]");
@@ -130,33 +171,24 @@ pub(super) fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Prob
         lists.extend(
             document.keys(&format!("{at}.parts")).iter().map(|part| format!("{at}.parts.{part}.keep")),
         );
-        let any = lists.iter().filter(|list| rules(&mut take, list)).count() > 0;
+        let any = lists.iter().filter(|list| rules(&mut pieces, list)).count() > 0;
         if !any {
-            take(document.read_at::<FamilyFile>(&at).map(drop));
+            pieces.take::<FamilyFile>(&at);
         }
     }
     let any = ["failed", "partial", "empty"]
         .iter()
-        .filter(|lane| rules(&mut take, &format!("defaults.{lane}")))
+        .filter(|lane| rules(&mut pieces, &format!("defaults.{lane}")))
         .count()
         > 0;
-    if !any && document.has("defaults") {
-        take(document.read_at::<DefaultsFile>("defaults").map(drop));
+    if !any {
+        pieces.take_any::<DefaultsFile>("defaults");
     }
-    if document.has("brakes") {
-        take(document.read_at::<BrakesFile>("brakes").map(drop));
-    }
-    if document.has("pressure") {
-        take(document.read_at::<PressureFile>("pressure").map(drop));
-    }
+    pieces.take_any::<BrakesFile>("brakes");
+    pieces.take_any::<MirroredFile>("mirrored");
+    pieces.take_any::<PressureFile>("pressure");
     for index in 0..document.items("tests").unwrap_or(0) {
-        take(document.read_at::<TestFile>(&format!("tests[{index}]")).map(drop));
+        pieces.take::<TestFile>(&format!("tests[{index}]"));
     }
-    let mut all = unknown;
-    all.append(&mut found);
-    let mut all = if all.is_empty() { first } else { all };
-    for problem in &mut all {
-        problem.message = plain(&problem.message);
-    }
-    all
+    pieces.end(first)
 }

@@ -1,17 +1,19 @@
-//! The rules for Apache: the first build of the list that has the file takes the place of the name in the path.
+//! The rules for Apache: the file through the link, else the first build of the list that has the file replaces the
+//! alias in the path.
 //!
-//! A file whose name has a `?` is left to the symlink: Apache would take what follows for a query. Where a dollar sign
-//! before a brace would be replaced when the file is read, it comes from a variable.
+//! A file whose name has a `?` is left to the symlink: Apache would parse what follows as a query. A dollar sign
+//! before a brace would be expanded when the file is read, so it comes from a variable.
 
 use super::pattern::{CACHE, literal};
 use crate::model::RelPath;
 
-/// A variable that holds one dollar sign.
+/// A variable whose value is one dollar sign.
 const DOLLAR: &str = "mirrorkeep_dollar";
 
 const HEAD: &str = "\
 # Written by `mirrorkeep export readers --for apache`: below a name, a file of the current build, else one of a build that
-# the name left. Include it at the end of a virtual host whose DocumentRoot is the mirror; it needs the modules
+# the name left. The link itself comes first: for a moment after a move, processes of the server with the rules from
+# before it answer, too. Include it at the end of a virtual host whose DocumentRoot is the mirror; it needs the modules
 # rewrite and headers (`a2enmod rewrite headers` on Debian).
 RewriteEngine On
 ";
@@ -27,7 +29,7 @@ pub(super) fn write(names: &[(RelPath, Vec<RelPath>)]) -> String {
 }
 
 fn one(name: &RelPath, builds: &[RelPath]) -> String {
-    // mod_rewrite takes what is between quotes as it is, backslashes too; patterns and targets resolve these.
+    // mod_rewrite takes quoted text unchanged, backslashes too; patterns and targets resolve these.
     let from = format!("\"^{}([^?]+)$\"", literal(&format!("/{}/", name.as_str())));
     let rule = |build: &RelPath| {
         let to = escaped(build.as_str());
@@ -35,10 +37,13 @@ fn one(name: &RelPath, builds: &[RelPath]) -> String {
             "RewriteCond \"%{{DOCUMENT_ROOT}}/{to}/$1\" -f\nRewriteRule {from} \"/{to}/$1\" [PT,E=mirrorkeep_readers:1]\n"
         )
     };
-    builds.iter().map(rule).collect()
+    let link = format!(
+        "RewriteCond \"%{{DOCUMENT_ROOT}}%{{REQUEST_URI}}\" -f\nRewriteRule {from} - [L,E=mirrorkeep_readers:1]\n"
+    );
+    link + &builds.iter().map(rule).collect::<String>()
 }
 
-/// Returns a text that stays as it is where variables and parts of patterns are put in.
+/// Returns a text that is not changed by the expansion of variables and pattern groups.
 fn escaped(text: &str) -> String {
     let mut plain = String::new();
     for c in text.chars() {

@@ -1,6 +1,6 @@
-//! The public files of a name: what points to what, and the lists that dnf and apt read.
+//! The public files of an alias: its target, and the lists that dnf and apt read.
 //!
-//! A list names the current build first, so a client reads new indexes from there; a package that only an earlier build
+//! A list names the current build first, so a client reads new indexes from it; a package that only an earlier build
 //! has is found in that one. Every text depends on its arguments alone.
 
 use super::repository::{Kind, Repository};
@@ -23,7 +23,7 @@ pub struct Place<'a> {
     pub url: Option<&'a str>,
 }
 
-/// What is known of a build beyond its name.
+/// The facts about a build beyond its name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Facts {
@@ -31,7 +31,7 @@ pub struct Facts {
     pub sums: Option<Digest>,
     /// When it was made.
     pub created: Option<Stamp>,
-    /// How it went.
+    /// Its result.
     pub result: Outcome,
     /// Its package repositories.
     pub repositories: Vec<Repository>,
@@ -40,7 +40,7 @@ pub struct Facts {
 /// A build of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Which build.
+    /// The ID of the build.
     pub build: BuildId,
     /// Its path in the mirror.
     pub path: RelPath,
@@ -51,16 +51,16 @@ pub struct Listed {
 pub struct PublicFile {
     /// Its path in the mirror.
     pub path: RelPath,
-    /// What is in it.
+    /// Its contents.
     pub text: String,
 }
 
-/// Returns whether a file was written from here.
+/// Returns whether mirrorkeep wrote a file.
 pub fn is_ours(bytes: &[u8]) -> bool {
     bytes.starts_with(MARK.as_bytes()) || bytes.starts_with(b"{\n  \"readers\": 1,")
 }
 
-/// Returns the public files of a name, whose list begins with the current build.
+/// Returns the public files of an alias, whose list begins with the current build.
 pub fn public_files(
     place: Place<'_>,
     name: &RelPath,
@@ -69,7 +69,7 @@ pub fn public_files(
     grace: Span,
 ) -> Vec<PublicFile> {
     let mut files = Vec::new();
-    // A name that is too long for a file system has no files.
+    // An alias whose name is too long for a file system has no files.
     let mut add = |below: &str, text: String| {
         let path = place.dir.child(below);
         files.extend(path.ok().map(|path| PublicFile { path, text }));
@@ -114,7 +114,7 @@ fn deb(facts: &Facts) -> impl Iterator<Item = (&RelPath, &Suites)> {
     })
 }
 
-/// The file that says what a name points to.
+/// The file with the target of an alias.
 #[derive(Serialize)]
 struct Pointer<'a> {
     readers: u32,
@@ -128,7 +128,7 @@ struct Pointer<'a> {
     earlier: Vec<serde_json::Value>,
 }
 
-/// Returns what a name points to, and the earlier builds of its list.
+/// Returns the target of an alias, and the earlier builds of its list.
 fn pointer(place: Place<'_>, name: &str, list: &[Listed], facts: &Facts) -> String {
     let one = |listed: &Listed| {
         let url = place.url.map(|url| format!("{url}{}/", url_path(&listed.path)));
@@ -146,12 +146,12 @@ fn pointer(place: Place<'_>, name: &str, list: &[Listed], facts: &Facts) -> Stri
         sums: facts.sums,
         earlier: list.iter().skip(1).map(one).collect(),
     };
-    // It holds nothing that JSON cannot.
+    // Plain data always serializes.
     serde_json::to_string_pretty(&pointer).unwrap_or_default() + "\n"
 }
 
-/// Returns the addresses of a directory in the builds of a list, newest first; for apt with their order, which it else
-/// chooses by chance.
+/// Returns the addresses of a directory in the builds of a list, newest first; for apt with their order, which is
+/// random otherwise.
 fn mirrorlist(url: &str, list: &[Listed], below: &RelPath, ranked: bool) -> String {
     let mut text =
         format!("{MARK}: the newest build first, then those that the name left a short time ago.\n");
@@ -164,7 +164,7 @@ fn mirrorlist(url: &str, list: &[Listed], below: &RelPath, ranked: bool) -> Stri
 
 /// Returns a file for /etc/yum.repos.d with a section for each RPM repository.
 fn repo(name: &str, paths: &BTreeSet<&RelPath>, grace: Span, lists: impl Fn(&RelPath) -> String) -> String {
-    // Half of the grace: a client whose lists are just not expired has as much time again to download.
+    // Half of the grace: a client whose metadata has just not expired has the same time again to download.
     let expire = (grace.seconds() / 2).clamp(1, 24 * 3600);
     let mut text = format!(
         "{MARK}, for /etc/yum.repos.d: the RPM repositories of {name}.
@@ -181,10 +181,10 @@ fn repo(name: &str, paths: &BTreeSet<&RelPath>, grace: Span, lists: impl Fn(&Rel
         let numbered = (2..).map(|number| format!("{id}-{number}"));
         let id =
             std::iter::once(id.clone()).chain(numbered).find(|id| !known.contains(id)).unwrap_or_default();
-        // The name is shown to people; dnf puts variables in.
+        // The name is shown to people; dnf expands variables in it.
         let title: String = shown.chars().filter(|c| !"$[]\\".contains(*c)).collect();
         let list = lists(path);
-        // Writing to a text cannot fail.
+        // Writing to a string cannot fail.
         write!(text, "\n[{id}]\nname={title}\nmirrorlist={list}\nmetadata_expire={expire}\nenabled=1\n").ok();
         known.insert(id);
     }

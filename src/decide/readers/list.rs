@@ -1,4 +1,4 @@
-//! The list of a name: the build that it points to, then those that it left, the last one first.
+//! The list of an alias: its build, then its former builds, the last one first.
 
 use crate::census::Census;
 use crate::decide::policy::{Policy, Span};
@@ -7,60 +7,60 @@ use chrono_tz::{Tz, UTC};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 
-/// How long a build stays on a list where no policy says it; nothing is pruned there.
+/// How long a build stays on a list without a policy; nothing is pruned then.
 const GRACE: Span = Span::hours(48);
 
-/// A name that points to a build.
+/// An alias that points to a build.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReaderName {
     /// The build.
     pub build: BuildId,
-    /// The other name that it points to directly, whose list is its list, too.
+    /// The other alias to which it points directly, and whose list it shares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub via: Option<RelPath>,
-    /// The builds that it left, in any order.
+    /// Its former builds, in any order.
     pub left: Vec<Departure>,
 }
 
-/// A build that a name left.
+/// A former build of an alias.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Departure {
-    /// When.
+    /// When the alias moved away.
     pub at: Stamp,
-    /// Which build.
+    /// The ID of the build.
     pub build: BuildId,
 }
 
-/// All names that point to builds.
+/// All aliases that point to builds.
 pub type ReaderNames = BTreeMap<RelPath, ReaderName>;
 
 /// How long builds stay on lists, and how many.
 #[derive(Debug, Clone, Copy)]
 pub struct Terms<'a> {
-    /// The policy of the mirror, which says for how long; 48 hours without one.
+    /// The policy of the mirror, which determines how long; 48 hours without one.
     pub policy: Option<&'a Policy>,
-    /// The largest number of builds of a list; the current one is always on it.
+    /// The maximum number of builds of a list; the current one is always on it.
     pub newest: usize,
 }
 
 impl Terms<'_> {
-    /// Returns for how long a build stays after a name left it.
+    /// Returns how long a build stays after an alias moved away.
     pub fn grace(&self, build: &BuildId) -> Span {
         self.policy.map_or(GRACE, |policy| policy.family_or_stranger(&build.stream).superseded_grace)
     }
 
-    /// Returns whether a build that a name left stays at `now`, as a plan at that instant protects it.
+    /// Returns whether a former build stays at `now`, as a plan at that instant protects it.
     pub fn keeps(&self, left: &Departure, now: Stamp) -> bool {
         let zone: Tz = self.policy.map_or(UTC, |policy| policy.zone);
         self.grace(&left.build).protects(left.at, zone, now).is_some()
     }
 }
 
-/// Returns the names of a census that point to builds, with the published builds that they left.
+/// Returns the aliases of a census that point to builds, with their published former builds.
 ///
-/// No name goes by way of another one here: a census does not say that.
+/// Aliases through another alias are not known here: a census does not have them.
 pub fn names(census: &Census) -> ReaderNames {
     let places: HashMap<RelPath, BuildId> = (census.builds())
         .map(|(id, build)| (build.path.clone().unwrap_or_else(|| id.as_path()), id))
@@ -75,13 +75,13 @@ pub fn names(census: &Census) -> ReaderNames {
     census.aliases.iter().filter_map(name).collect()
 }
 
-/// Returns the builds that readers of a name get at `now`, the current one first; none for a name that is not known.
+/// Returns the builds for readers of an alias at `now`, the current one first; none for an unknown alias.
 ///
-/// Every build that names say is taken for published.
+/// Every build that aliases point to counts as published.
 pub fn list(names: &ReaderNames, name: &RelPath, terms: Terms<'_>, now: Stamp) -> Vec<BuildId> {
     let Some(found) = names.get(name) else { return Vec::new() };
     let mut left: Vec<&Departure> = Vec::new();
-    // More names than there are make a circle, which no name that points to a build is in.
+    // More steps than there are aliases mean a loop, and an alias that points to a build is not in one.
     let way = std::iter::successors(Some(found), |at| names.get(at.via.as_ref()?)).take(names.len());
     way.for_each(|name| left.extend(&name.left));
     left.retain(|left| terms.keeps(left, now));
@@ -179,7 +179,7 @@ mod tests {
             };
             let stream = "m/c".parse().unwrap();
             census.streams.push(StreamCensus { stream, builds: (0..builds).map(build).collect() });
-            // Some of the builds that the name left are not there any more.
+            // Some of the former builds are deleted.
             let mut moves: Vec<AliasMove> = (moves.into_iter())
                 .map(|(from, hours)| AliasMove { from: Some(id(from).as_path()), to: None, at: at(hours), by_hand: false, replaced: false })
                 .collect();

@@ -1,7 +1,8 @@
-//! What readers of a name get: the build that it points to now, and those that it left a short time ago.
+//! What readers of an alias get: its present build, and its recent former builds.
 //!
-//! A client that began with one build finds the files of that build although the name moved, since the policy keeps it for
-//! that time (`superseded_grace`). From the lists follow public files, which clients read, and rules for web servers.
+//! A client that began with one build finds the files of that build although the alias moved, since the policy keeps
+//! it for that time (`superseded_grace`). Public files, which clients read, and rules for web servers are made from
+//! the lists.
 
 mod apache;
 mod files;

@@ -13,15 +13,15 @@ const REPOMD: &str = "repodata/repomd.xml";
 pub struct Repository {
     /// Its directory in the build.
     pub path: RelPath,
-    /// What reads it.
+    /// Its clients.
     pub kind: Kind,
 }
 
-/// What reads a repository.
+/// The clients of a repository.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// dnf and its like.
+    /// dnf and similar programs.
     Rpm,
     /// apt: the components of each suite.
     Deb(BTreeMap<String, BTreeSet<String>>),
@@ -30,7 +30,7 @@ pub enum Kind {
 /// Returns the repositories among the files of a build, sorted by path.
 pub fn repositories<'a>(files: impl Iterator<Item = &'a RelPath>) -> Vec<Repository> {
     let mut rpm: BTreeSet<RelPath> = BTreeSet::new();
-    // The names below `dists` by the directory that has that.
+    // The names below `dists`, by its directory.
     let mut below: BTreeMap<RelPath, Vec<Vec<String>>> = BTreeMap::new();
     for file in files {
         let text = file.as_str();
@@ -91,7 +91,7 @@ fn suites(files: &[Vec<String>]) -> BTreeMap<String, BTreeSet<String>> {
     suites
 }
 
-/// Returns whether a name can be a word of a file that apt reads.
+/// Returns whether a name can be a word in a file for apt.
 fn plain(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._+~".contains(&byte))
 }

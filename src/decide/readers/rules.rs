@@ -1,10 +1,10 @@
-//! Rules by which a web server finds a file below a name in the current build, and else in those that the name left.
+//! Rules by which a web server finds a file below an alias in the current build, and otherwise in former ones.
 
 use super::{apache, nginx};
 use crate::model::{RelPath, unprintable};
 use serde::{Deserialize, Serialize};
 
-/// For which server.
+/// The server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", expecting = "`nginx` or `apache`")]
 pub enum RulesFor {
@@ -14,18 +14,18 @@ pub enum RulesFor {
     Apache,
 }
 
-/// The rules for some names.
+/// The rules for some aliases.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     /// The configuration.
     pub text: String,
-    /// Names that are not in it, and why.
+    /// Aliases that are not in it, and why.
     pub left_out: Vec<(RelPath, String)>,
 }
 
-/// Returns the rules for names and the paths of their builds, the current one first.
+/// Returns the rules for aliases and the paths of their builds, the current one first.
 ///
-/// `under` is the path of URLs below which the mirror is served. The text depends on the names and lists alone.
+/// `under` is the URL path below which the mirror is served. The text depends on the aliases and lists alone.
 pub fn rules(server: RulesFor, names: &[(RelPath, Vec<RelPath>)], under: &RelPath) -> Rules {
     let (mut kept, mut left_out) = (Vec::new(), Vec::new());
     for (name, builds) in names {
@@ -36,7 +36,7 @@ pub fn rules(server: RulesFor, names: &[(RelPath, Vec<RelPath>)], under: &RelPat
             RulesFor::Apache if path.as_str().contains('"') => Some("`\"`, which mod_rewrite cannot quote"),
             _ => None,
         };
-        // Names are part of patterns, where everything printable can be quoted.
+        // Aliases are parts of patterns, in which every printable character can be quoted.
         let name_is_odd = unprintable(name.as_str()).map(|_| "a character that is not printable");
         match name_is_odd.or_else(|| builds.iter().find_map(odd)).or_else(|| odd(under)) {
             Some(why) => left_out.push((name.clone(), format!("its path or that of a build contains {why}"))),

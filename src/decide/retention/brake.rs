@@ -1,4 +1,4 @@
-//! Brakes and freezes: what may go, but not now. They only ever hold back; nothing here lets a build go.
+//! Brakes and freezes: what expired, but is not deleted now. They only withhold; nothing here deletes a build.
 
 use crate::census::Census;
 use crate::decide::policy::{Brake, Policy, PolicyChange};
@@ -8,7 +8,7 @@ use crate::decide::retention::previous_runs::PreviousRuns;
 use indicatif::HumanBytes;
 use std::collections::{BTreeMap, HashSet};
 
-/// Holds back what the brakes hold back, with the reason.
+/// Withholds what exceeds a brake, with the reason.
 pub(super) fn hold(
     drafts: &mut Drafts<'_>,
     census: &Census,
@@ -17,8 +17,7 @@ pub(super) fn hold(
     before: Option<&Drafts<'_>>,
 ) {
     if past.first_run {
-        let why = "no plan was carried out here before, and some builds were not published by mirrorkeep; accept the plan to \
-                   delete what it shows";
+        let why = "the first deletion on a mirror with builds of other tools, once `mirrorkeep prune --accept sha256:…` accepts the plan";
         let all: Vec<usize> = drafts.changing().collect();
         drafts.hold_back(&all, "first_run", why);
     }
@@ -33,7 +32,8 @@ pub(super) fn hold(
         && let Some(before) = before
     {
         let rule = "policy_change defer";
-        let why = "the policy of the last run keeps it; accept the plan to let it go";
+        let why =
+            "expires only because the policy was edited; waits for `mirrorkeep prune --accept sha256:…`";
         let changed: Vec<usize> =
             drafts.expiring().filter(|index| before.fate(*index) != Fate::Expire).collect();
         drafts.withhold(&changed, rule, why);
@@ -56,7 +56,7 @@ pub(super) fn hold(
         let mut order: Vec<usize> = drafts.changing().collect();
         order.sort_by_key(|index| drafts.age(*index));
         let later = order.get(most..).unwrap_or_default().to_vec();
-        drafts.hold_back(&later, &format!("max_per_run {most}"), "older builds go first");
+        drafts.hold_back(&later, &format!("max_per_run {most}"), "older builds are deleted first");
     }
     let all: Vec<usize> = drafts.changing().collect();
     let total = past.last_count.unwrap_or(0).max(drafts.len());
@@ -95,7 +95,7 @@ fn exceeded(
     })
 }
 
-/// Returns how many builds would go, and how many would lose parts.
+/// Returns how many builds would be deleted, and how many would lose parts.
 fn would(changing: &[usize], total: Option<usize>, drafts: &Drafts<'_>) -> String {
     let trimmed = changing.iter().filter(|index| drafts.fate(**index) == Fate::Keep).count();
     let of = total.map(|total| format!(" of {total}")).unwrap_or_default();
@@ -106,12 +106,12 @@ fn would(changing: &[usize], total: Option<usize>, drafts: &Drafts<'_>) -> Strin
     }
 }
 
-/// Holds back what a build that stays after all needs.
+/// Withholds what a build needs that stays after all.
 pub(super) fn keep_needed(drafts: &mut Drafts<'_>, needs: &crate::decide::retention::needs::Needs) {
     let mut open: Vec<usize> =
         (0..drafts.len()).filter(|index| drafts.fate(*index) != Fate::Expire).collect();
     let mut found: HashSet<usize> = HashSet::new();
-    let why = "a build that is held back needs it";
+    let why = "a build that is withheld needs it";
     while let Some(build) = open.pop() {
         for wanted in needs.of_build(build) {
             if drafts.fate(build) == Fate::Withheld

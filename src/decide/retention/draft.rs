@@ -4,7 +4,7 @@ use crate::decide::retention::plan::{Fate, Miss, PartFate, Reason, Verdict};
 use crate::model::{BuildId, Outcome, Stamp};
 use std::collections::BTreeMap;
 
-/// What is known of one build's verdict so far.
+/// The present state of one build's verdict.
 #[derive(Debug, Clone)]
 pub(super) struct Draft<'a> {
     pub stream: usize,
@@ -27,7 +27,7 @@ pub(super) struct Drafts<'a> {
 }
 
 impl Draft<'_> {
-    /// Lets no part go of a build that stays.
+    /// Keeps every part that would be removed.
     pub(super) fn keep_parts(&mut self) {
         let going = self.parts.values_mut().filter(|fate| **fate == PartFate::Expire);
         going.for_each(|fate| *fate = PartFate::Keep);
@@ -65,7 +65,7 @@ impl Drafts<'_> {
         self.all.iter().enumerate().filter(|(_, draft)| draft.fate == Fate::Expire).map(|(index, _)| index)
     }
 
-    /// Returns the builds of which something is deleted: all, or parts.
+    /// Returns the builds that are deleted or lose parts.
     pub(super) fn changing(&self) -> impl Iterator<Item = usize> {
         let changing = |draft: &Draft<'_>| draft.fate == Fate::Expire || draft.is_trimmed();
         self.all.iter().enumerate().filter(move |(_, draft)| changing(draft)).map(|(index, _)| index)
@@ -91,7 +91,7 @@ impl Drafts<'_> {
         self.all.get(index).map_or(0, |draft| draft.bytes)
     }
 
-    /// Holds builds back that would go.
+    /// Withholds builds that would be deleted.
     pub(super) fn withhold(&mut self, builds: &[usize], rule: &str, detail: &str) {
         for index in builds {
             if let Some(draft) = self.all.get_mut(*index).filter(|draft| draft.fate == Fate::Expire) {
@@ -102,7 +102,7 @@ impl Drafts<'_> {
         }
     }
 
-    /// Holds builds back that would go, and parts of builds that stay.
+    /// Withholds builds that would be deleted, and parts of builds that stay.
     pub(super) fn hold_back(&mut self, builds: &[usize], rule: &str, detail: &str) {
         for index in builds {
             if let Some(draft) = self.all.get_mut(*index) {

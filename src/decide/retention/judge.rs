@@ -69,11 +69,11 @@ fn draft(stream: usize, build: &BuildCensus) -> Draft<'_> {
     }
 }
 
-/// The builds of a stream that are judged together, by the values of the labels that keep them apart.
+/// The builds of a stream that are judged together, by the values of the labels that separate them.
 type Lines<'a> = BTreeMap<Vec<Option<&'a str>>, Vec<Item<'a>>>;
 
-/// Parts a stream into the lines that its family keeps apart, blocks what cannot be judged, and returns the builds
-/// without a time separately.
+/// Splits a stream into the sub-streams that its family separates, blocks what cannot be judged, and returns the
+/// builds without a time separately.
 fn lines<'a>(
     stream: &'a StreamCensus,
     start: usize,
@@ -108,8 +108,8 @@ fn lines<'a>(
     (lines, undated)
 }
 
-/// Judges builds of which it is not known when they were made: what needs no time for it keeps them, and without that
-/// they are blocked. They compete with no other build, so that they take no place of one.
+/// Judges builds without a known time: they are kept if a reason needs no time, and blocked otherwise. They compete
+/// with no other build, so that they take no place from one.
 fn judge_undated<'a>(
     drafts: &mut Drafts<'a>,
     undated: &[Item<'_>],
@@ -138,7 +138,7 @@ fn judge_undated<'a>(
                 }
             }
         }
-        // The first hours after publishing and the like end soon, and nothing can judge the build then.
+        // The first hours after publishing and similar protections end soon, and the build cannot be judged then.
         let lasts = |reason: &Reason| reason.until.is_none() || !reason.protects || &*reason.rule == "hold";
         let is_kept = reasons.iter().any(lasts);
         if !is_kept {
@@ -170,7 +170,7 @@ fn unknown_result() -> Reason {
     Reason::lasting("unknown result", "how it went is not known".to_owned())
 }
 
-/// Returns the reason for which a rule keeps a build, where it does.
+/// Returns the reason for which a rule keeps a build, if it does.
 fn kept(rule: &Rule, answer: &Answer) -> Option<Reason> {
     let Answer::Kept { until, basis, detail } = answer else { return None };
     Some(Reason {
@@ -232,7 +232,7 @@ fn judge_lane<'a>(
         for (rule, answers) in &answers {
             match answers.get(row) {
                 Some(answer @ Answer::Kept { .. }) => reasons.extend(kept(rule, answer)),
-                // Only a build that goes says how narrowly each rule missed it.
+                // Only a build that expires states how narrowly each rule missed it.
                 Some(Answer::Missed(near)) if reasons.is_empty() => {
                     misses.push(Miss { rule: std::sync::Arc::clone(&rule.name), near: near.clone() });
                 }

@@ -1,4 +1,4 @@
-//! What one rule says of each build of a lane, without seeing protections or other rules.
+//! The answer of one rule for each build of a lane, without protections or other rules.
 
 use crate::decide::policy::{Basis, Keep, Level, Period, PeriodKey, Pick, Policy, Rule, Span};
 use crate::decide::retention::near_miss::NearMiss;
@@ -8,16 +8,16 @@ use crate::model::Stamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What a rule says of one build.
+/// The answer of a rule for one build.
 #[derive(Debug, Clone)]
 pub(super) enum Answer {
-    /// It keeps it, until that instant where time decides.
+    /// It keeps the build, until that instant if time decides.
     Kept { until: Option<Stamp>, basis: Option<Arc<str>>, detail: Option<String> },
-    /// It does not.
+    /// It does not keep the build.
     Missed(NearMiss),
 }
 
-/// What rules look at beyond the lane.
+/// The input of rules beyond the lane.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct View<'a> {
     pub policy: &'a Policy,
@@ -26,14 +26,14 @@ pub(super) struct View<'a> {
     pub shields: &'a Shields<'a>,
 }
 
-/// Returns what a rule says of each build of the lane, in the lane's order.
+/// Returns the answer of a rule for each build of the lane, in the lane's order.
 pub(super) fn ask(view: &View<'_>, rule: &Rule, line: &Ranking<'_>, lane: &OutcomeGroup<'_>) -> Vec<Answer> {
     let seen: Vec<&Item<'_>> = lane.items.iter().filter(|item| item.has(&rule.only)).collect();
     let mut answers = match &rule.keep {
         Keep::Forever => seen.iter().map(|_| always(None)).collect(),
         Keep::Last(count) => last(&seen, count.at(view.level) as usize),
         Keep::Within(span, basis) => {
-            // All answers share the word, since there is one for each build.
+            // All answers share the text, since there is one for each build.
             let word = basis.word().into();
             let span = span.at(view.level);
             seen.iter().map(|item| within(view, line, item, span, (basis, &word))).collect()
@@ -66,7 +66,7 @@ fn always(detail: Option<String>) -> Answer {
     Answer::Kept { until: None, basis: None, detail }
 }
 
-/// Returns which of its labels kept a build from being seen by a rule; `only` has the labels of the rule.
+/// Returns which of its labels hid a build from a rule; `only` has the labels of the rule.
 fn lacking(only: &[(Arc<str>, Arc<str>)], item: &Item<'_>) -> NearMiss {
     let found = |key: &str| item.build.labels.get(key).map(|label| label.value.as_str());
     let lacks = only.iter().find(|(key, value)| found(key) != Some(value));
@@ -75,7 +75,7 @@ fn lacking(only: &[(Arc<str>, Arc<str>)], item: &Item<'_>) -> NearMiss {
     NearMiss::Label { key, wanted, found }
 }
 
-/// Keeps the newest; everything tied with the last of them stays.
+/// Keeps the newest; every build tied with the last of them stays.
 fn last(seen: &[&Item<'_>], count: usize) -> Vec<Answer> {
     let edge =
         count.checked_sub(1).map(|at| seen.get(at.min(seen.len().saturating_sub(1))).map(|item| item.age()));
@@ -94,7 +94,7 @@ fn until(view: &View<'_>, deadline: Stamp, basis: &Arc<str>) -> Answer {
     Answer::Missed(NearMiss::Late { deadline, by: view.now.since(deadline) })
 }
 
-/// From what a deadline of a build counts.
+/// The instant from which a deadline of a build counts.
 enum From {
     At(Stamp),
     /// There is none yet, or it is not known: the build stays.
@@ -106,11 +106,15 @@ fn from(view: &View<'_>, line: &Ranking<'_>, item: &Item<'_>, basis: &Basis) -> 
     let known = |at: Option<Stamp>, why| at.map_or(From::Open(why), From::At);
     match basis {
         Basis::Created => From::At(item.created),
-        Basis::Published => known(item.build.published, "when it was published is not known"),
-        Basis::LastActivity => known(item.build.last_activity, "when it was last written to is not known"),
+        Basis::Published => known(item.build.published, "the time at which it was published is not recorded"),
+        Basis::Confirmed => {
+            let at = item.build.confirmed_at.max(item.build.published);
+            known(at, "the time at which it was published is not recorded")
+        }
+        Basis::LastActivity => known(item.build.last_activity, "the time of the last write is not recorded"),
         Basis::Superseded => match line.superseded(item) {
             Superseded::NotYet => From::Open("no later success was published yet"),
-            Superseded::Unknown => From::Open("when it was superseded is not known"),
+            Superseded::Unknown => From::Open("the time at which it was superseded is not recorded"),
             Superseded::At(at) => From::At(at),
         },
         Basis::Introduced(labels) => {
@@ -118,19 +122,19 @@ fn from(view: &View<'_>, line: &Ranking<'_>, item: &Item<'_>, basis: &Basis) -> 
             for label in labels {
                 match item.build.labels.get(label).map(|label| label.since) {
                     None => return From::Never(NearMiss::Unlabelled(label.clone())),
-                    Some(None) => return From::Open("when it was labelled is not known"),
+                    Some(None) => return From::Open("the time of the label is not recorded"),
                     Some(since) => latest = latest.max(since),
                 }
             }
-            known(latest, "when it was labelled is not known")
+            known(latest, "the time of the label is not recorded")
         }
         Basis::Left(alias) => match view.shields.left(item.index, alias) {
             crate::decide::retention::shield::AliasHistory::Never => {
                 From::Never(NearMiss::NeverNamed(alias.clone()))
             }
-            crate::decide::retention::shield::AliasHistory::Not => From::Open("the alias still leads to it"),
+            crate::decide::retention::shield::AliasHistory::Not => From::Open("the alias still points to it"),
             crate::decide::retention::shield::AliasHistory::Unknown => {
-                From::Open("where the alias led is not known")
+                From::Open("the earlier targets of the alias are not known")
             }
             crate::decide::retention::shield::AliasHistory::At(at) => From::At(at),
         },
@@ -175,7 +179,7 @@ fn periods(
     }
 }
 
-/// The builds that stand for a period: the picked one and its ties.
+/// The builds that represent a period: the selected one and its ties.
 struct Standing<'a> {
     age: (Stamp, u64),
     name: &'a crate::model::BuildName,
@@ -189,7 +193,7 @@ fn standing<'a>(
 ) -> (Vec<PeriodKey>, HashMap<PeriodKey, Standing<'a>>) {
     let keys: Vec<PeriodKey> = seen.iter().map(|item| period.of(item.created, view.policy.zone)).collect();
     let mut chosen: HashMap<PeriodKey, Standing<'a>> = HashMap::new();
-    // The newest comes first; with the oldest wanted, each later one replaces it.
+    // The newest comes first; if the oldest is requested, each later one replaces it.
     for (key, item) in keys.iter().zip(seen) {
         let standing = Standing { age: item.age(), name: &item.build.build };
         match pick {

@@ -1,8 +1,8 @@
-//! What may go: a census, a policy and an instant in, one verdict a build out, with every reason.
+//! What may be deleted: from a census, a policy and an instant, one verdict for each build, with every reason.
 //!
-//! Nothing here looks at a store or a clock, so that a plan can be repeated, explained and tested anywhere. The
-//! order is: protections, floor, rules, what kept builds need; then, should the disk fill, what ranges leave open;
-//! then brakes, which only ever hold back. What is not known keeps.
+//! Nothing here looks at a store or a clock, so that a plan can be repeated, explained and tested anywhere. The order
+//! is: protections, floor, rules, what kept builds need; then, if the disk fills, what ranges leave open; then
+//! brakes, which only withhold. Whatever is not known is a reason to keep.
 
 mod brake;
 mod draft;
@@ -27,8 +27,9 @@ use draft::Drafts;
 use keep::View;
 use needs::Needs;
 use shield::{Places, Shields};
+use std::collections::{BTreeMap, HashSet};
 
-/// Returns what the policy says of every build of the census at `now`.
+/// Returns the verdicts of the policy on every build of the census at `now`.
 pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &PreviousRuns) -> Plan {
     let ids: Vec<BuildId> = census.builds().map(|(id, _)| id).collect();
     let places = Places::of(census);
@@ -75,6 +76,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &PreviousRuns)
         refuse(&mut drafts, &refusals);
         builds = drafts.verdicts(&ids, past.measured.is_some());
     }
+    warnings.extend(given_up(census, &shields, &builds));
     let mut ignored: Vec<String> = census.strays.iter().map(|stray| stray.path.clone()).collect();
     ignored.sort();
     warnings.sort();
@@ -98,9 +100,9 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &PreviousRuns)
     plan
 }
 
-/// Returns how a plan may be carried out: the gravest that is true of it.
+/// Returns how a plan may be carried out: the gravest status that applies.
 ///
-/// What only waits for its turn by `max_per_run` goes with the next runs and needs no person.
+/// What `max_per_run` withholds is deleted by the next runs and needs no person.
 fn outcome(plan: &Plan) -> PlanOutcome {
     let held = plan.builds.iter().any(|verdict| verdict.is_held_back() && !verdict.waits_its_turn());
     [
@@ -114,7 +116,7 @@ fn outcome(plan: &Plan) -> PlanOutcome {
     .unwrap_or(PlanOutcome::Ok)
 }
 
-/// Holds back everything in streams that must not be touched.
+/// Withholds everything in frozen streams.
 fn freeze(drafts: &mut Drafts<'_>, census: &Census, shields: &Shields<'_>, past: &PreviousRuns) {
     for (number, stream) in census.streams.iter().enumerate() {
         let Some(why) = shields.frozen.get(&number).or_else(|| past.frozen.get(&stream.stream)) else {
@@ -128,7 +130,7 @@ fn freeze(drafts: &mut Drafts<'_>, census: &Census, shields: &Shields<'_>, past:
     }
 }
 
-/// Holds back everything.
+/// Withholds everything.
 fn refuse(drafts: &mut Drafts<'_>, refusals: &[String]) {
     if let Some(why) = refusals.first() {
         let all: Vec<usize> = (0..drafts.len()).collect();
@@ -137,15 +139,37 @@ fn refuse(drafts: &mut Drafts<'_>, refusals: &[String]) {
     }
 }
 
-/// Says which streams no family fits.
+/// Says which builds expire although a copy elsewhere, for which they waited long enough, lacks what retired them.
+fn given_up(census: &Census, shields: &Shields<'_>, builds: &[Verdict]) -> Vec<String> {
+    if census.targets.is_empty() {
+        return Vec::new();
+    }
+    let going: HashSet<&BuildId> =
+        builds.iter().filter(|verdict| verdict.fate == Fate::Expire).map(|verdict| &verdict.id).collect();
+    let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
+    for (index, (id, build)) in census.builds().enumerate().filter(|(_, (id, _))| going.contains(id)) {
+        let item = ranking::Item { index, created: build.created.unwrap_or_default(), build };
+        for target in shields.given_up(&item) {
+            *counts.entry(target).or_default() += u64::from(going.contains(&id));
+        }
+    }
+    let text = |(target, count): (&str, u64)| {
+        format!(
+            "the copy `{target}` lacks what retired builds, {count} of which expire since they waited long enough"
+        )
+    };
+    counts.into_iter().map(text).collect()
+}
+
+/// Warns of streams that no family matches.
 fn strangers(census: &Census, policy: &Policy) -> Vec<String> {
-    let strange = census.streams.iter().filter(|stream| policy.family(&stream.stream).is_none());
+    let strange = census.lines().filter(|stream| policy.family(&stream.stream).is_none());
     strange
         .map(|stream| format!("no family fits the stream `{}`; all its builds are kept", stream.stream))
         .collect()
 }
 
-/// Says which calendars the rules name and the policy has not.
+/// Warns of calendars that rules name and the policy does not define.
 fn calendars(policy: &Policy) -> Vec<String> {
     let rules = policy.families.iter().flat_map(super::policy::Family::all_rules);
     let named = rules.filter_map(|rule| match &rule.keep {

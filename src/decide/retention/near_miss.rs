@@ -10,18 +10,18 @@ use std::sync::Arc;
 pub enum NearMiss {
     /// Its deadline passed.
     Late {
-        /// When that was.
+        /// When it passed.
         deadline: Stamp,
-        /// By how many seconds it is late.
+        /// By how many seconds it passed.
         by: i64,
     },
     /// Newer builds have all the places.
     Rank(usize),
-    /// Another build stands for its period.
+    /// Another build represents its period.
     Represented {
         /// The period.
         period: PeriodKey,
-        /// The build that stands for it.
+        /// The build that represents it.
         by: BuildName,
     },
     /// Its period is too long ago.
@@ -31,18 +31,18 @@ pub enum NearMiss {
         /// Its place among the latest periods that have builds.
         rank: usize,
     },
-    /// It has not the label that the rule looks for.
+    /// It lacks the label that the rule requires.
     Label {
         /// The key.
         key: Arc<str>,
-        /// The value that is looked for.
+        /// The required value.
         wanted: Arc<str>,
-        /// The value that it has.
+        /// The actual value.
         found: Option<String>,
     },
     /// It never had the label from which the deadline counts.
     Unlabelled(String),
-    /// The alias from which the deadline counts never led to it.
+    /// The alias from which the deadline counts never pointed to it.
     NeverNamed(String),
 }
 
@@ -60,7 +60,7 @@ impl fmt::Display for NearMiss {
             Self::Label { key, wanted, found: Some(found) } => write!(f, "{key} is {found}, not {wanted}"),
             Self::Label { key, wanted, found: None } => write!(f, "no label {key}={wanted}"),
             Self::Unlabelled(label) => write!(f, "it never had the label {label}"),
-            Self::NeverNamed(alias) => write!(f, "{alias} never led to it"),
+            Self::NeverNamed(alias) => write!(f, "{alias} never pointed to it"),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What kept builds need is kept: the closure over `requires` (S8).
 //!
 //! A symlink inside a kept build into another one is such a need. Links inside expiring builds protect nothing, so
-//! that builds which need each other do not live for ever.
+//! that builds which need each other do not live forever.
 
 use crate::census::Census;
 use crate::decide::retention::plan::Reason;
@@ -12,7 +12,7 @@ use std::collections::HashMap;
 #[derive(Debug, Default)]
 pub(super) struct Needs {
     needed: HashMap<usize, Vec<usize>>,
-    /// Needs of builds that are not there.
+    /// Needs for builds that do not exist.
     pub warnings: Vec<String>,
 }
 
@@ -30,7 +30,7 @@ impl Needs {
                     Some(found) if *found != index => needs.needed.entry(index).or_default().push(*found),
                     Some(_) => {}
                     None => needs.warnings.push(format!(
-                        "`{}` needs `{wanted}`, which is not there",
+                        "`{}` needs `{wanted}`, which is missing",
                         ids.get(index).map(ToString::to_string).unwrap_or_default()
                     )),
                 }
@@ -46,8 +46,8 @@ impl Needs {
 
     /// Returns a reason for each build that one of `kept` needs, directly or not.
     ///
-    /// `kept` comes with the last instant of each; nothing for what does not depend on time. Each build is reached
-    /// first from the one that stays longest, so that its reason holds as long as it is needed.
+    /// `kept` has the last instant of each; nothing if it does not depend on time. Each build is reached first from
+    /// the one that stays longest, so that its reason holds as long as it is needed.
     pub(super) fn closure(
         &self,
         mut kept: Vec<(usize, Option<Stamp>)>,

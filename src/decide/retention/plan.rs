@@ -1,7 +1,8 @@
-//! A plan: one verdict a build, with every reason, and a digest that stands for all of them.
+//! A plan: one verdict for each build, with every reason, and a digest of all of them.
 
 use crate::decide::retention::near_miss::NearMiss;
-use crate::model::{BuildId, Digest, Hasher, Outcome, Stamp};
+use crate::model::{BuildId, Digest, Hasher, Outcome, Stamp, Stream};
+use crate::record::Lapsed;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -12,37 +13,37 @@ use std::sync::Arc;
 /// The version of the JSON form.
 pub const PLAN_VERSION: u32 = 1;
 
-/// What a policy says of every build of a census at one instant.
+/// The verdict of a policy on every build of a census at one instant.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Plan {
     /// The version of this form.
     #[schemars(extend("const" = PLAN_VERSION))]
     pub plan: u32,
-    /// The instant for which it holds.
+    /// The instant for which it is made.
     pub at: Stamp,
-    /// Stands for the mirror and every verdict; the same census and policy give the same one, whatever the order of
-    /// reading. A plan that was not made from a mirror stands for the verdicts alone.
+    /// Identifies the mirror and every verdict; the same census and policy give the same digest, in whatever order
+    /// they were read. A plan that was not made from a mirror covers the verdicts alone.
     #[serde(serialize_with = "prefixed")]
     #[schemars(with = "String", regex(pattern = "^sha256:[0-9a-f]{64}$"))]
     pub digest: Digest,
     /// How it may be carried out.
     pub outcome: PlanOutcome,
-    /// One verdict a build, by stream and age.
+    /// One verdict for each build, by stream and age.
     pub builds: Vec<Verdict>,
-    /// What is not a build, and is never touched.
+    /// Paths that are not builds, and are never touched.
     pub ignored: Vec<String>,
-    /// Warnings for a person.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
     /// Why nothing may be deleted at all.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<String>,
-    /// Whether accepting this plan lets something go that is withheld now.
+    /// Whether accepting this plan deletes something that is withheld now.
     #[serde(skip)]
     pub acceptable: bool,
-    /// How many of the requested bytes could not be freed.
+    /// The number of requested bytes that could not be freed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortfall: Option<u64>,
-    /// Everything added up.
+    /// The totals.
     pub totals: Totals,
 }
 
@@ -56,7 +57,7 @@ pub enum PlanOutcome {
     Withheld,
     /// Something cannot be evaluated.
     Blocked,
-    /// And yet not enough is freed.
+    /// Not enough is freed.
     Shortfall,
     /// Not at all.
     Refused,
@@ -65,17 +66,17 @@ pub enum PlanOutcome {
 /// The verdict of a policy on one build.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Verdict {
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
     /// Its verdict.
     #[serde(rename = "verdict")]
     pub fate: Fate,
-    /// Its result, if that is not a success; other rules evaluate it then.
+    /// Its result, if that is not a success; other rules apply then.
     #[serde(skip_serializing_if = "is_success")]
     pub result: Outcome,
     /// Every reason for which it is kept, protections first; empty exactly if it expires.
     pub reasons: Vec<Reason>,
-    /// How narrowly each rule missed it, when none keeps it.
+    /// How narrowly each rule missed it, if none keeps it.
     pub misses: Vec<Miss>,
     /// The verdict on each part of it that the policy names.
     pub parts: BTreeMap<String, PartFate>,
@@ -84,9 +85,9 @@ pub struct Verdict {
     /// Why parts of it are withheld.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub parts_withheld: Vec<Reason>,
-    /// How many bytes are freed by what is deleted of it: all of it, or parts.
+    /// The number of bytes that its deletion, or that of its parts, frees.
     pub bytes_freed: u64,
-    /// Whether it is deleted only because the disk fills; then it does not wait in the trash.
+    /// Whether it is deleted only because the disk fills; then it is not kept in the trash.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pressed: bool,
 }
@@ -124,11 +125,11 @@ pub enum PartFate {
 pub struct Reason {
     /// The rule or protection, such as `within 14d` or `hold`.
     pub rule: Arc<str>,
-    /// What its deadline counts from.
+    /// The basis of its deadline.
     pub basis: Option<Arc<str>>,
     /// The last instant at which it holds; `null` if time does not decide.
     pub until: Option<Stamp>,
-    /// More about it, for people.
+    /// Details, for people.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
     /// Whether it is a protection, which no policy can switch off, or the floor.
@@ -145,7 +146,7 @@ pub struct Miss {
     pub near: NearMiss,
 }
 
-/// Everything added up.
+/// The totals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 pub struct Totals {
     /// Builds that are kept.
@@ -205,7 +206,7 @@ impl JsonSchema for Miss {
 }
 
 impl Verdict {
-    /// Returns the last instant of all reasons; nothing when one of them does not depend on time.
+    /// Returns the last instant of all reasons; nothing if one of them does not depend on time.
     pub fn last_instant(&self) -> Option<Stamp> {
         self.reasons.iter().map(|reason| reason.until).collect::<Option<Vec<_>>>()?.into_iter().max()
     }
@@ -215,6 +216,12 @@ impl Verdict {
         self.parts.iter().filter(move |(_, found)| **found == fate).map(|(name, _)| name.as_str())
     }
 
+    /// Returns which rules no longer keep it, as an event states them.
+    pub fn lapsed(&self) -> Vec<Lapsed> {
+        let one = |miss: &Miss| Lapsed { rule: miss.rule.to_string(), detail: miss.near.to_string() };
+        self.misses.iter().map(one).collect()
+    }
+
     /// Returns whether it stays and loses parts.
     pub fn is_trimmed(&self) -> bool {
         self.fate == Fate::Keep && self.parts_with(PartFate::Expire).next().is_some()
@@ -222,12 +229,12 @@ impl Verdict {
 }
 
 impl Verdict {
-    /// Returns whether it, or a part of it, would be deleted but for a brake or freeze.
+    /// Returns whether it, or a part of it, would be deleted without a brake or freeze.
     pub fn is_held_back(&self) -> bool {
         self.fate == Fate::Withheld || !self.parts_withheld.is_empty()
     }
 
-    /// Returns whether only `max_per_run` holds it back, so that one of the next runs deletes it.
+    /// Returns whether only `max_per_run` withholds it, so that one of the next runs deletes it.
     pub fn waits_its_turn(&self) -> bool {
         let whole = self.reasons.iter().filter(|_| self.fate == Fate::Withheld);
         // A build that a waiting one needs waits with it.
@@ -237,15 +244,25 @@ impl Verdict {
 }
 
 impl Plan {
-    /// Returns what the plan says of a build.
-    pub fn verdict(&self, id: &BuildId) -> Option<&Verdict> {
-        // The builds of a stream lie together, the streams sorted.
-        let from = self.builds.partition_point(|verdict| verdict.id.stream < id.stream);
-        let of_stream = self.builds.get(from..).unwrap_or_default().iter();
-        of_stream.take_while(|verdict| verdict.id.stream == id.stream).find(|verdict| verdict.id == *id)
+    /// Returns what `prune --accept` takes to delete what brakes withhold; nothing if it would delete nothing more.
+    pub fn accept(&self) -> Option<String> {
+        self.acceptable.then(|| format!("sha256:{}", self.digest))
     }
 
-    /// Returns which protections and rules keep how many builds, those that keep most first: why no more can be freed.
+    /// Returns the verdict on a build.
+    pub fn verdict(&self, id: &BuildId) -> Option<&Verdict> {
+        self.of_stream(&id.stream).iter().find(|verdict| verdict.id == *id)
+    }
+
+    /// Returns the verdicts on the builds of a stream, by age.
+    pub fn of_stream(&self, stream: &Stream) -> &[Verdict] {
+        // The builds of a stream are adjacent, the streams sorted.
+        let from = self.builds.partition_point(|verdict| verdict.id.stream < *stream);
+        let to = self.builds.partition_point(|verdict| verdict.id.stream <= *stream);
+        self.builds.get(from..to).unwrap_or_default()
+    }
+
+    /// Returns how many builds each protection or rule keeps, the largest number first: why no more can be freed.
     pub fn obstacles(&self) -> String {
         let mut kept: BTreeMap<&str, usize> = BTreeMap::new();
         for verdict in self.builds.iter().filter(|verdict| verdict.fate == Fate::Keep) {
@@ -264,12 +281,12 @@ impl Plan {
         }
     }
 
-    /// Returns the builds that go.
+    /// Returns the builds to delete.
     pub fn expiring(&self) -> impl Iterator<Item = &Verdict> {
         self.builds.iter().filter(|verdict| verdict.fate == Fate::Expire)
     }
 
-    /// Adds everything up anew, after bytes were measured.
+    /// Computes the totals again, after bytes were measured.
     pub fn total(&mut self) {
         let count = |fate| self.builds.iter().filter(|verdict| verdict.fate == fate).count();
         self.totals = Totals {
@@ -284,7 +301,7 @@ impl Plan {
     }
 }
 
-/// Returns what stands for these verdicts on a mirror with that id.
+/// Returns the digest of these verdicts on a mirror with that ID.
 pub(super) fn digest(mirror: Option<&str>, builds: &[Verdict]) -> Digest {
     let mut hasher = Hasher::new();
     if let Some(id) = mirror {

@@ -1,6 +1,6 @@
-//! When the disk fills: which more builds may go, the oldest first, until enough is free.
+//! Deletions under disk pressure: which further builds may be deleted, the oldest first, until enough is free.
 //!
-//! Only what ranges leave open goes: protections, floor and the lower end of every range stay as they are.
+//! Only what ranges leave open is deleted: protections, floor and the lower end of every range stay.
 
 use crate::decide::policy::Pressure;
 use crate::decide::retention::draft::{Draft, Drafts};
@@ -9,8 +9,8 @@ use crate::decide::retention::plan::{Fate, PartFate};
 use crate::decide::retention::previous_runs::Space;
 use std::collections::HashMap;
 
-/// Returns how many bytes must become free beyond the trash; nothing when there is no pressure. A run that is under way goes on until
-/// `until_free` is free.
+/// Returns how many bytes must be freed in addition to the trash; nothing without pressure. A run in progress
+/// continues until `until_free` is free.
 pub(super) fn wanted(pressure: Pressure, space: Space, under_way: bool) -> Option<u64> {
     if !under_way && space.free >= pressure.free_below.of(space.total) {
         return None;
@@ -18,7 +18,8 @@ pub(super) fn wanted(pressure: Pressure, space: Space, under_way: bool) -> Optio
     Some(pressure.until_free.of(space.total).saturating_sub(space.free).saturating_sub(space.trash))
 }
 
-/// Lets more builds go, from the verdicts at the lower end of the ranges, and returns how many bytes still lack.
+/// Expires further builds, from the verdicts at the lower end of the ranges, and returns how many bytes are still
+/// missing.
 pub(super) fn press(drafts: &mut Drafts<'_>, pressed: Drafts<'_>, needs: &Needs, wanted: u64) -> u64 {
     let mut freed = drafts.expiring().map(|index| drafts.bytes(index)).fold(0, u64::saturating_add);
     let mut candidates: Vec<usize> =
@@ -32,8 +33,8 @@ pub(super) fn press(drafts: &mut Drafts<'_>, pressed: Drafts<'_>, needs: &Needs,
     }
     let mut near: HashMap<usize, Draft<'_>> =
         pressed.all.into_iter().enumerate().filter(|(_, draft)| draft.fate == Fate::Expire).collect();
-    // What a younger candidate needs must wait for it, so the list is gone through until nothing more may go alone;
-    // what is left then are builds that need each other, and they go together.
+    // A candidate that a younger one needs must wait for it, so the list is processed until nothing more can be
+    // deleted alone; what is left then are builds that need each other, and they are deleted together.
     while freed < wanted {
         let users = |index: &usize| needed_by.get(index).into_iter().flatten().copied();
         let alone =
@@ -58,7 +59,7 @@ pub(super) fn press(drafts: &mut Drafts<'_>, pressed: Drafts<'_>, needs: &Needs,
     wanted.saturating_sub(freed)
 }
 
-/// Returns a build with all that need it, directly or not, and have not gone yet.
+/// Returns a build with all builds that need it, directly or not, and are not deleted yet.
 fn ring(build: usize, needed_by: &HashMap<usize, Vec<usize>>, drafts: &Drafts<'_>) -> Vec<usize> {
     let mut ring = vec![build];
     let mut open = vec![build];

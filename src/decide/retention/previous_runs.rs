@@ -1,41 +1,41 @@
-//! What a plan must know beyond census, policy and instant: what was before, and what could not be seen.
+//! Inputs of a plan beyond census, policy and instant: earlier runs, and what could not be read.
 
 use crate::decide::policy::Policy;
 use crate::model::{BuildId, Digest, RelPath, Stamp, Stream};
 use std::collections::{BTreeMap, HashMap};
 
-/// What was before, and what could not be seen. The default is a first look at a census that is whole.
+/// Earlier runs, and what could not be read. The default is a first run on a complete census.
 #[derive(Debug, Clone, Default)]
 pub struct PreviousRuns {
-    /// The id of the mirror, which the digest of the plan covers, so that a plan is accepted for one mirror only.
+    /// The ID of the mirror, which the digest of the plan covers, so that a plan is accepted for one mirror only.
     pub mirror: Option<String>,
     /// When a plan was last carried out.
     pub last_run: Option<Stamp>,
-    /// Whether no plan was ever carried out on builds that scripts laid out.
+    /// Whether no plan was ever carried out on builds that scripts wrote.
     pub first_run: bool,
-    /// How many builds there were then.
+    /// The number of builds then.
     pub last_count: Option<usize>,
-    /// What the clock of the file system says.
+    /// The time of the file system's clock.
     pub store_clock: Option<Stamp>,
-    /// Whether no clock is compared: for a preview of any instant, and when somebody says that the clock is right.
+    /// Whether no clock is compared: for a preview of any instant, and when the user states that the clock is right.
     pub any_clock: bool,
     /// The policy by which a plan was last carried out.
     pub previous: Option<Box<Policy>>,
-    /// The plan that somebody accepted, brakes notwithstanding.
+    /// The plan that the user accepted, despite brakes.
     pub accepted: Option<Digest>,
     /// What could not be read and may protect any build: nothing expires.
     pub unreadable: Vec<(RelPath, String)>,
-    /// Streams that must not be touched, with the reason.
+    /// Frozen streams, with the reason.
     pub frozen: BTreeMap<Stream, String>,
-    /// Streams that lost builds which nobody pruned, with what was seen; accepting the plan lets them go on.
+    /// Streams that lost builds without a prune, with the details; accepting the plan unfreezes them.
     pub dropped: BTreeMap<Stream, String>,
-    /// What somebody should look at that no census shows.
+    /// Warnings that do not come from the census.
     pub warnings: Vec<String>,
     /// How full the disk is.
     pub space: Option<Space>,
-    /// Whether a run that the disk made necessary is under way: it ends when `until_free` is free, not at `free_below`.
+    /// Whether a run under disk pressure is in progress: it ends when `until_free` is free, not at `free_below`.
     pub under_pressure: bool,
-    /// How many bytes are really freed by what may be deleted of each build, where that was measured: of inodes that
+    /// The number of bytes that are really freed by what may be deleted of each build, if measured: of inodes that
     /// builds share, the last one frees them. A build that is missing here frees nothing.
     pub measured: Option<HashMap<BuildId, u64>>,
 }
@@ -43,7 +43,7 @@ pub struct PreviousRuns {
 /// How full a disk is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Space {
-    /// Bytes that it has.
+    /// The size in bytes.
     pub total: u64,
     /// Bytes that are free.
     pub free: u64,
@@ -52,7 +52,7 @@ pub struct Space {
 }
 
 impl PreviousRuns {
-    /// Returns every reason for which nothing may go at all.
+    /// Returns every reason for which nothing may be deleted.
     ///
     /// A run long after the last one is refused only until its plan is `accepted`.
     pub(super) fn refusals(&self, policy: &Policy, now: Stamp, builds: usize, accepted: bool) -> Vec<String> {
@@ -65,7 +65,7 @@ impl PreviousRuns {
         if let Some(last) = self.last_run.filter(|_| !self.any_clock) {
             if last.since(now) > skew {
                 refusals.push(format!(
-                    "the clock went back: it is {}, and the last run was at {}; if the clock is right now, run \
+                    "the clock went back: it is {}, and the last run was at {}; if the clock is correct, run \
                      `mirrorkeep prune --accept-clock`",
                     now.iso(),
                     last.iso()
@@ -73,7 +73,7 @@ impl PreviousRuns {
             }
             if !accepted && now.since(last) > policy.max_clock_step.seconds() {
                 refusals.push(format!(
-                    "the clock is more than {} past the last run at {}; if the clock is right, run \
+                    "the clock is more than {} past the last run at {}; if the clock is correct, run \
                      `mirrorkeep prune --accept-clock`",
                     policy.max_clock_step,
                     last.iso()
@@ -83,7 +83,7 @@ impl PreviousRuns {
         if let Some(clock) = self.store_clock.filter(|clock| !self.any_clock && clock.since(now).abs() > skew)
         {
             refusals.push(format!(
-                "the clock of the file system says {}, and that of this machine {}; if the clock of this machine is right, run \
+                "the clock of the file system is at {}, and that of this machine at {}; if the clock of this machine is right, run \
                  `mirrorkeep prune --accept-clock`",
                 clock.iso(),
                 now.iso()

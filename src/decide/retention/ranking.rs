@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// A build that a rule can judge.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Item<'a> {
-    /// Its place in the census.
+    /// Its index in the census.
     pub index: usize,
     /// When it was made.
     pub created: Stamp,
@@ -15,7 +15,7 @@ pub(super) struct Item<'a> {
 }
 
 impl Item<'_> {
-    /// What orders builds of a stream; equal ones are ties.
+    /// The order of builds of a stream; equal ones are ties.
     pub(super) fn age(&self) -> (Stamp, u64) {
         (self.created, self.build.seq)
     }
@@ -28,7 +28,7 @@ impl Item<'_> {
     }
 }
 
-/// Builds of one stream (or of one line of it) that compete: those of one result, the newest first.
+/// Builds of one stream, or of one sub-stream, that compete: those with one result, the newest first.
 #[derive(Debug)]
 pub(super) struct OutcomeGroup<'a> {
     pub result: Outcome,
@@ -39,7 +39,7 @@ pub(super) struct OutcomeGroup<'a> {
 #[derive(Debug)]
 pub(super) struct Ranking<'a> {
     pub lanes: Vec<OutcomeGroup<'a>>,
-    /// Successes, oldest first: age, and the earliest publishing of it or any later one that is known.
+    /// Successes, oldest first: age, and the earliest time at which it or a later one became visible, if known.
     successes: Vec<((Stamp, u64), Option<Stamp>)>,
 }
 
@@ -48,9 +48,9 @@ pub(super) struct Ranking<'a> {
 pub(super) enum Superseded {
     /// There is no later success.
     NotYet,
-    /// There is one, and when it became visible is not known.
+    /// There is one, and it is not known when it became visible.
     Unknown,
-    /// Then.
+    /// At this instant.
     At(Stamp),
 }
 

@@ -1,54 +1,59 @@
 //! Protections: what keeps a build whatever the policy says.
 //!
-//! Aliases and every other link outside the builds (S1, S2), holds (S3), locks (S4), the first hours after
-//! publishing (S5) and after an alias left (S6), leases (S7), the stages of the pipeline, and image pins. What kept builds need (S8) comes last, elsewhere.
-//! No family can switch one of them off, and what is not known protects.
+//! Aliases and every other link outside the builds (S1, S2), holds (S3), locks (S4), the first hours after publishing
+//! (S5) and after an alias moved away (S6), leases (S7), the stages of the pipeline, image pins, and copies elsewhere that
+//! lack what retired a build, for as long as the policy says. What kept builds need (S8) is added last, in another
+//! module. No family can switch one of them off, and whatever is not known protects.
 
-use crate::census::{AliasCensus, Census};
+use crate::census::{AliasCensus, Census, StreamCensus, TargetCensus};
 use crate::decide::policy::{Family, Policy};
 use crate::decide::retention::plan::Reason;
 use crate::decide::retention::ranking::Item;
-use crate::model::{RelPath, Stamp};
+use crate::model::{RelPath, Stamp, Stream};
 use std::collections::{BTreeMap, HashMap};
 
-/// What aliases and links say of the builds of a census.
+/// Which builds of the census aliases and links protect.
 #[derive(Debug, Default)]
 pub(super) struct Shields<'a> {
-    /// The aliases that lead to a build, or into it.
+    /// The aliases that resolve to a build, or into it.
     leading: HashMap<usize, Vec<&'a RelPath>>,
-    /// When aliases left a build.
+    /// When aliases moved away from a build.
     leaving: HashMap<usize, Vec<(&'a RelPath, Stamp)>>,
     aliases: Vec<&'a RelPath>,
+    /// What the copies elsewhere lack.
+    targets: &'a [TargetCensus],
+    /// The stream of each build.
+    streams: Vec<&'a Stream>,
     paths: HashMap<usize, &'a RelPath>,
-    /// Streams that must not be touched, by their place in the census, with the reason.
+    /// Frozen streams, by their index in the census, with the reason.
     pub frozen: BTreeMap<usize, String>,
-    /// What somebody should look at.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// When an alias left a build.
+/// When an alias moved away from a build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AliasHistory {
-    /// It never led there.
+    /// It never pointed there.
     Never,
-    /// It still leads there.
+    /// It still points there.
     Not,
-    /// No alias of that name is known.
+    /// No alias with that name is known.
     Unknown,
-    /// Then.
+    /// At this instant.
     At(Stamp),
 }
 
-/// Finds builds by the paths at which they lie.
+/// Finds builds by their paths.
 #[derive(Debug)]
 pub(super) struct Places {
     builds: HashMap<RelPath, usize>,
-    /// Directories that hold the builds of a stream.
+    /// Directories with the builds of a stream.
     streams: HashMap<RelPath, Vec<usize>>,
 }
 
 impl Places {
-    /// Notes where each build of the census lies.
+    /// Records the path of each build of the census.
     pub(super) fn of(census: &Census) -> Self {
         let mut places = Self { builds: HashMap::new(), streams: HashMap::new() };
         let mut index = 0;
@@ -80,7 +85,7 @@ impl Places {
         std::iter::once(path.clone()).chain(path.ancestors()).find_map(|at| self.builds.get(&at).copied())
     }
 
-    /// Returns the streams in whose directory a name lies; all below it where none does.
+    /// Returns the streams in whose directory an alias is; if there are none, all streams below the alias's directory.
     fn streams_around(&self, alias: &RelPath) -> Vec<usize> {
         let dir = alias.parent().unwrap_or_default();
         match std::iter::once(dir.clone()).chain(dir.ancestors()).find_map(|at| self.streams.get(&at)) {
@@ -96,10 +101,12 @@ impl Places {
 }
 
 impl<'a> Shields<'a> {
-    /// Looks at every alias of the census.
+    /// Evaluates every alias of the census.
     pub(super) fn raise(census: &'a Census, places: &'a Places) -> Self {
         let paths = places.builds.iter().map(|(path, build)| (*build, path)).collect();
-        let mut shields = Self { paths, ..Self::default() };
+        let of = |stream: &'a StreamCensus| stream.builds.iter().map(|_| &stream.stream);
+        let streams = census.streams.iter().flat_map(of).collect();
+        let mut shields = Self { paths, streams, targets: &census.targets, ..Self::default() };
         for alias in &census.aliases {
             shields.aliases.push(&alias.path);
             match &alias.target {
@@ -120,7 +127,7 @@ impl<'a> Shields<'a> {
     }
 
     fn dangling(&mut self, alias: &AliasCensus, places: &Places) {
-        let why = alias.problem.as_deref().unwrap_or("it leads nowhere");
+        let why = alias.problem.as_deref().unwrap_or("it resolves to nothing");
         let loops = why.contains("loop");
         let what = match (alias.required, loops) {
             (true, _) => "the required alias",
@@ -132,7 +139,7 @@ impl<'a> Shields<'a> {
         };
         let text = format!("{what} `{}` cannot be followed: {why}", alias.path);
         let around = places.streams_around(&alias.path);
-        // A loop outside every stream lies in none; a required alias there may stand for any of them.
+        // An alias that loops outside every stream belongs to none; a required alias there may belong to any of them.
         let in_stream = alias.path.ancestors().any(|dir| places.streams.contains_key(&dir));
         if alias.required || in_stream {
             for stream in around {
@@ -142,7 +149,7 @@ impl<'a> Shields<'a> {
         self.warnings.push(text);
     }
 
-    /// Returns when an alias, named by its name or whole path, left a build.
+    /// Returns when an alias, given by its name or full path, moved away from a build.
     pub(super) fn left(&self, build: usize, alias: &str) -> AliasHistory {
         let meant = |path: &RelPath| path.as_str() == alias || path.name() == alias;
         if self.leading.get(&build).is_some_and(|paths| paths.iter().any(|path| meant(path))) {
@@ -156,7 +163,7 @@ impl<'a> Shields<'a> {
         }
     }
 
-    /// Returns whether an alias that is meant lies in the stream of a build, or in a directory above it.
+    /// Returns whether a given alias is in the stream of a build, or in a directory above it.
     fn knows(&self, build: usize, meant: impl Fn(&RelPath) -> bool) -> bool {
         let above = |alias: &RelPath| {
             let dir = alias.parent().unwrap_or_default();
@@ -165,7 +172,7 @@ impl<'a> Shields<'a> {
         self.aliases.iter().any(|alias| meant(alias) && above(alias))
     }
 
-    /// Returns every protection of a build that holds at `now`.
+    /// Returns every protection of a build that is in force at `now`.
     pub(super) fn of(&self, item: &Item<'_>, family: &Family, policy: &Policy, now: Stamp) -> Vec<Reason> {
         let mut reasons = self.named(item.index);
         let build = item.build;
@@ -195,13 +202,42 @@ impl<'a> Shields<'a> {
             let rule = format!("superseded_grace {}", family.superseded_grace);
             grace(rule, "left", *at, family.superseded_grace, Some(format!("{alias} pointed to it")));
         }
+        if let Some(mirrored) = &policy.mirrored
+            && let Some(retired) = self.retired(item)
+            && let Some(until) = mirrored.at_most.protects(retired, policy.zone, now)
+        {
+            for target in self.lacking(item.index, retired) {
+                let basis = Some("retired".into());
+                let detail = format!("the copy `{target}` lacks what retired it");
+                let rule = format!("mirrored {}", mirrored.at_most);
+                reasons.push(Reason { until: Some(until), basis, ..Reason::lasting(rule, detail) });
+            }
+        }
         for lease in build.leases.iter().filter(|lease| lease.until.is_none_or(|until| now <= until)) {
             reasons.push(Reason { until: lease.until, ..Reason::lasting("lease", lease.who.clone()) });
         }
         reasons.into_iter().map(Reason::protecting).collect()
     }
 
-    /// Returns a reason for each alias that leads to a build or into it.
+    /// Returns when a name last left a build or a newer success superseded it, whichever was later.
+    fn retired(&self, item: &Item<'_>) -> Option<Stamp> {
+        let left = self.leaving.get(&item.index).into_iter().flatten().map(|(_, at)| *at);
+        left.chain(item.build.superseded).max()
+    }
+
+    /// Returns the copies elsewhere that may lack what happened to a build up to an instant.
+    fn lacking(&self, build: usize, at: Stamp) -> impl Iterator<Item = &'a str> {
+        let stream = self.streams.get(build).copied();
+        let has = move |target: &TargetCensus| stream.is_some_and(|stream| target.has(stream, at));
+        self.targets.iter().filter(move |target| !has(target)).map(|target| target.name.as_str())
+    }
+
+    /// Returns the copies elsewhere for which a build waited as long as the policy says, and that lack what retired it.
+    pub(super) fn given_up(&self, item: &Item<'_>) -> Vec<&'a str> {
+        self.retired(item).map(|retired| self.lacking(item.index, retired).collect()).unwrap_or_default()
+    }
+
+    /// Returns a reason for each alias that resolves to a build or into it.
     pub(super) fn named(&self, build: usize) -> Vec<Reason> {
         let paths = self.leading.get(&build).into_iter().flatten();
         paths.map(|path| Reason::lasting("alias", path.to_string()).protecting()).collect()

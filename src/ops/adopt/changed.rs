@@ -1,8 +1,8 @@
-//! What changed behind mirrorkeep's back, taken for right because somebody said so.
+//! Changes that other programs made in the mirror, accepted at the user's request.
 //!
-//! A build whose tree differs from its manifest gets another manifest and record; what was said of it stays. What is
-//! kept of a build that is gone goes, and an alias that was moved by hand is written down where it leads. The trees
-//! and the links themselves are left as they are.
+//! A build whose tree differs from its manifest gets a new manifest and record; its labels and holds stay. Records of
+//! missing builds are removed, and aliases that were moved by hand are recorded with their present targets. The trees
+//! and the links themselves stay unchanged.
 
 use crate::census::Census;
 use crate::commit::repoint::{Moved, pointed_at};
@@ -17,7 +17,7 @@ use crate::record::{BuildRecord, Payload};
 use crate::session::Session;
 use std::collections::BTreeSet;
 
-/// Makes the record of a build again whose tree is not what its manifest says; nothing when it is.
+/// Makes the record of a build again if its tree differs from its manifest; otherwise does nothing.
 pub(crate) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>, Stopped> {
     let mirror = taking.session.mirror();
     let refuse = |why: String| Err(Stopped::Build(why));
@@ -30,9 +30,9 @@ pub(crate) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>,
         Ok(changed) => changed.is_some() || is_stale(&before, &seen),
         Err(error) => return refuse(format!("its manifest: {error}")),
     };
-    // What its markers say now counts, where they say anything.
+    // The results and labels that its markers show now replace those of the record.
     let said = matches!(told.result, Outcome::Success | Outcome::Fail | Outcome::Empty);
-    // A change that keeps size and time is found by `verify` only; a build that is named is read in any case.
+    // Only `verify` finds a change that keeps size and time; a build that the user names is read in any case.
     let read =
         taking.adopting.changed == Changed::Rewrite && matches!(taking.adopting.scope, Scope::Build(_));
     if !changed && !read && (!said || told.result == before.result) {
@@ -49,13 +49,13 @@ pub(crate) fn again(taking: Taking<'_>, id: &BuildId) -> Result<Option<Adopted>,
     Taking { before: Some(before), ..taking }.build(id, &census).map(Some)
 }
 
-/// Returns whether a record speaks of another SHA256SUMS than the one that is there: it was to be written next when an
-/// earlier run was cut off, or somebody changed the list alone.
+/// Returns whether a record has the digest of another SHA256SUMS than the present one: an earlier run was interrupted
+/// before it wrote the list, or someone changed only the list.
 fn is_stale(before: &BuildRecord, seen: &SeenBuild) -> bool {
     seen.sums.as_ref().map(|bytes| Digest::of(bytes)) != before.sums
 }
 
-/// Lets go of what is kept of builds that are gone, and notes where aliases lead; returns whether there was any.
+/// Removes the records of missing builds, and records where aliases point; returns whether there were any.
 pub(crate) fn settle_rest(
     session: &Session<'_>,
     adopting: &AdoptOptions,
@@ -72,9 +72,8 @@ pub(crate) fn settle_rest(
         }
         let home = mirror.layout().stream_path(&id.stream).unwrap_or_default();
         if adopting.scope == Scope::All && mirror.store().look(&home)?.is_none() {
-            // A whole stream that is gone may be a file system that is not mounted.
-            let why =
-                format!("`{home}` is not there at all; name the stream to let go of what is kept of it");
+            // If a whole stream is missing, its file system may not be mounted.
+            let why = format!("`{home}` is missing; name the stream to remove its records");
             report.left.push(SkippedBuild { path: id.to_string(), why });
             continue;
         }
@@ -84,7 +83,7 @@ pub(crate) fn settle_rest(
     }
     for (alias, led) in &told.aliases {
         let within = match &adopting.scope {
-            // The directory may lie on a file system that is not mounted.
+            // The directory may be on a file system that is not mounted.
             Scope::All => mirror.store().look(&alias.parent().unwrap_or_default())?.is_some(),
             Scope::Stream(stream) => {
                 let home = mirror.layout().stream_path(stream).ok();
@@ -99,7 +98,7 @@ pub(crate) fn settle_rest(
     Ok(!report.forgotten.is_empty())
 }
 
-/// Lets go of what is kept of a build, unless it is back.
+/// Removes the record of a build, unless the build is back.
 fn forget(session: &Session<'_>, id: &BuildId) -> Result<bool, ActError> {
     let lock = session.begin()?;
     if lock.mirror().has_build(id)? {
@@ -112,7 +111,7 @@ fn forget(session: &Session<'_>, id: &BuildId) -> Result<bool, ActError> {
     Ok(true)
 }
 
-/// Writes down where an alias leads, if that is not where it `led`; a link that leads out of the mirror is no alias.
+/// Records where an alias points, if that is not where it `led`; a link out of the mirror is not an alias.
 fn note(
     session: &Session<'_>,
     mode: Mode,

@@ -1,7 +1,8 @@
-//! When a build was made, recorded because a person knows it: neither its name nor its files have that.
+//! The time of a build, recorded because the user knows it: neither its name nor its files state it.
 //!
-//! The times of files are not used for it. A copy keeps them or not, and builds that can be repeated set them to fixed
-//! values, so that they are too early as often as too late, and a time that is too early deletes a build too early.
+//! The times of files are not used for it. Copies may or may not preserve them, and reproducible builds set them to
+//! fixed values, so they are too early as often as too late, and a build whose time is too early is deleted too
+//! early.
 
 use crate::census::BuildCensus;
 use crate::commit::handshake::say;
@@ -14,7 +15,7 @@ use crate::ops::adopt::taking::Taking;
 use crate::record::{BuildRecord, Origin, Payload};
 
 impl Taking<'_> {
-    /// Takes over a build that was made at that time.
+    /// Adopts a build that was made at that time.
     pub(crate) fn dated(&self, id: &BuildId, census: &BuildCensus, at: Stamp) -> Result<Adopted, Stopped> {
         self.is_undated(id)?;
         if let Some(known) = census.created.filter(|known| *known != at) {
@@ -23,13 +24,13 @@ impl Taking<'_> {
         self.build(id, &BuildCensus { created: Some(at), ..census.clone() })
     }
 
-    /// Records when a build was made that has a record already; nothing when the record has that time.
+    /// Records the time of a build that already has a record; does nothing if the record has that time.
     pub(crate) fn date(&self, id: &BuildId, at: Stamp) -> Result<Option<Adopted>, Stopped> {
         self.is_undated(id)?;
         let refuse = |why: String| Err(Stopped::Build(why));
         let lock = if self.adopting.mode == Mode::Real { Some(self.session.begin()?) } else { None };
         let Some(before) = self.session.mirror().record(id)? else {
-            return refuse("its record went during that time".to_owned());
+            return refuse("its record was removed during that time".to_owned());
         };
         if before.created == Some(at) {
             return Ok(None);
@@ -68,7 +69,7 @@ impl Taking<'_> {
         Ok(Some(adopted))
     }
 
-    /// Fails when the name of a build has its time, which counts.
+    /// Fails if the name of a build states its time, which takes precedence.
     fn is_undated(&self, id: &BuildId) -> Result<(), Stopped> {
         match self.session.mirror().layout().created(id) {
             Created::Unnamed => Ok(()),

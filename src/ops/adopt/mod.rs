@@ -1,8 +1,8 @@
-//! Taking over builds that others laid down, without moving or changing a published byte.
+//! Recording builds that other tools copied in, without moving or changing a published byte.
 //!
-//! Every file is read once, in parallel, and held against the lists that lie beside it; then manifest and record are
-//! written under the lock, the record last. Run again, it goes on with the builds that have none. What makes no
-//! sense is left alone and told: nothing is guessed, since a guess would decide what gets deleted.
+//! Every file is read once, in parallel, and compared with the checksum lists beside it; then manifest and record are
+//! written under the lock, the record last. Another run continues with the builds that have no record. What is
+//! ambiguous is skipped and reported: nothing is guessed, since a guess would decide what is deleted.
 
 mod changed;
 mod dated;
@@ -25,7 +25,7 @@ pub use request::{
 pub(crate) use taking::Remembered;
 use taking::Taking;
 
-/// Takes over the builds of a scope that have no record yet.
+/// Adopts the builds of a scope that have no record yet.
 pub fn adopt(session: &Session<'_>, adopting: &AdoptOptions) -> Result<AdoptReport, ActError> {
     let mirror = session.mirror();
     if adopting.mode == Mode::Real {
@@ -89,7 +89,7 @@ pub fn adopt(session: &Session<'_>, adopting: &AdoptOptions) -> Result<AdoptRepo
     Ok(report)
 }
 
-/// Returns what others laid down where builds are told by their seals, and tells what it may not be taken for.
+/// Returns the trees without a seal, where seals mark builds, and reports those that cannot be adopted.
 fn laid_down(
     mirror: &Mirror,
     adopting: &AdoptOptions,
@@ -121,12 +121,12 @@ fn laid_down(
     Ok(laid)
 }
 
-/// Makes the record of one build again from its tree and from what the journal knows.
+/// Makes the record of one build again from its tree and from the journal.
 pub(crate) fn rebuild(session: &Session<'_>, id: &BuildId, remembered: &Remembered) -> Result<(), String> {
     let (sums, trust) = (SumsIn::Record, Trust::Bytes);
     let scope = Scope::Build(id.clone());
     let (changed, mode) = (Changed::Leave, Mode::Real);
-    let adopting = &AdoptOptions { scope, sums, trust, changed, created: None, mode };
+    let adopting = &AdoptOptions { scope, sums, trust, changed, result: None, created: None, mode };
     let mut census = build_info(session.mirror(), id).map_err(|error| chain(&error))?;
     remembered.fill(id, &mut census);
     let taking = Taking { session, adopting, origin: Origin::Rebuilt, before: None };

@@ -1,4 +1,4 @@
-//! Reading the files of a build that is taken over, each once and on many threads.
+//! Reading the files of a build to adopt, each once and on many threads.
 
 use crate::model::{Digest, RelPath, is_sums};
 use crate::ops::adopt::request::{Stopped, Trust};
@@ -15,12 +15,12 @@ pub(crate) struct Reading<'a> {
     pub(crate) session: &'a Session<'a>,
     pub(crate) disk: Option<&'a Disk>,
     pub(crate) trust: Trust,
-    /// What to do where a file differs from its list.
+    /// What to do if a file differs from its list.
     pub(crate) hint: &'a str,
 }
 
 impl Reading<'_> {
-    /// Reads what must be read and returns the list of what the build holds.
+    /// Reads what must be read and returns the contents of the build.
     pub(crate) fn manifest(
         &self,
         root: &RelPath,
@@ -33,7 +33,7 @@ impl Reading<'_> {
         if let Some(at) = missing.filter(|_| listed.by == ListedBy::Sums) {
             return Err(Stopped::Build(format!("`{at}` is in SHA256SUMS, and not there")));
         }
-        // The largest first, so that no thread is left with it at the end.
+        // The largest first, so that no thread has it left at the end.
         files.sort_by(|a, b| b.1.size.cmp(&a.1.size).then_with(|| a.0.cmp(b.0)));
         let bytes = files.iter().map(|(_, entry)| entry.size).sum();
         self.session.progress().expect(root.as_str(), files.len() as u64, bytes);
@@ -55,7 +55,7 @@ impl Reading<'_> {
         Ok(manifest)
     }
 
-    /// Returns the manifest's line for one file.
+    /// Returns the manifest line of one file.
     fn file(
         &self,
         root: &RelPath,

@@ -1,4 +1,4 @@
-//! Which builds are adopted and how, and what came of it.
+//! Which builds are adopted and how, and the result.
 
 use crate::commit::Moved;
 use crate::mirror::Mirror;
@@ -7,14 +7,14 @@ use crate::ops::{ActError, Mode};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Which builds are taken over.
+/// Which builds are adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
     /// All of them.
     All,
-    /// Those of one stream.
+    /// The builds of one stream.
     Stream(Stream),
-    /// One.
+    /// One build.
     Build(BuildId),
 }
 
@@ -28,7 +28,7 @@ impl Scope {
         }
     }
 
-    /// Returns whether what cannot be read at a path stands in the way.
+    /// Returns whether a path that cannot be read may affect it.
     pub(crate) fn concerns(&self, mirror: &Mirror, path: &RelPath) -> bool {
         let home = match self {
             Self::All => return true,
@@ -42,59 +42,63 @@ impl Scope {
 /// Whether a tree without SHA256SUMS gets one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SumsIn {
-    /// No: the manifest beside the record holds the digests.
+    /// No: the manifest in the own area has the digests.
     Record,
     /// Yes.
     Build,
 }
 
-/// Whether what a list says of a file is believed.
+/// Whether digests in lists are trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trust {
-    /// No: every file is read, and one that differs from its list keeps its build from being taken over.
+    /// No: every file is read, and a build with a file that differs from its list is not adopted.
     Bytes,
-    /// Yes, where the size fits: only what no list has is read.
+    /// Yes, if the size matches: only files without a digest in a list are read.
     Lists,
 }
 
-/// Whether what changed behind mirrorkeep's back is taken for right.
+/// Whether changes that other programs made are accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Changed {
     /// No: builds that have a record are left alone.
     Leave,
-    /// Yes: records are made again, those of builds that are gone go, and aliases are noted where they lead.
+    /// Yes: records of changed builds are made again, those of missing builds are removed, and aliases are recorded
+    /// with their present targets.
     Take,
-    /// As `Take`, and no list of checksums is believed: SHA256SUMS of each such build is written again from its bytes.
+    /// Like `Take`, but no list of checksums is trusted: SHA256SUMS of each changed build is written again from its
+    /// bytes.
     Rewrite,
 }
 
-/// How builds are taken over.
+/// How builds are adopted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdoptOptions {
-    /// Which.
+    /// Which builds.
     pub scope: Scope,
     /// Whether the builds get SHA256SUMS.
     pub sums: SumsIn,
-    /// Whether lists are believed.
+    /// Whether lists are trusted.
     pub trust: Trust,
-    /// Whether changes are taken for right.
+    /// Whether changes are accepted.
     pub changed: Changed,
-    /// When the build of the scope was made, where neither its name nor its files have that.
+    /// The result of builds that state none; its marker is written into them.
+    pub result: Option<Outcome>,
+    /// When the build of the scope was made, if neither its name nor its files state it.
     pub created: Option<Stamp>,
-    /// Whether it is done or only tried.
+    /// Whether anything is changed.
     pub mode: Mode,
 }
 
-/// What adopting did.
+/// The result of adopting.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct AdoptReport {
     /// The builds that got a record.
     pub adopted: Vec<Adopted>,
-    /// The number of builds that had a record before.
+    /// The number of builds that already had a record.
     pub already: u64,
-    /// The builds that had changed and got a new record.
+    /// The changed builds that got a new record.
     pub again: Vec<Adopted>,
-    /// The builds that are no longer there, whose records were removed.
+    /// The missing builds whose records were removed.
     pub forgotten: Vec<BuildId>,
     /// The aliases that another program moved, made or removed, with their targets.
     pub noted: Vec<Moved>,
@@ -105,19 +109,19 @@ pub struct AdoptReport {
 /// A build that was adopted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Adopted {
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
-    /// Where it is.
+    /// Its path.
     pub path: RelPath,
     /// When it was made, from its name or its files.
     pub created: Option<Stamp>,
-    /// How it went, as its markers say.
+    /// Its result, as its markers state it.
     pub result: Outcome,
-    /// How many files it has.
+    /// The number of its files.
     pub files: u64,
-    /// How many bytes they have.
+    /// Their size in bytes.
     pub bytes: u64,
-    /// How many files have a digest in a list of the build.
+    /// The number of files with a digest in a list of the build.
     pub listed: u64,
     /// Lists of checksums in it with lines that cannot be read; every file was read for its digest.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -130,19 +134,32 @@ pub struct Adopted {
 /// A list of checksums from another program, with a line that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnreadList {
-    /// Where it is.
+    /// Its path.
     pub path: RelPath,
-    /// Which line, and why.
+    /// The line, and why it cannot be read.
     pub why: String,
 }
 
 /// A path that was skipped.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct SkippedBuild {
-    /// Where it is.
+    /// Its path.
     pub path: String,
     /// Why.
     pub why: String,
+}
+
+impl AdoptReport {
+    /// Returns whether nothing was found that could be adopted.
+    pub fn is_empty(&self) -> bool {
+        let Self { adopted, again, forgotten, noted, already, left } = self;
+        *already == 0
+            && adopted.is_empty()
+            && again.is_empty()
+            && forgotten.is_empty()
+            && noted.is_empty()
+            && left.is_empty()
+    }
 }
 
 /// Why one build cannot be taken over, or why nothing can.

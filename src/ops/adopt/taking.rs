@@ -1,4 +1,4 @@
-//! Taking one build over: what its name, its files and the journal say of it, written down with the record last.
+//! Adopting one build: what its name, its files and the journal state is recorded, the record last.
 
 use crate::census::{BuildCensus, LabelCensus};
 use crate::commit::adopted::{content, sums_of};
@@ -9,9 +9,9 @@ use crate::mirror::{JournalError, Mirror, StateError};
 use crate::model::{BuildId, Digest, Outcome, RelPath, SUMS_NAME, Scheme, is_sums};
 use crate::ops::Mode;
 use crate::ops::adopt::reading::Reading;
-use crate::ops::adopt::request::{AdoptOptions, Adopted, Changed, Stopped, SumsIn, UnreadList};
+use crate::ops::adopt::request::{AdoptOptions, Adopted, Changed, Scope, Stopped, SumsIn, UnreadList};
 use crate::ops::observe::disk::Disk;
-use crate::ops::observe::inventory::{Listed, Lists, holdings, listed};
+use crate::ops::observe::inventory::{Holdings, Listed, Lists, holdings, listed};
 use crate::record::{
     BUILD_RECORD_VERSION, BuildRecord, Event, EventKind, Labels, Manifest, Origin, Payload, Phase,
 };
@@ -22,17 +22,17 @@ use std::collections::HashMap;
 /// How long a build without a result may still be filled by its publisher, in seconds.
 const FILLING: i64 = 24 * 3600;
 
-/// Takes builds over.
+/// Adopts builds.
 pub(crate) struct Taking<'a> {
     pub(crate) session: &'a Session<'a>,
     pub(crate) adopting: &'a AdoptOptions,
     pub(crate) origin: Origin,
-    /// The record that the new one takes the place of.
+    /// The record that the new one replaces.
     pub(crate) before: Option<BuildRecord>,
 }
 
 impl Taking<'_> {
-    /// Takes one build over.
+    /// Adopts one build.
     pub(crate) fn build(&self, id: &BuildId, census: &BuildCensus) -> Result<Adopted, Stopped> {
         let refuse = |why: String| Err(Stopped::Build(why));
         if let Some(problem) = &census.problem {
@@ -41,7 +41,7 @@ impl Taking<'_> {
         let path = self.session.mirror().layout().build_path(id).unwrap_or_else(|_| id.as_path());
         let before = self.session.mirror().store().look(&path)?;
         if before.is_none() {
-            return refuse("it is gone by now".to_owned());
+            return refuse("it was removed in the meantime".to_owned());
         }
         let held = holdings(&self.session.mirror().apart(), id, &path);
         if let Some((at, why)) = held.unread.first() {
@@ -51,11 +51,18 @@ impl Taking<'_> {
             return refuse(unfit.clone());
         }
         let idle = self.session.now().unix() - held.changed;
-        if census.result == Outcome::Partial && idle < FILLING {
-            return refuse(
-                "it has no result yet and changed within a day: it may still be filled".to_owned(),
-            );
+        // A person who names the build and its result knows that it is whole.
+        let is_stated = self.adopting.result.is_some() && matches!(self.adopting.scope, Scope::Build(_));
+        if census.result == Outcome::Partial && idle < FILLING && !is_stated {
+            return refuse(format!(
+                "it has no result yet and changed within a day, so it may still be filled; `mirrorkeep adopt --result success {id}` \
+                 takes it all the same"
+            ));
         }
+        let (result, held) = match self.adopting.result.filter(|_| census.result == Outcome::Partial) {
+            Some(result) => (result, self.marked(id, &path, result)?.unwrap_or(held)),
+            None => (census.result, held),
+        };
         let lists = if self.before.is_some() { Lists::Replaced } else { Lists::Others };
         let rewrite = self.before.is_some() && self.adopting.changed == Changed::Rewrite;
         let listed =
@@ -93,10 +100,11 @@ impl Taking<'_> {
             id: id.clone(),
             created: census.created,
             seq: census.seq,
-            // A file's time that lies before the build was made says when somebody copied it, if anything.
+            // If a file is older than the build, its time at most shows when it was copied.
             published: census.published.filter(|at| census.created.is_none_or(|created| *at >= created)),
-            result: census.result,
-            // What files of the build say is read from them whenever somebody asks.
+            confirmed_at: self.before.as_ref().and_then(|before| before.confirmed_at),
+            result,
+            // What files of the build state is always read from them.
             labels: match (self.origin, &self.before) {
                 (_, Some(before)) => before.labels.clone(),
                 (Origin::Rebuilt, None) => census.labels.clone(),
@@ -131,7 +139,28 @@ impl Taking<'_> {
         Ok(adopted)
     }
 
-    /// Writes down what was found, the record last.
+    /// Writes the marker of a result into a build that states none, and returns the build's contents after that;
+    /// nothing in a dry run.
+    ///
+    /// After a kill here, the build has its marker and no record, as if a person had written the marker.
+    fn marked(&self, id: &BuildId, path: &RelPath, result: Outcome) -> Result<Option<Holdings>, Stopped> {
+        let mirror = self.session.mirror();
+        let markers = mirror.layout().markers().results.iter().filter(|marker| marker.outcome == result);
+        let written = markers.filter_map(|marker| Some((marker.paths.first()?, marker.content.as_ref()?)));
+        let Some((at, content)) = written.into_iter().next() else {
+            return Err(Stopped::Build(format!(
+                "the layout `{}` has no marker with content for `{result}`",
+                mirror.layout().name()
+            )));
+        };
+        if self.adopting.mode == Mode::Trial {
+            return Ok(None);
+        }
+        mirror.store().put(&path.join(at), content.as_bytes(), Put::Create)?;
+        Ok(Some(holdings(&mirror.apart(), id, path)))
+    }
+
+    /// Writes what was found, the record last.
     fn commit(
         &self,
         mut record: BuildRecord,
@@ -150,10 +179,10 @@ impl Taking<'_> {
             return Err(Stopped::Build("it was moved or replaced while it was read".to_owned()));
         }
         if !self.session.mirror().store().abilities().inodes && !self.is_unchanged(&id, path, manifest)? {
-            return Err(Stopped::Build("files came, went or changed while it was read".to_owned()));
+            return Err(Stopped::Build("files were added, removed or changed while it was read".to_owned()));
         }
         if self.session.mirror().record(&id)? != self.before {
-            return Err(Stopped::Build("another process wrote its record meanwhile".to_owned()));
+            return Err(Stopped::Build("another process wrote its record in the meantime".to_owned()));
         }
         let now = self.session.now();
         let written = if self.adopting.sums == SumsIn::Build && record.sums.is_none() {
@@ -163,7 +192,7 @@ impl Taking<'_> {
         } else {
             None
         };
-        // Where a record is there before, only these tell whether the new one took its place.
+        // If there is an old record, only these fields show whether the new one replaced it.
         let (content, sums) = match &self.before {
             Some(_) => (Some(content(manifest)), record.sums),
             None => (None, None),
@@ -180,8 +209,8 @@ impl Taking<'_> {
         let pending = lock.begin(now, &id, &payload)?;
         let at = path.child(SUMS_NAME).unwrap_or_default();
         if let Some(text) = rewritten {
-            // In one step, so that a reader sees the old list or the new one. Where the command ends here, the record
-            // speaks of another list still, and the next run makes both again.
+            // In one step, so that a reader sees the old list or the new one. If the command is killed here, the
+            // record still has the digest of the old list, and the next run makes both again.
             self.session.mirror().store().put(&at, text.as_bytes(), Put::Replace)?;
         } else if let Some(text) = written {
             self.session.mirror().store().put(&at, text.as_bytes(), Put::Create)?;
@@ -200,7 +229,8 @@ impl Taking<'_> {
 }
 
 impl Taking<'_> {
-    /// Takes the ticket of a build that is to get its seal, so that nobody sends or sweeps it meanwhile.
+    /// Locks the ticket of a build that is to get its seal, so that no other process uploads or sweeps it at the same
+    /// time.
     fn ticket(&self, id: &BuildId) -> Result<Option<Guard>, Stopped> {
         if self.before.is_some() {
             return Ok(None);
@@ -213,7 +243,7 @@ impl Taking<'_> {
         }
     }
 
-    /// Fails when the files without a seal are those of a publisher, or of a build that went since they were found.
+    /// Fails if the files without a seal belong to a publisher, or to a build that was deleted after they were found.
     fn is_unclaimed(&self, id: &BuildId) -> Result<(), Stopped> {
         let refuse = |why: &str| Err(Stopped::Build(why.to_owned()));
         if Underway::read(self.session.mirror().store(), &stage_of(id))?.is_some() {
@@ -221,7 +251,7 @@ impl Taking<'_> {
         }
         let (trashed, sure) = trashed(self.session.mirror())?;
         if trashed.contains(id) {
-            return refuse("it was pruned meanwhile");
+            return refuse("it was pruned in the meantime");
         }
         if !sure {
             return refuse("the trash cannot be read, so it may be what is left of a pruned build");
@@ -229,7 +259,7 @@ impl Taking<'_> {
         Ok(())
     }
 
-    /// Returns whether the store lists what was read, and nothing else.
+    /// Returns whether the store lists exactly what was read.
     fn is_unchanged(&self, id: &BuildId, path: &RelPath, manifest: &Manifest) -> Result<bool, StateError> {
         let apart = self.session.mirror().apart().of(id)?;
         let files = manifest.files.iter().map(|file| (path.join(&file.path), Some(file.size)));
@@ -249,7 +279,7 @@ impl Taking<'_> {
     }
 }
 
-/// What the journal knows of builds, read once for many of them.
+/// The journal's facts about builds, read once for many of them.
 pub(crate) struct Remembered(HashMap<String, Vec<Event>>);
 
 impl Remembered {
@@ -263,7 +293,7 @@ impl Remembered {
         Ok(Self(events))
     }
 
-    /// Fills in how a build went, since when it is here, and what was said of it.
+    /// Fills in the result of a build, the time since when it is in the mirror, and its labels.
     pub(crate) fn fill(&self, id: &BuildId, build: &mut BuildCensus) {
         build.labels.clear();
         let undated = build.created.is_none();

@@ -1,4 +1,4 @@
-//! Saying something of a build after it was published, and moving the names that depend on it.
+//! Labelling a published build, and moving the aliases that depend on its labels.
 
 use crate::commit::relabel::relabel;
 use crate::commit::repoint::{Moved, RepointError, due, repoint};
@@ -16,41 +16,41 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// What labelling did.
+/// The result of labelling.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct LabelReport {
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
     /// All its labels now.
     #[serde(serialize_with = "as_object")]
     #[schemars(with = "BTreeMap<String, crate::record::LabelValue>")]
     pub labels: Labels,
-    /// Names that moved.
+    /// The aliases that moved.
     pub aliases: Vec<Moved>,
     /// Whether anything changed.
     pub changed: bool,
 }
 
-/// Says why a build was not labelled.
+/// Why a build was not labelled.
 #[derive(Debug, thiserror::Error)]
 pub enum LabelActError {
     /// The layout has no place for it.
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
-    /// It is not there.
+    /// The build does not exist.
     #[error("there is no build `{0}`")]
     NoBuild(BuildId),
-    /// Another command lets it go at this moment.
+    /// Another command is deleting it at this moment.
     #[error("`{0}` is being pruned at this moment; nothing was changed")]
     Going(BuildId),
     /// It has no record.
-    #[error("`{0}` was laid down by others and has no record yet")]
+    #[error("`{0}` was published by another tool and has no record yet")]
     NoRecord(BuildId),
-    /// What can come in the way of every operation.
+    /// What can stop every operation.
     #[error(transparent)]
     Op(#[from] OpError),
-    /// The label stands, but a name could not be moved.
-    #[error("the label is set, but a name could not be moved")]
+    /// The label is set, but an alias could not be moved.
+    #[error("the label is set, but an alias could not be moved")]
     Repoint(#[from] RepointError),
     /// The store failed.
     #[error("cannot label the build")]
@@ -73,7 +73,7 @@ impl Classify for LabelActError {
     }
 }
 
-/// Returns the record of a build that something is to be said of, and the lock where it really is.
+/// Returns the record of a build that is to be labelled, and the lock if changes are to be made.
 fn begin<'a>(
     session: &Session<'a>,
     id: &BuildId,
@@ -89,7 +89,7 @@ fn begin<'a>(
     Ok((lock, old))
 }
 
-/// Sets labels of a build and takes those away that are named in `drop`.
+/// Sets labels of a build, and removes those that `drop` names.
 pub fn label(
     session: &Session<'_>,
     id: &BuildId,
@@ -122,23 +122,23 @@ pub fn label(
         }
     }
     if let Some(lock) = &lock {
-        // Also when nothing changed: an earlier try may have been cut off before the names moved.
+        // Also if nothing changed: an earlier run may have been interrupted before the aliases moved.
         aliases = follow_rules(lock, id, now)?;
     }
     Ok(LabelReport { id: id.clone(), labels, aliases, changed })
 }
 
-/// What a verb says of a build under a key of its own.
+/// A label that a verb sets under a key of its own.
 pub(crate) struct Saying {
     pub(crate) key: String,
-    /// Nothing takes it back.
+    /// The label is never removed.
     pub(crate) value: Option<String>,
     pub(crate) url: Option<String>,
-    /// Whether it is said again, with a new time, where it was said already.
+    /// Whether an equal label is set again, with a new time.
     pub(crate) always: bool,
 }
 
-/// Says something of a build, and moves the names of which a rule reads that; returns what was said before.
+/// Sets a label of a build, and moves the aliases whose rules depend on it; returns the label before.
 pub(crate) fn say_of(
     session: &Session<'_>,
     id: &BuildId,
@@ -153,7 +153,7 @@ pub(crate) fn say_of(
     Ok(before)
 }
 
-/// Says something of a build whose record is `old`.
+/// Sets a label of a build whose record is `old`.
 pub(crate) fn say_under(
     lock: &WriteLock<'_>,
     old: &BuildRecord,
@@ -179,7 +179,7 @@ pub(crate) fn say_under(
     Ok(())
 }
 
-/// Moves the names that follow a build by a rule.
+/// Moves the aliases that follow a build by a rule.
 fn follow_rules(lock: &WriteLock<'_>, id: &BuildId, now: Stamp) -> Result<Vec<Moved>, LabelActError> {
     let mirror = lock.mirror();
     let builds = builds_of(mirror, &id.stream, Some(&id.name))?;

@@ -1,9 +1,9 @@
-//! Keeping a copy of its build below an alias, in an object store, for whoever can only read plain keys.
+//! Keeping a copy of its build below an alias, in an object store, for clients that can only read plain keys.
 //!
-//! The store copies the objects by itself into a new generation; when all are there, the pointer is replaced in one
-//! step. A reader who follows the pointer once finds one build, whole, and keeps it for a term after the alias moved
-//! on. Killed anywhere, the next command that moves names goes on: half-made generations are removed, never pointed at.
-//! On a POSIX mirror there is nothing to do, since a symlink is all of this.
+//! The store itself copies the objects into a new generation; when all are there, the pointer is replaced in one
+//! step. A reader who resolves the pointer once gets one whole build, which stays for a term after the alias moved
+//! on. After a kill at any point, the next command that moves aliases continues: incomplete generations are removed,
+//! and the pointer never points to one. A directory mirror needs none of this, since an alias is a symlink there.
 
 use crate::layout::Place;
 use crate::mirror::{JournalError, Materialized, Mirror, Resolved, StateError};
@@ -17,49 +17,50 @@ use crate::store::{Kind, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How many objects a page of a listing has, and one request removes.
+/// The number of objects on a page of a listing, and in one request to remove.
 const PAGE: u64 = 1000;
 
-/// What a copy below an alias takes.
+/// The cost of a copy below an alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Cost {
     /// The alias.
     pub alias: RelPath,
     /// The build that it resolves to.
     pub build: BuildId,
-    /// How many objects a generation has.
+    /// The number of objects of a generation.
     pub files: u64,
-    /// How many bytes they take, beside those of the build; twice as many while the generation before stays.
+    /// Their size in bytes, in addition to the build; twice that while the previous generation stays.
     pub bytes: u64,
-    /// About how many requests a move of the alias takes beyond its own, the removal of the generation before included.
+    /// The approximate number of requests that a move of the alias takes in addition to its own, the removal of the
+    /// previous generation included.
     pub requests: u64,
-    /// For how many seconds the generation before stays.
+    /// The number of seconds that the previous generation stays.
     pub keep: i64,
 }
 
-/// An alias whose copy was brought up to date.
+/// An alias whose copy was updated.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Switched {
     /// The alias.
     pub alias: RelPath,
-    /// The generation that counts now; nothing when it has no copy any more.
+    /// The current generation; nothing if the alias has no copy any more.
     pub generation: Option<String>,
-    /// The place of the build that it is a copy of.
+    /// The path of the build of which it is a copy.
     pub of: Option<RelPath>,
-    /// How many generations were removed.
+    /// The number of generations that were removed.
     pub removed: u64,
 }
 
-/// What became of the copies below aliases.
+/// The result of updating the copies below aliases.
 #[derive(Debug, Default)]
 pub struct Followed {
-    /// Aliases whose copies were brought up to date.
+    /// Aliases whose copies were updated.
     pub switched: Vec<Switched>,
-    /// Aliases that lead to no build now; the copy of the last one stays.
+    /// Aliases that do not resolve to a build now; the last copy stays.
     pub stay: Vec<RelPath>,
 }
 
-/// Says why an alias has no copy, or not the right one.
+/// Why an alias has no copy, or not the right one.
 #[derive(Debug, thiserror::Error)]
 pub enum MaterializeError {
     /// The mirror is a directory.
@@ -68,28 +69,28 @@ pub enum MaterializeError {
     /// There is no such alias.
     #[error("there is no alias `{0}`")]
     NoAlias(RelPath),
-    /// It leads to no build.
+    /// It does not resolve to a build.
     #[error("`{0}` resolves to no build; only an alias of a build can have a copy")]
     NoBuild(RelPath),
-    /// Its copies would lie where the layout has builds.
-    #[error("the layout has builds below `{0}`, so that no copy can lie there")]
+    /// Its copies would be where the layout has builds.
+    #[error("the layout has builds below `{0}`, so there can be no copy")]
     Taken(RelPath),
     /// It has no copy.
     #[error("`{0}` has no copy")]
     NotMaterialized(RelPath),
-    /// Somebody else is changing its copy.
+    /// Another process is changing its copy.
     #[error("another process is changing the copy of `{0}` right now")]
     Busy(RelPath),
-    /// What is kept of the build cannot be used.
-    #[error("the build `{0}` has no record and manifest, so that nothing tells what to copy")]
+    /// The record or manifest of the build cannot be used.
+    #[error("the build `{0}` has no record and manifest, so its content is not known")]
     NoRecord(BuildId),
-    /// The build moved on again and again.
+    /// The alias moved again and again.
     #[error("`{0}` moved whenever its build was copied")]
     Restless(RelPath),
     /// A file of the build is missing.
     #[error("`{0}` is missing or damaged, so that the build cannot be copied")]
     Missing(RelPath),
-    /// What can come in the way of every operation.
+    /// What can stop every operation.
     #[error(transparent)]
     Op(#[from] OpError),
     /// The store failed.
@@ -116,7 +117,8 @@ impl Classify for MaterializeError {
     }
 }
 
-/// Lets an alias have a copy of its build below it from now on, and says what that takes; [`follow`](crate::ops::alias::follow) makes it.
+/// Allows an alias to have a copy of its build below it from now on, and returns the cost;
+/// [`follow`](crate::ops::alias::follow) makes the copy.
 pub fn materialize(
     mirror: &Mirror,
     alias: &RelPath,
@@ -154,13 +156,13 @@ pub fn materialize(
     Ok(cost)
 }
 
-/// Lets an alias have no copy any more; [`follow`](crate::ops::alias::follow) removes what is there.
+/// Stops keeping a copy below an alias; [`follow`](crate::ops::alias::follow) removes the existing one.
 pub fn dematerialize(mirror: &Mirror, alias: &RelPath, mode: Mode) -> Result<(), MaterializeError> {
     let wanted = || {
         let state = mirror.materialized_as(alias)?.filter(|state| state.wanted);
         state.ok_or_else(|| MaterializeError::NotMaterialized(alias.clone()))
     };
-    // The ticket is a file of its own: none is made for a name without a copy, and none in a trial.
+    // The ticket is a file of its own: none is made for an alias without a copy, and none in a dry run.
     wanted()?;
     if mode == Mode::Real {
         let _held = mirror.materializing(alias)?.ok_or_else(|| MaterializeError::Busy(alias.clone()))?;
@@ -171,7 +173,7 @@ pub fn dematerialize(mirror: &Mirror, alias: &RelPath, mode: Mode) -> Result<(),
     Ok(())
 }
 
-/// Returns the build that an alias leads to.
+/// Returns the build to which an alias resolves.
 pub(crate) fn leads_to(mirror: &Mirror, alias: &RelPath) -> Result<Option<BuildId>, StoreError> {
     let Resolved::To(target) = mirror.resolve(alias)? else { return Ok(None) };
     match mirror.layout().place(&target) {
@@ -182,7 +184,8 @@ pub(crate) fn leads_to(mirror: &Mirror, alias: &RelPath) -> Result<Option<BuildI
 
 fn cost(alias: &RelPath, build: BuildId, manifest: &Manifest, keep: i64) -> Cost {
     let files = (manifest.files.len() + manifest.links.len()) as u64 + 1;
-    // A look and a copy for each; a listing to compare, one to remove, and the removal; state, pointer and journal.
+    // For each object a HEAD and a copy; in addition a listing to compare, one to remove, and the removal; state,
+    // pointer and journal.
     let requests = files * 2 + files.div_ceil(PAGE) * 3 + 12;
     Cost { alias: alias.clone(), build, files, bytes: manifest.bytes(), requests, keep }
 }

@@ -1,6 +1,6 @@
-//! One alias whose copy is brought up to date: what is to be there, what goes, what counts.
+//! Updating the copy below one alias: what it should be, what is removed, and which generation is current.
 //!
-//! Whoever is here holds the ticket of the alias, so that a generation that is not whole is nobody's work in progress.
+//! The process here has locked the ticket of the alias, so no other process is working on an incomplete generation.
 
 use crate::mirror::{Generation, Materialized};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, Stamp};
@@ -11,44 +11,44 @@ use crate::sign::there as signatures;
 use crate::store::{Fill, Kind, Share, Shared, StoreError, StoreErrorKind, io_pool};
 use rayon::prelude::*;
 
-/// How many objects are copied at once.
+/// The number of objects that are copied at once.
 const AT_ONCE: usize = 8;
 
-/// How often the alias may move on while its build is copied.
+/// How often the alias may move while its build is copied.
 const TRIES: u32 = 5;
 
-/// The build of which a copy is to be there: its id, its place, and the digest of its checksums.
+/// The build to copy: its ID, its path, and the digest of its checksums.
 type Wanted = (BuildId, RelPath, Option<Digest>);
 
-/// What an alias is to have below it.
+/// What an alias should have below it.
 enum Wants {
     /// A copy of this build.
     Copy(Wanted),
     /// No copy.
     Nothing,
-    /// The copy that it has: it leads to no build now.
+    /// Its present copy: it does not resolve to a build now.
     Last,
 }
 
-/// What was done for one alias.
+/// The result for one alias.
 enum Done {
-    /// Nothing, or somebody else is at it.
+    /// Nothing was done, or another process is working on it.
     Nothing,
-    /// Its copy was brought up to date.
+    /// Its copy was updated.
     Switched(Switched),
-    /// Its last copy stays, since it leads to no build.
+    /// Its last copy stays, since it does not resolve to a build.
     Stays,
 }
 
-/// Bringing one alias up to date.
+/// The update of one alias.
 struct Following<'a> {
     session: &'a Session<'a>,
 }
 
-/// Brings the copies below all aliases up to date, and removes those whose time is over.
+/// Updates the copies below all aliases, and removes those whose term is over.
 ///
-/// For whoever moved names; it costs one listing where no alias has a copy. One that somebody else is at is left to
-/// them. Of several that fail the first is returned, after all were tried.
+/// For commands that move aliases; it costs one listing if no alias has a copy. An alias on which another process
+/// works is left to that process. If several fail, the first error is returned after all were tried.
 pub fn follow(session: &Session<'_>) -> Result<Followed, MaterializeError> {
     let mirror = session.mirror();
     let (mut followed, mut failed) = (Followed::default(), None);
@@ -67,7 +67,7 @@ pub fn follow(session: &Session<'_>) -> Result<Followed, MaterializeError> {
 }
 
 impl Following<'_> {
-    /// Makes the copy below an alias that of the build that it leads to, and removes those whose time is over.
+    /// Makes the copy below an alias that of the build to which it resolves, and removes those whose term is over.
     fn follow(&self, alias: &RelPath) -> Result<Done, MaterializeError> {
         let Some(_held) = self.session.mirror().materializing(alias)? else { return Ok(Done::Nothing) };
         let Some(mut state) = self.session.mirror().materialized_as(alias)? else { return Ok(Done::Nothing) };
@@ -109,13 +109,13 @@ impl Following<'_> {
         Err(MaterializeError::Restless(alias.clone()))
     }
 
-    /// Returns the name of the generation that counts.
+    /// Returns the name of the current generation.
     fn current(&self, alias: &RelPath) -> Result<Option<String>, StoreError> {
         let pointer = Materialized::pointer(alias);
         Ok(self.session.mirror().store().look(&pointer)?.and_then(|entry| entry.link))
     }
 
-    /// Returns of which build a copy is to be there.
+    /// Returns the build to copy.
     fn wanted(&self, state: &Materialized) -> Result<Wants, MaterializeError> {
         let there =
             self.session.mirror().store().look(&state.alias)?.is_some_and(|entry| entry.kind == Kind::Link);
@@ -129,7 +129,8 @@ impl Following<'_> {
         Ok(Wants::Copy((id, place, record.sums)))
     }
 
-    /// Removes what is half-made and what has stayed long enough, and gives a term to what counts no more.
+    /// Removes incomplete generations and those whose term is over, and sets a term for those that are no longer
+    /// current.
     fn clear(&self, state: &mut Materialized, wanted: Option<&Wanted>) -> Result<u64, MaterializeError> {
         let (now, current) = (self.session.now(), self.current(&state.alias)?);
         let mut left = Materialized { generations: Vec::new(), ..state.clone() };
@@ -140,7 +141,8 @@ impl Following<'_> {
             let about = wanted.is_some_and(|(_, of, sums)| generation.of == *of && generation.sums == *sums);
             let over = !generation.whole || generation.until.is_some_and(|until| until < now);
             if counts {
-                // A switch that was cut off leaves the term of the time when it counted no more.
+                // If a switch was interrupted, the term counts from the time when the generation stopped being
+                // current.
                 stays.until = None;
             } else if over {
                 let swept = self.session.mirror().store().sweep(&state.at(generation));
@@ -158,7 +160,7 @@ impl Following<'_> {
         Ok(removed)
     }
 
-    /// Writes down what is there now.
+    /// Writes the present state.
     fn keep(&self, state: &mut Materialized, after: Materialized) -> Result<(), StoreError> {
         if *state != after {
             self.session.mirror().keep_materialized(Some(state), &after)?;
@@ -167,7 +169,7 @@ impl Following<'_> {
         Ok(())
     }
 
-    /// Makes a copy of a build, or finds one that is whole, and points at it.
+    /// Makes a copy of a build, or finds one that is complete, and points to it.
     fn renew(
         &self,
         state: &mut Materialized,
@@ -192,7 +194,7 @@ impl Following<'_> {
         if !self.session.mirror().has_build(id)?
             || self.session.mirror().record(id)?.and_then(|record| record.sums) != sums
         {
-            // It went while it was copied: what is there is no build any more.
+            // The build was deleted while it was copied: what is at its path is not a build any more.
             return Ok(());
         }
         let mut whole = state.clone();
@@ -203,7 +205,7 @@ impl Following<'_> {
         self.point(state, Some(&name))
     }
 
-    /// Has the store copy every object of a build, and compares what is listed then.
+    /// Has the store copy every object of a build, then compares a listing of the copy with the build.
     fn copy(&self, from: &RelPath, to: &RelPath, manifest: &Manifest) -> Result<(), MaterializeError> {
         let store = self.session.mirror().store();
         self.session.progress().expect(
@@ -226,7 +228,7 @@ impl Following<'_> {
             let (old, new) = (from.join(path), to.join(path));
             let fill = Fill { mode: *mode, mtime: None };
             if store.share(&old, &new, Share::Link, fill)? == Shared::No {
-                // Too large for one request, or a store that copies nothing: its bytes go through here.
+                // Too large for one request, or a store that cannot copy: its bytes pass through this process.
                 let mut open = store.open(&old)?;
                 let filled = store.fill(&new, &mut open, fill)?;
                 if digest.is_some_and(|digest| digest != filled.digest) {
@@ -256,7 +258,7 @@ impl Following<'_> {
         }
     }
 
-    /// Points at a generation, or at none, and gives a term to the one before.
+    /// Points to a generation, or to none, and sets a term for the previous one.
     fn point(&self, state: &mut Materialized, name: Option<&str>) -> Result<(), MaterializeError> {
         let (pointer, alias) = (Materialized::pointer(&state.alias), state.alias.clone());
         let before = self.current(&alias)?;
@@ -269,7 +271,7 @@ impl Following<'_> {
             None => self.session.mirror().store().remove(&pointer),
         };
         if let Err(error) = done {
-            // It can fail after it happened: then the next command finds it so and writes it down.
+            // The write can fail after it took effect: then the next command sees that and records it.
             if self.current(&alias).is_ok_and(|at| at.as_deref() != name) {
                 pending.undone(now)?;
             }

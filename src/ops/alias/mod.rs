@@ -1,4 +1,4 @@
-//! Names, labels and copies at names.
+//! Aliases, labels, and copies below aliases.
 
 pub(crate) mod label;
 pub(crate) mod materialize;

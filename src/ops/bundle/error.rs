@@ -11,7 +11,7 @@ use crate::ops::publish::PublishError;
 use crate::recover::RecoverError;
 use crate::store::StoreError;
 
-/// Says why a bundle was not made.
+/// Why a bundle was not made.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// The layout makes no bundles of that stream.
@@ -21,24 +21,24 @@ pub enum BundleError {
         layout: String,
         /// The stream.
         stream: Stream,
-        /// The shapes of the streams that have bundles.
+        /// The patterns of the streams that have bundles.
         known: Vec<String>,
     },
     /// No member has a build.
     #[error("no stream that can be a member of `{0}` has a build")]
     NoMember(Stream),
-    /// Some members cannot be part of it.
+    /// Some members cannot be part of the bundle.
     #[error("`{stream}` cannot be made, since nothing is left out of a bundle: {}", listed(.members))]
     Members {
         /// The stream of the bundle.
         stream: Stream,
-        /// Each such member, and why not.
+        /// Each of these members, and why.
         members: Vec<(Stream, String)>,
     },
     /// The files of the members cannot be joined.
     #[error("`{0}` cannot be made")]
     Content(Stream, #[source] Box<ContentError>),
-    /// A file of a member is not the one that was published.
+    /// A file of a member differs from the one that was published.
     #[error("`{file}` of `{id}` is not as it was published")]
     Changed {
         /// The member.
@@ -46,10 +46,10 @@ pub enum BundleError {
         /// The file.
         file: String,
     },
-    /// What cannot be read may hide members.
+    /// Something that cannot be read may hide members.
     #[error("`{0}` cannot be read, so that nothing is known of the streams below it: {1}")]
     Unreadable(RelPath, String),
-    /// Something that is not a link is at the place of one.
+    /// Something other than a link is at the path of one.
     #[error("`{0}` cannot be a link of the bundle: a file or directory is there")]
     Taken(RelPath),
     /// Members moved again and again.
@@ -61,7 +61,7 @@ pub enum BundleError {
     /// The build could not be published.
     #[error(transparent)]
     Publish(Box<PublishError>),
-    /// The build is in the trash, and did not come back.
+    /// The build is in the trash, and was not restored.
     #[error(transparent)]
     Restore(Box<ActError>),
     /// A link could not be moved.
@@ -70,11 +70,11 @@ pub enum BundleError {
     /// The layout has no place for it.
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
-    /// What can come in the way of every operation.
+    /// What can stop every operation.
     #[error(transparent)]
     Op(#[from] OpError),
     /// The store failed.
-    #[error("cannot look at the mirror")]
+    #[error("cannot read the mirror")]
     Store(#[from] StoreError),
 }
 
@@ -85,8 +85,8 @@ impl Classify for BundleError {
         match self {
             Self::NotDeclared { .. } => ErrorKind::Usage.into(),
             Self::Members { stream, .. } => ErrorKind::Failed.hint(format!(
-                "run `mirrorkeep bundle {stream} --dry-run` again when each member has the alias; a stream that is no member any more \
-                 goes into `except` of the bundle in the layout"
+                "run `mirrorkeep bundle {stream} --dry-run` again when each member has the alias; if a stream is not a \
+                 member any more, add it to `except` of the bundle in the layout"
             )),
             Self::Moving(_) => ErrorKind::Busy.into(),
             Self::NoMember(_)

@@ -1,4 +1,4 @@
-//! The names beside the bundles of a stream: one link to the current one, and each file through that link.
+//! The aliases beside the bundles of a stream: one link to the current bundle, and each file through that link.
 
 use super::BundleError;
 use crate::commit::repoint::{self, Moved, repoint};
@@ -7,7 +7,8 @@ use crate::mirror::{Mirror, WriteLock};
 use crate::model::{BuildId, RelPath};
 use crate::record::NameMove;
 
-/// Returns the moves that make a build the current bundle: the files that are not seen through the link, then the link.
+/// Returns the moves that make a build the current bundle: first the files that are not reached through the link,
+/// then the link.
 pub(crate) fn links(mirror: &Mirror, bundle: &Bundle, to: &BuildId) -> Result<Vec<NameMove>, BundleError> {
     let link = place(mirror, bundle, &bundle.link)?;
     let mut moves = Vec::new();
@@ -20,8 +21,8 @@ pub(crate) fn links(mirror: &Mirror, bundle: &Bundle, to: &BuildId) -> Result<Ve
     Ok(moves)
 }
 
-/// Makes the link, where it is missing, to the build that the files are seen in, so that they can be moved behind it
-/// without a change for readers. DLRN has a link into the build for each file.
+/// Makes the missing link, to the build in which the files are, so that they can be moved to it without a change for
+/// readers. DLRN has a link into the build for each file.
 pub(crate) fn through_old(lock: &WriteLock<'_>, moves: &[NameMove]) -> Result<Option<Moved>, BundleError> {
     let Some((link, files)) = moves.split_last() else { return Ok(None) };
     let old = files.iter().find_map(|step| step.from.as_ref()?.parent());

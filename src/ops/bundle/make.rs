@@ -1,4 +1,4 @@
-//! Making a bundle by hand, of what the alias points to now.
+//! Making a bundle by hand, from the builds to which the alias points now.
 
 use super::{BundleError, Made, Members, bundled, links, publish, through_old};
 use crate::commit::repoint::{Moved, repoint};
@@ -15,24 +15,24 @@ use std::collections::BTreeMap;
 /// How often members may move while a bundle of them is published.
 pub(crate) const TRIES: usize = 5;
 
-/// What making a bundle did.
+/// The result of making a bundle.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BundleReport {
     /// The stream.
     pub stream: Stream,
     /// The build.
     pub id: BuildId,
-    /// Whether it was published now, or was there already.
+    /// Whether it was published now, or already existed.
     pub outcome: PublishOutcome,
-    /// The builds of which it is made, in their order.
+    /// Its members, in their order.
     pub members: Vec<BuildId>,
-    /// The names that moved.
+    /// The aliases that moved.
     pub aliases: Vec<Moved>,
-    /// Warnings for a person.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// Makes the bundle of a stream, and lets its link resolve to it.
+/// Makes the bundle of a stream, and points its link to it.
 pub fn bundle(session: &Session<'_>, stream: &Stream, mode: Mode) -> Result<BundleReport, BundleError> {
     let mirror = session.mirror();
     let layout = mirror.layout();
@@ -62,13 +62,13 @@ pub fn bundle(session: &Session<'_>, stream: &Stream, mode: Mode) -> Result<Bund
     Err(BundleError::Moving(stream.clone()))
 }
 
-/// Lets the link resolve to a build, and the files be seen through it; a reader sees one set at any moment.
+/// Points the link to a build, and makes the files reachable through it; a reader sees one set at any moment.
 fn point(lock: &WriteLock<'_>, bundle: &Bundle, id: &BuildId) -> Result<Vec<Moved>, BundleError> {
     let mut moved = Vec::new();
     let mut moves = links(lock.mirror(), bundle, id)?;
     match through_old(lock, &moves)? {
         Some(old) => moved.push(old),
-        // Where no file is seen yet, the link comes first, so that none dangles.
+        // If no file is reachable yet, the link comes first, so that none dangles.
         None if moves.last().is_some_and(|link| link.from.is_none()) => moves.rotate_right(1),
         None => {}
     }

@@ -7,7 +7,7 @@ use crate::mirror::{Mirror, Resolved, Unreadable, build_info, chain, hidden_stre
 use crate::model::{BuildId, Outcome, Stream};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The builds of which a bundle is made, in their order.
+/// The members of a bundle, in their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Members {
     /// The builds.
@@ -15,9 +15,10 @@ pub(crate) struct Members {
 }
 
 impl Members {
-    /// Returns the builds to which the alias of a bundle points in each member, where some are about to move to others.
+    /// Returns the builds to which the alias of a bundle points in each member stream, with the moves that are about
+    /// to be made.
     ///
-    /// Fails with every member that has none.
+    /// Fails with every member stream that has none.
     pub(crate) fn read(
         mirror: &Mirror,
         (census, unreadable): (&Census, &[Unreadable]),
@@ -66,7 +67,7 @@ pub(crate) fn current(mirror: &Mirror, bundle: &Bundle) -> Result<Option<BuildId
     })
 }
 
-/// Returns the streams of the members, in their order: those that have builds, and those that the current bundle has.
+/// Returns the member streams, in their order: those that have builds, and those of the current bundle.
 fn streams(
     mirror: &Mirror,
     (census, unreadable): (&Census, &[Unreadable]),

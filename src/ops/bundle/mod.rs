@@ -1,7 +1,7 @@
 //! Bundles: builds that are made of the builds to which an alias points in several streams.
 //!
-//! A bundle is published like any build, and requires its members. Words, bytes on disk and the order of writes are in
-//! `docs/decisions/0017-bundles.md`.
+//! A bundle is published like any build, and requires its members. Terms, bytes on disk and the order of writes are
+//! in `docs/decisions/0017-bundles.md`.
 
 mod error;
 mod links;

@@ -16,10 +16,10 @@ use crate::store::Share;
 use std::collections::BTreeMap;
 use std::fs;
 
-/// More than a file that is joined ever has, in bytes.
+/// More bytes than a joined file ever has.
 const FILE_LIMIT: u64 = 64 << 20;
 
-/// A bundle that is published, or would be.
+/// The bundle that is published, or would be.
 pub(crate) struct Made {
     pub(crate) id: BuildId,
     pub(crate) outcome: PublishOutcome,
@@ -27,9 +27,9 @@ pub(crate) struct Made {
     pub(crate) warnings: Vec<String>,
 }
 
-/// Publishes the bundle of these members; one that is there already is left as it is, and one in the trash comes back.
+/// Publishes the bundle of these members; one that already exists is left as it is, and one in the trash is restored.
 ///
-/// Takes the lock, so that the caller must not hold it.
+/// Takes the lock, so the caller must not have it.
 pub(crate) fn publish(
     session: &Session<'_>,
     bundle: &Bundle,
@@ -77,13 +77,16 @@ fn act(
     }
     let id = id(bundle, &made)?;
     let publishing = PublishRequest {
-        // Its members say what it has.
+        // Its contents follow from its members.
         allow_shrink: true,
+        // Its members are published, and not withdrawn with it.
+        allow_withdrawn: true,
         id: id.clone(),
         named: Named::Given,
         sources: vec![SourceSpec { to: RelPath::root(), from: dir.path().to_owned(), only: None }],
         exclude: Vec::new(),
         listed: None,
+        if_changed: None,
         result: None,
         context: None,
         labels: Vec::new(),
@@ -108,7 +111,7 @@ fn act(
     Ok(Made { id, outcome, aliases, warnings })
 }
 
-/// Returns the bundle of these members, if it was published already.
+/// Returns the bundle of these members, if it is published already.
 pub(crate) fn is_there(
     mirror: &Mirror,
     bundle: &Bundle,
@@ -131,7 +134,7 @@ fn joined(mirror: &Mirror, bundle: &Bundle, members: &Members) -> Result<Content
         .map_err(|error| BundleError::Content(bundle.stream.clone(), Box::new(error)))
 }
 
-/// Returns the files of a member of which a bundle is made, each as it was published.
+/// Returns the files of a member that become part of a bundle, each as it was published.
 fn read(mirror: &Mirror, bundle: &Bundle, id: &BuildId) -> Result<Member, BundleError> {
     let path = mirror.layout().build_path(id)?;
     let manifest = mirror.manifest(id)?;
@@ -139,7 +142,7 @@ fn read(mirror: &Mirror, bundle: &Bundle, id: &BuildId) -> Result<Member, Bundle
     for name in bundle.needs() {
         let at = path.child(name).unwrap_or_default();
         let bytes = match mirror.store().read(&at, FILE_LIMIT) {
-            // Content says which file is lacking.
+            // The contents name the missing file.
             Err(error) if error.is_not_found() => continue,
             bytes => bytes?,
         };

@@ -1,4 +1,4 @@
-//! Mending what a check found and what can be mended safely, one thing after the other.
+//! Fixing what a check found and what can be fixed safely, one problem after the other.
 
 use crate::commit::repoint::repoint;
 use crate::decide::check::{Fix, MendKind};
@@ -20,14 +20,14 @@ use std::cell::OnceCell;
 /// The outcome of one fix.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct FixOutcome {
-    /// What was to be done.
+    /// What was to be fixed.
     #[serde(flatten)]
     pub mend: Fix,
     /// Why it failed; `null` if it did not.
     pub failure: Option<String>,
 }
 
-/// Mends in the order of the list; goes on after a failure and tells every one.
+/// Fixes in the order of the list; continues after a failure and reports each one.
 pub fn mend(session: &Session<'_>, mends: Vec<Fix>) -> Result<Vec<FixOutcome>, ActError> {
     drop(session.begin()?);
     let mending = Mending { session, disk: Disk::of(session.mirror()), remembered: OnceCell::new() };

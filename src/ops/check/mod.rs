@@ -1,7 +1,7 @@
-//! Whether a mirror is what its layout says: looking at everything once, and having it judged.
+//! Whether a mirror is as its layout defines it: everything is observed once, then judged.
 //!
-//! Nothing is changed and no link is followed. One build at a time is held in memory on each thread, so that the
-//! number of files in a mirror does not matter. What cannot be looked at becomes a finding.
+//! Nothing is changed and no link is followed. Each thread has one build in memory at a time, so the number of files
+//! in a mirror does not matter. What cannot be read becomes a finding.
 
 pub(crate) mod fix;
 mod rules;
@@ -16,7 +16,7 @@ use crate::census::{BuildCensus, Census};
 use crate::commit::choose::protocol;
 use crate::commit::unsealed::{Unsealed, Whose};
 use crate::decide::check::{
-    Drift, Finding, Ignored, Seen, SeenBuild, Terms, comply, comply_build, comply_drift,
+    Code, Drift, Finding, Ignored, Seen, SeenBuild, Terms, comply, comply_build, comply_drift,
 };
 use crate::mirror::{
     AnchorError, ExpectedState, JournalError, Kept, Mirror, StateError, Tree, Unreadable,
@@ -26,6 +26,7 @@ use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::observe::disk::Disk;
 use crate::ops::observe::observer::{Observer, Outside};
+use crate::ops::promotion::stage_concerns;
 use crate::ops::readers::{differing, hides_names};
 use crate::record::{BuildRecord, Origin};
 use crate::recover::{LeftStages, abandoned, left_stages, stale};
@@ -39,19 +40,19 @@ use std::sync::{Mutex, PoisonError};
 pub struct CheckReport {
     /// The findings, sorted by path.
     pub findings: Vec<Finding>,
-    /// Those that mirror.yaml ignores, which do not count.
+    /// Findings that mirror.yaml ignores; they do not count.
     pub ignored: Vec<Ignored>,
-    /// Those that an earlier check reported, where its answer was given; they do not count.
+    /// Findings that an earlier check reported, if its answer was given; they do not count.
     pub known: Vec<Finding>,
-    /// How many builds were looked at.
+    /// The number of builds that were checked.
     pub builds: u64,
-    /// How many things were looked at in them.
+    /// The number of files, links and directories that were checked in them.
     pub entries: u64,
 }
 
-/// Holds what is there, or what is there below `scope`, against the layout.
+/// Checks the mirror, or everything below `scope`, against the layout.
 ///
-/// `more` are findings that were made elsewhere, for which the rules of the mirror count as well.
+/// `more` are findings from elsewhere, to which the rules of the mirror apply as well.
 pub fn check(
     session: &Session<'_>,
     scope: &RelPath,
@@ -70,7 +71,7 @@ pub fn check(
         }
         let is_published = |record: &BuildRecord| record.origin == Origin::Published;
         let published = record.as_ref().is_ok_and(|record| record.as_ref().is_some_and(is_published));
-        // One walk serves both: what is known of the build, and what is wrong with it.
+        // One walk serves both: the facts about the build, and its problems.
         let walked = apart.walk(id, &path)?;
         let looked = record.and_then(|record| build_info_from_snapshot(mirror, id, record, &walked));
         let seen = SeenBuild { published, ..looking.build(id, &path, walked) };
@@ -90,9 +91,10 @@ pub fn check(
     }
     session.check_cancelled()?;
     let Unread { damaged, unheld, paths: unread } = unread(mirror, &surveyed.troubles);
-    let Parts { mut report, tops, drifts } = parts.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let Parts { mut report, tops, whole, drifts } =
+        parts.into_inner().unwrap_or_else(PoisonError::into_inner);
     let Outside { entries, odd, links, unread: hidden } = outside;
-    // What another mirror's journal states is not about this one.
+    // The journal of another mirror states nothing about this one.
     let foreign = surveyed.lost.iter().any(AnchorError::is_foreign);
     let mute = foreign || damage.is_some();
     let told = if mute { ExpectedState::default() } else { mirror.expected_state()? };
@@ -101,7 +103,7 @@ pub fn check(
     let Wrong { unread: unusable, unknown: unknown_trash } = trash::wrong(mirror, now, mute)?;
     let unseen = unseen.iter().map(|(path, error)| (path.clone(), chain(error)));
     let (records, known, lost) = missed(mirror, &surveyed.census, told.builds, mute)?;
-    // A name that could not be read is reported as that.
+    // An alias that could not be read is reported as unreadable.
     let partial = surveyed.troubles.iter().any(|trouble| hides_names(mirror, trouble));
     let (readers, unread_lists) = if partial { (None, None) } else { readers(mirror, &surveyed.census, now) };
     let seen = Seen {
@@ -114,6 +116,7 @@ pub fn check(
         known,
         damaged,
         tops,
+        whole,
         stale: stale(mirror, now)?,
         uploads: abandoned(mirror, Uploads::All, now)?.into_iter().map(|upload| upload.to).collect(),
         unsealed: protocol(mirror).unsealed(mirror, now)?.into_iter().filter_map(told_unsealed).collect(),
@@ -140,6 +143,7 @@ pub fn check(
     report.findings.extend(more);
     report.findings.extend(comply_drift(drifts));
     report.findings.extend(comply(&seen, mirror.layout(), terms));
+    of_stages(mirror, &seen.census, &mut report.findings);
     report.findings.sort();
     report.findings.dedup();
     if let Some(rules) = terms.rules {
@@ -150,10 +154,34 @@ pub fn check(
     Ok(report)
 }
 
+/// Puts the command of the stage in place of `alias set` where the alias of a finding is that of a stage, which only promotion moves.
+fn of_stages(mirror: &Mirror, census: &Census, findings: &mut [Finding]) {
+    let about = |found: &&mut Finding| {
+        matches!(
+            found.code,
+            Code::AliasMoved
+                | Code::AliasDangling
+                | Code::AliasMissing
+                | Code::AliasDepth
+                | Code::AliasLooping
+        )
+    };
+    if !findings.iter_mut().any(|found| about(&found)) {
+        return;
+    }
+    // What cannot be evaluated is a finding of its own.
+    let stages = stage_concerns(mirror, census).unwrap_or_default();
+    for found in findings.iter_mut().filter(about) {
+        if let Some((.., hint)) = stages.iter().find(|(path, ..)| path.as_str() == found.path) {
+            found.hint = hint.clone().into();
+        }
+    }
+}
+
 /// Something about a path.
 type About = Option<(RelPath, String)>;
 
-/// Returns where public files for readers are not as the names say, and why they cannot be compared.
+/// Returns where public files for readers differ from the aliases, and why they cannot be compared.
 fn readers(mirror: &Mirror, census: &Census, now: Stamp) -> (About, About) {
     let Some(config) = &mirror.config().readers else { return (None, None) };
     match differing(mirror, census, now) {
@@ -177,19 +205,28 @@ fn locks(mirror: &Mirror) -> Vec<(RelPath, String)> {
         };
         Some((at, why))
     };
-    ["lock", "trim.lock", "readers.lock"].into_iter().map(RelPath::state).filter_map(wrong).collect()
+    ["lock", "trim.lock", "readers.lock", "site.lock"]
+        .into_iter()
+        .map(RelPath::state)
+        .filter_map(wrong)
+        .collect()
 }
 
-/// What the looks at the builds leave.
+/// What remains after the builds were observed.
 #[derive(Default)]
 struct Parts {
     report: CheckReport,
     tops: BTreeMap<BuildId, BTreeSet<String>>,
+    whole: BTreeSet<BuildId>,
     drifts: Vec<Drift>,
 }
 
 impl Parts {
     fn add(&mut self, seen: &SeenBuild, findings: Vec<Finding>, drift: Option<Drift>) {
+        // An adopted build may already have lacked something then.
+        if seen.published && seen.manifest.is_some() && drift.is_none() {
+            self.whole.insert(seen.id.clone());
+        }
         self.drifts.extend(drift);
         self.report.builds += 1;
         self.report.entries += seen.items().count() as u64;
@@ -198,11 +235,11 @@ impl Parts {
     }
 }
 
-/// Builds with a record, those that the journal tells of, and paths where builds should be and cannot be looked at.
+/// Builds with a record, builds in the journal, and paths where builds should be and that cannot be read.
 type Missed = (Vec<BuildId>, Vec<BuildId>, BTreeMap<RelPath, String>);
 
-/// Returns the builds with a record, and those that the journal tells of; one that came or went since the census was
-/// taken is looked at again.
+/// Returns the builds with a record, and those in the journal; one that appeared or vanished after the census is
+/// looked at again.
 fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>, mute: bool) -> Result<Missed, ActError> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let mut records = mirror.recorded()?;
@@ -219,7 +256,7 @@ fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>, mute: bool)
         match mirror.has_build(id) {
             Ok(false) => {}
             Ok(true) => drop(came.insert(id.clone())),
-            // Whether it is gone is not known.
+            // It is not known whether the build is missing.
             Err(error) => {
                 let (at, why) = in_the_way(mirror, id, &error);
                 lost.insert(at, why);
@@ -233,7 +270,7 @@ fn missed(mirror: &Mirror, census: &Census, told: BTreeSet<BuildId>, mute: bool)
     Ok((records, known, lost))
 }
 
-/// Returns where a build cannot be looked at, and why: at the symlink on the way to it, if there is one.
+/// Returns where a build cannot be read, and why: at the symlink on the way to it, if there is one.
 fn in_the_way(mirror: &Mirror, id: &BuildId, error: &StoreError) -> (RelPath, String) {
     let path = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
     let is_link = |at: &RelPath| {
@@ -250,18 +287,18 @@ fn in_the_way(mirror: &Mirror, id: &BuildId, error: &StoreError) -> (RelPath, St
     }
 }
 
-/// Says whose the files without a seal are; nothing while a publisher sends them.
+/// Returns the builds to which files without a seal belong; nothing while a publisher uploads them.
 fn told_unsealed(found: Unsealed) -> Option<(RelPath, String)> {
     let whose = match found.whose {
         Whose::Publisher => return None,
         Whose::GivenUp => "a publisher was cut off more than a day ago",
         Whose::Others => "files that mirrorkeep did not put there",
-        Whose::Unsure => "files that nobody knows of; a directory of the trash cannot be read",
+        Whose::Unsure => "files of unknown origin; a directory of the trash cannot be read",
     };
     Some((found.path, whose.to_owned()))
 }
 
-/// Returns whether a finding is of what was asked for; an odd name is no path, so this is told by the text.
+/// Returns whether a finding is within the requested scope; a non-UTF-8 name is not a path, so the text is compared.
 fn is_below(path: &str, scope: &RelPath) -> bool {
     let rest = path.strip_prefix(scope.as_str());
     scope.is_root() || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -278,7 +315,7 @@ struct Unread {
     paths: Vec<(RelPath, String)>,
 }
 
-/// Tells what the survey could not read.
+/// Reports what the survey could not read.
 fn unread(mirror: &Mirror, troubles: &[Unreadable]) -> Unread {
     let mut told = Unread::default();
     for Unreadable { path, error } in troubles {

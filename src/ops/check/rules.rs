@@ -1,9 +1,9 @@
-//! What `mirror.yaml` changes of the findings, read with the codes that this version knows.
+//! The rules of `mirror.yaml` for findings, parsed with the codes that this version knows.
 
 use crate::decide::check::{IgnoreText, Rules};
 use crate::mirror::{Mirror, MirrorError};
 
-/// Returns the rules of `check` in mirror.yaml; fails with every entry that cannot be used.
+/// Returns the rules of `check` in mirror.yaml; fails with every invalid entry.
 pub fn rules(mirror: &Mirror) -> Result<Rules, MirrorError> {
     let config = &mirror.config().check;
     let (mut rules, mut wrong) = (Rules::default(), Vec::new());

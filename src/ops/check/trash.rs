@@ -1,4 +1,4 @@
-//! What is wrong in the trash: directories without a ticket that can be used, and directories that are gone.
+//! Problems of the trash: directories without a usable ticket, and missing directories.
 
 use crate::mirror::{GOING, Mirror, Trash, Trashed};
 use crate::model::BuildId;
@@ -7,16 +7,16 @@ use crate::ops::ActError;
 use crate::record::{EventKind, Phase};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// What is wrong in the trash: where, and how.
+/// Problems of the trash: the path, and what is wrong.
 #[derive(Default)]
 pub(super) struct Wrong {
     /// Directories whose build may be lost.
     pub(super) unread: Vec<(RelPath, String)>,
-    /// What no event put there.
+    /// Directories that no event put there.
     pub(super) unknown: Vec<(RelPath, String)>,
 }
 
-/// Returns what is wrong in the trash; a journal of another mirror states nothing about it.
+/// Returns the problems of the trash; the journal of another mirror states nothing about it.
 pub(super) fn wrong(mirror: &Mirror, now: Stamp, foreign: bool) -> Result<Wrong, ActError> {
     let Trash { waiting, strange, alien, .. } = mirror.trash()?;
     let mut wrong = Wrong { unknown: alien, ..Wrong::default() };
@@ -34,26 +34,26 @@ pub(super) fn wrong(mirror: &Mirror, now: Stamp, foreign: bool) -> Result<Wrong,
     }
     let mut gone = if foreign { BTreeMap::new() } else { gone(mirror, now)? };
     if !gone.is_empty() {
-        // Another command may have brought it back or swept it after the journal was read.
+        // Another command may have restored or swept it after the journal was read.
         let again = self::gone(mirror, now)?;
         gone.retain(|at, _| again.contains_key(at));
     }
     for (at, (id, until)) in gone {
         let until = until.iso();
-        let why = format!("the journal states that `{id}` is there until {until}, and it is gone");
+        let why = format!("the journal states that `{id}` is there until {until}, and it is missing");
         wrong.unread.push((at, format!("{why}; restore it from a copy")));
     }
     Ok(wrong)
 }
 
-/// Returns the directory of which another one is a copy: both have the same ticket, and an event filled only one.
+/// Returns the directory of which this one is a copy: both have the same ticket, and only one is from an event.
 fn copied<'a>(mirror: &Mirror, at: &RelPath, waiting: &'a [Trashed]) -> Option<&'a RelPath> {
     let ticket = mirror.ticket_as_written(at).ok()?;
     let same = |one: &&Trashed| (&one.ticket.id, one.ticket.since) == (&ticket.id, ticket.since);
     waiting.iter().find(same).map(|one| &one.at)
 }
 
-/// Returns the directories that the journal states, whose term is not over, and that are not there.
+/// Returns the directories that the journal states, whose term is not over, and that are missing.
 fn gone(mirror: &Mirror, now: Stamp) -> Result<BTreeMap<RelPath, (String, Stamp)>, ActError> {
     let kinds = [EventKind::Pruned, EventKind::Trimmed, EventKind::Restored, EventKind::Swept];
     let mut stated = BTreeMap::new();
@@ -66,7 +66,7 @@ fn gone(mirror: &Mirror, now: Stamp) -> Result<BTreeMap<RelPath, (String, Stamp)
                     stated.insert(at, (event.what, event.to, until));
                 }
             }
-            // One that is cut off has the directory no more.
+            // An interrupted restore or sweep may no longer have the directory.
             (EventKind::Restored | EventKind::Swept, Phase::Intent | Phase::Done) => {
                 stated.remove(&at);
             }
@@ -85,7 +85,7 @@ fn gone(mirror: &Mirror, now: Stamp) -> Result<BTreeMap<RelPath, (String, Stamp)
     Ok(gone)
 }
 
-/// Returns whether what an event moved to the trash is in its place, from whatever directory it came back.
+/// Returns whether what an event moved to the trash is at its path again, from whichever directory it was restored.
 fn is_back(mirror: &Mirror, what: EventKind, id: &str) -> Result<bool, ActError> {
     let Ok(id) = id.parse::<BuildId>() else { return Ok(false) };
     let whole = |id: &BuildId| -> Result<bool, ActError> {

@@ -59,7 +59,7 @@ pub(crate) fn choose(from: &Mirror, to: &Mirror, what: &[Scope]) -> Result<Chose
 }
 
 /// Puts builds into their order; of those that need each other the older comes first.
-fn ordered(mut ids: Vec<BuildId>, records: &BTreeMap<BuildId, BuildRecord>) -> Vec<BuildId> {
+pub(crate) fn ordered(mut ids: Vec<BuildId>, records: &BTreeMap<BuildId, BuildRecord>) -> Vec<BuildId> {
     let age = |id: &BuildId| records.get(id).map(|record| (record.created, record.seq));
     ids.sort_by(|a, b| (age(a), a).cmp(&(age(b), b)));
     let wanted: BTreeSet<&BuildId> = ids.iter().collect();
@@ -102,6 +102,7 @@ mod tests {
             created: format!("201812{day:02}T000000Z").parse().ok(),
             seq: 0,
             published: None,
+            confirmed_at: None,
             result: Outcome::Success,
             labels: Labels::new(),
             requires: requires.iter().map(|name| format!("m/c/{name}").parse().unwrap()).collect(),

@@ -14,7 +14,7 @@ use crate::store::{StoreError, StoreErrorKind};
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
     /// Both are one mirror.
-    #[error("`{0}` is both where the builds are and where they are to go")]
+    #[error("`{0}` is both the source and the target")]
     Same(String),
     /// It is not at the source.
     #[error("there is no build `{0}` in `{1}`")]
@@ -27,7 +27,7 @@ pub enum CopyError {
     NoPlace(#[from] NoPlace),
     /// The layouts put it elsewhere.
     #[error(
-        "the layouts of the two mirrors differ: `{id}` lies at `{from}`, and would lie at `{to}`; both must name one place"
+        "the layouts of the two mirrors differ: `{id}` is at `{from}`, and would be at `{to}`; both must give it the same path"
     )]
     OtherPlace {
         /// Which build.
@@ -38,7 +38,7 @@ pub enum CopyError {
         to: RelPath,
     },
     /// Others laid it down, so nobody knows what it should hold.
-    #[error("`{0}` has no record and manifest in `{1}`, so that nothing tells whether a copy is right")]
+    #[error("`{0}` has no record and manifest in `{1}`, so a copy of it cannot be verified")]
     NoRecord(BuildId, String),
     /// What it needs would not be there.
     #[error("`{id}` needs `{required}`, which is not at the target and does not come along")]
@@ -49,7 +49,7 @@ pub enum CopyError {
         required: BuildId,
     },
     /// A link of it leads to no build.
-    #[error("`{at}` is a link to `{text}`, which leads neither into its build nor into another")]
+    #[error("`{at}` is a link to `{text}`, which points neither into its build nor into another")]
     LinkOut {
         /// Which link.
         at: RelPath,
@@ -57,7 +57,7 @@ pub enum CopyError {
         text: String,
     },
     /// Its list of checksums is not what was written down.
-    #[error("`{at}` is damaged at the source: sha256 {found}, {wanted} was written down")]
+    #[error("`{at}` is damaged at the source: sha256 {found}, recorded {wanted}")]
     Sums {
         /// Which file.
         at: RelPath,

@@ -6,10 +6,10 @@
 //! What is a matter of the mirror does not: holds, and when it was published. Names move last, when their builds are
 //! there. The source is only read.
 
-mod choose;
+pub(crate) mod choose;
 mod error;
 mod labels;
-mod names;
+pub(crate) mod names;
 
 pub use error::CopyError;
 
@@ -35,6 +35,7 @@ use choose::Chosen;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// How many files are on their way at once where a store answers slowly.
 const AT_ONCE: usize = 8;
@@ -78,7 +79,7 @@ pub struct CopyReport {
 pub struct Copied {
     /// Which build.
     pub id: BuildId,
-    /// Where it lies in both mirrors.
+    /// Its path in both mirrors.
     pub path: RelPath,
     /// Whether it was copied.
     pub outcome: CopyOutcome,
@@ -220,7 +221,7 @@ impl Copy<'_> {
         };
         warnings.append(&mut done.warnings);
         let labels = match done.outcome {
-            PublishOutcome::Unchanged => self.bring_labels(id, &record)?,
+            PublishOutcome::Unchanged | PublishOutcome::InputsUnchanged => self.bring_labels(id, &record)?,
             PublishOutcome::Published | PublishOutcome::Trial => Vec::new(),
         };
         Ok(copied(done, labels))
@@ -234,7 +235,7 @@ impl Copy<'_> {
         let signatures =
             signatures.map_err(|error| CopyError::Source(self.from.store().shown(), error.into()))?;
         let sums = Checksums { brought, signatures };
-        let mut source = Source::elsewhere(self.from.shared_store(), path.clone(), manifest);
+        let mut source = Source::elsewhere(Arc::new(self.from.shared_store()), path.clone(), manifest);
         links_stay(self.to, &path, &source)?;
         let strays = strays(self.to, &path, &source);
         if !strays.is_empty() {
@@ -286,7 +287,7 @@ impl Copy<'_> {
 }
 
 /// Fails for a link that leads elsewhere than into the build or into another, through whatever other links of it.
-fn links_stay(to: &Mirror, root: &RelPath, source: &Source) -> Result<(), CopyError> {
+pub(crate) fn links_stay(to: &Mirror, root: &RelPath, source: &Source) -> Result<(), CopyError> {
     let placed: Vec<(RelPath, &str)> =
         source.links.iter().map(|(to, text)| (root.join(to), text.as_str())).collect();
     let texts: HashMap<&str, &str> = placed.iter().map(|(at, text)| (at.as_str(), *text)).collect();
@@ -301,7 +302,7 @@ fn links_stay(to: &Mirror, root: &RelPath, source: &Source) -> Result<(), CopyEr
 }
 
 /// Returns what bringing a build would do.
-fn tried(run: &PublishRun<'_>, prepared: &Prepared) -> Result<PublishReport, CopyError> {
+pub(crate) fn tried(run: &PublishRun<'_>, prepared: &Prepared) -> Result<PublishReport, CopyError> {
     if let Some(there) = run.there_already(prepared)? {
         return Ok(there);
     }
@@ -310,17 +311,20 @@ fn tried(run: &PublishRun<'_>, prepared: &Prepared) -> Result<PublishReport, Cop
 }
 
 /// Returns how a build is published that comes from another mirror.
-fn as_publishing(id: &BuildId, result: Outcome) -> PublishRequest {
+pub(crate) fn as_publishing(id: &BuildId, result: Outcome) -> PublishRequest {
     PublishRequest {
         id: id.clone(),
         named: Named::Given,
         sources: Vec::new(),
         exclude: Vec::new(),
         listed: None,
+        if_changed: None,
         result: Some(result),
         context: None,
         labels: Vec::new(),
         allow_shrink: false,
+        // These are left out before.
+        allow_withdrawn: true,
         requires: Vec::new(),
         filling: Filling {
             take: None,
@@ -332,10 +336,10 @@ fn as_publishing(id: &BuildId, result: Outcome) -> PublishRequest {
     }
 }
 
-fn copied(done: PublishReport, labels: Vec<String>) -> Copied {
+pub(crate) fn copied(done: PublishReport, labels: Vec<String>) -> Copied {
     let outcome = match done.outcome {
         PublishOutcome::Published => CopyOutcome::Copied,
-        PublishOutcome::Unchanged => CopyOutcome::Unchanged,
+        PublishOutcome::Unchanged | PublishOutcome::InputsUnchanged => CopyOutcome::Unchanged,
         PublishOutcome::Trial => CopyOutcome::Trial,
     };
     let PublishReport { id, path, result, files, bytes, copied_bytes, .. } = done;

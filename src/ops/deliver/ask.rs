@@ -1,7 +1,8 @@
-//! Asking something of a deliverer: by a file, so that a process that delivers is not in the way, and it not in ours.
+//! Requests to a deliverer, as files, so that this command and a delivering process do not wait for each other.
 
 use super::DeliverError;
-use super::asked::do_asked;
+use super::asked::{do_asked, parked_event};
+use super::failing::{Stands, stands};
 use super::progress::Progress;
 use super::settings::{named, required_deliver};
 use crate::mirror::{Asked, Found};
@@ -12,18 +13,18 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::Duration;
 
-/// What was asked.
+/// The request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct AskReport {
     /// The subscriber.
     pub name: String,
-    /// The events that are sent again, or parked; of `replay` the first.
+    /// The events that are sent again, or parked; for `replay` the first.
     pub events: Vec<u64>,
-    /// Whether it is done; otherwise the process that delivers does it within seconds.
+    /// Whether the request was carried out; otherwise the delivering process does it within seconds.
     pub done: bool,
 }
 
-/// Asks something of the deliverer of a subscriber, and does it where no process delivers to it.
+/// Writes a request for a subscriber, and carries it out if no process delivers to it.
 pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Result<AskReport, DeliverError> {
     let mirror = session.mirror();
     let deliver = required_deliver(mirror)?;
@@ -35,7 +36,7 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
     let wrong = |text: String| Err(DeliverError::Asked(text));
     let events = match asked {
         Asked::Replay(since) => {
-            // Not by the cursor: a journal from a backup may end before it.
+            // Not compared with the cursor: a journal from a backup may end before it.
             let newest = mirror.newest_event()?;
             if since.saturating_sub(1) > newest {
                 let next = newest + 1;
@@ -43,16 +44,23 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
             }
             vec![*since]
         }
-        // One event of a digest would be put aside, and the others with it.
+        // One event of a digest would be parked, and the others with it.
         Asked::Park(_) if subscriber.digest.is_some() => {
             return wrong(format!(
                 "`{name}` gets digests, which are parked as a whole after `park_after`, and none by hand"
             ));
         }
-        Asked::Park(_) => match cursor.and_then(|cursor| cursor.failing) {
-            Some(failing) => vec![failing.seq],
-            None => return wrong(format!("`{name}` has no event that is not accepted")),
-        },
+        Asked::Park(_) => {
+            let failing = cursor.and_then(|mut cursor| Some((cursor.failing.take()?, cursor)));
+            let standing = failing.map(|(failing, cursor)| {
+                let stands = stands(mirror, subscriber, (cursor.seq, cursor.sum), &failing)?;
+                Ok::<_, DeliverError>((!matches!(stands, Stands::Past)).then_some(failing.seq))
+            });
+            match standing.transpose()?.flatten() {
+                Some(seq) => vec![seq],
+                None => return wrong(format!("`{name}` has no event that is not accepted")),
+            }
+        }
         Asked::Unpark(numbers) => {
             let parked = mirror.parked(name)?;
             if let Some(seq) = numbers.iter().find(|seq| !parked.contains(seq)) {
@@ -61,7 +69,17 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
             if parked.is_empty() {
                 return wrong(format!("no event is parked for `{name}`"));
             }
-            if numbers.is_empty() { parked } else { numbers.clone() }
+            let wanted = if numbers.is_empty() { parked } else { numbers.clone() };
+            for seq in &wanted {
+                if parked_event(mirror, subscriber, *seq, session.now())?.is_none() {
+                    return wrong(format!(
+                        "the file of parked event {seq} cannot be read; `mirrorkeep deliver replay {name} --since SEQ` sends \
+                         events again, and `{}` can be removed then",
+                        mirror.parked_file(name, *seq)
+                    ));
+                }
+            }
+            wanted
         }
     };
     let mut report = AskReport { name: name.to_owned(), events, done: false };
@@ -69,7 +87,7 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
         return Ok(report);
     }
     let asked = match asked {
-        // Another event may fail by the time that it is done.
+        // Another event may fail by the time that the request is carried out.
         Asked::Park(_) => Asked::Park(report.events.first().copied()),
         other => other.clone(),
     };
@@ -77,7 +95,7 @@ pub fn ask(session: &Session<'_>, name: &str, asked: &Asked, mode: Mode) -> Resu
     match mirror.lock_deliverer(name, Duration::ZERO) {
         Ok(_alone) => {
             let (mut progress, _) = Progress::open(mirror, subscriber, session.now())?;
-            do_asked(mirror, name, &mut progress, session.now())?;
+            do_asked(mirror, subscriber, &mut progress, session.now())?;
             progress.flush()?;
             report.done = true;
         }

@@ -1,4 +1,4 @@
-//! What can come in the way of delivering.
+//! What can stop delivery.
 
 use crate::decide::deliver::DeliverFileError;
 use crate::mirror::{JournalError, chain};
@@ -7,7 +7,7 @@ use crate::progress::Interrupted;
 use crate::send::SendError;
 use crate::store::{StoreError, StoreErrorKind};
 
-/// Says why events are not delivered.
+/// Why events are not delivered.
 #[derive(Debug, thiserror::Error)]
 pub enum DeliverError {
     /// There is no deliver.yaml.
@@ -16,7 +16,7 @@ pub enum DeliverError {
     /// It cannot be used.
     #[error(transparent)]
     File(#[from] DeliverFileError),
-    /// It is that of a bucket.
+    /// It is in a bucket.
     #[error(
         "deliver.yaml is in a bucket: whoever writes to it could run commands and send requests from this machine"
     )]
@@ -26,7 +26,7 @@ pub enum DeliverError {
     NoSubscriber {
         /// The name.
         name: String,
-        /// Those that there are.
+        /// The subscribers that exist.
         known: String,
     },
     /// A subscriber cannot be reached at all.
@@ -45,7 +45,7 @@ pub enum DeliverError {
         /// What the journal has instead.
         source: JournalError,
     },
-    /// What is asked makes no sense.
+    /// The request makes no sense.
     #[error("{0}")]
     Asked(String),
     /// The journal cannot be read.
@@ -54,7 +54,7 @@ pub enum DeliverError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The command was asked to stop.
+    /// The command was cancelled.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
 }
@@ -65,7 +65,7 @@ impl DeliverError {
         chain(self)
     }
 
-    /// Returns whether another deliverer has the subscriber.
+    /// Returns whether another process delivers to the subscriber.
     pub(super) fn is_busy(&self) -> bool {
         matches!(self, Self::Store(error) if error.kind() == StoreErrorKind::Busy)
     }

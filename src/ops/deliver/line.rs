@@ -1,14 +1,16 @@
-//! One subscriber: its events, one after the other, until there are no more or the command is to stop.
+//! One subscriber: its events, one after the other, until there are no more or the command is cancelled.
 
 use super::DeliverError;
 use super::asked::do_asked;
 use super::news::News;
 use super::progress::{Began, Progress};
 use super::report::{Delivered, Outcome, Until};
+use super::settings::deliver_file;
+use super::status::former;
 use crate::decide::deliver::{Subscriber, pause};
 use crate::decide::events::{CloudEvent, type_name, type_of};
 use crate::mirror::{Failing, Feed, JournalError, Mirror, Parked, chain};
-use crate::model::Classify;
+use crate::model::{CLOCK_SKEW, Classify, Stamp};
 use crate::ops::events::{period, rest};
 use crate::record::{Event, EventKind};
 use crate::send::{Answer, Message, Sender};
@@ -17,22 +19,23 @@ use crate::store::{Guard, StoreError, StoreErrorKind};
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-/// The most parked events of a subscriber; with so many it stops, since the receiver refuses more than an event.
+/// The maximum number of parked events of a subscriber; at that number it stops, since the receiver refuses more than
+/// single events.
 pub(super) const MOST_PARKED: usize = 1000;
 
-/// What is said of events that are sent as one, instead of a type.
+/// The name for events that are sent as one, in place of a type.
 const DIGEST: &str = "digest";
 
-/// The most events that are sent as one.
+/// The maximum number of events that are sent as one.
 const MOST_GATHERED: usize = 500;
 
-/// How long events that are gathered are waited for at most before it is looked again.
+/// The maximum time to wait for gathered events before looking again.
 const LONGEST_GATHERING: Duration = Duration::from_secs(10);
 
-/// How long a subscriber rests at most after something failed here.
+/// The maximum pause of a subscriber after a failure on this side.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
-/// How often it is looked what is asked while a subscriber waits.
+/// How often a waiting subscriber looks for requests.
 const LOOK: Duration = Duration::from_secs(1);
 
 /// A subscriber at work.
@@ -43,24 +46,26 @@ pub(super) struct Line<'a> {
     until: Until,
     news: &'a News,
     report: Delivered,
-    /// Whether it was said that no more events are parked.
+    /// The events that are parked.
+    parked: BTreeSet<u64>,
+    /// Whether it was reported that no more events are parked.
     said_full: bool,
-    /// When it was last looked what is asked.
+    /// When it last looked for requests.
     looked: Instant,
 }
 
-/// What comes after an event.
+/// What follows an event.
 enum Next {
     /// The next event.
     On,
-    /// The place in the journal is another one now.
+    /// The place in the journal changed.
     Elsewhere,
-    /// It is enough for this run.
+    /// This run ends.
     Enough(Outcome),
 }
 
 impl<'a> Line<'a> {
-    /// Returns a subscriber that is about to work.
+    /// Returns a subscriber, ready to start.
     pub(super) fn new(
         session: &'a Session<'a>,
         (subscriber, sender): (&'a Subscriber, Box<dyn Sender>),
@@ -68,10 +73,11 @@ impl<'a> Line<'a> {
         news: &'a News,
     ) -> Self {
         let report = Delivered::nothing(&subscriber.name);
-        Self { session, subscriber, sender, until, news, report, said_full: false, looked: Instant::now() }
+        let (parked, looked) = (BTreeSet::new(), Instant::now());
+        Self { session, subscriber, sender, until, news, report, parked, said_full: false, looked }
     }
 
-    /// Delivers until the end of the run, and returns what was done. A run without end goes on after a failure.
+    /// Delivers until the end of the run, and returns a report. A run without end continues after a failure.
     pub(super) fn run(mut self) -> Delivered {
         let mut failures: u32 = 0;
         loop {
@@ -115,11 +121,16 @@ impl<'a> Line<'a> {
             Began::Over(seq) => self.say(&format!(
                 "warning: its cursor is lost; it begins again after event {seq}, and what was sent before counts as repeated"
             )),
-            Began::New(seq) => self.say(&format!("it is new, and begins after event {seq}")),
+            Began::New(seq) => {
+                self.say(&format!("it is new, and begins after event {seq}"));
+                self.say_of_former(seq)?;
+            }
         }
-        let mut again = self.to_send_again()?;
+        let mut again = self.look_at_parked()?;
         let mut feed = self.mirror().feed_of_known(progress.seq(), progress.sum());
         let mut said = None;
+        // If nothing is new since all events were settled, the journal is not read again.
+        let mut settled_at = None;
         loop {
             self.session
                 .check_cancelled()
@@ -127,6 +138,7 @@ impl<'a> Line<'a> {
             let count = self.news.count();
             if self.asked(&mut progress, &mut again)? {
                 feed = self.mirror().feed_of_known(progress.seq(), progress.sum());
+                settled_at = None;
             }
             match self.parked_again(&mut progress, &mut again)? {
                 Next::On => {}
@@ -139,11 +151,16 @@ impl<'a> Line<'a> {
                     return Ok(outcome);
                 }
             }
+            if settled_at == Some(count) {
+                progress.flush()?;
+                self.news.wait(count, LOOK.max(period(self.mirror())), self.session.stop());
+                continue;
+            }
             let lines = match self.next_lines(&mut feed) {
                 Ok(lines) => lines,
                 Err(error) if self.until == Until::Stopped => {
                     progress.flush()?;
-                    // Once, as long as it goes on.
+                    // Once, while the failure lasts.
                     let line = error.line();
                     if said.as_ref() != Some(&line) {
                         self.say(&format!("warning: waits, since events cannot be read: {line}"));
@@ -163,15 +180,13 @@ impl<'a> Line<'a> {
                 progress.flush()?;
                 match self.until {
                     Until::End => return Ok(Outcome::UpToDate),
-                    // A line that may be taken back changes nothing at the end of the journal when it stays.
+                    // A line that may still be undone does not change the end of the journal if it stays.
                     Until::Stopped if feed.is_withheld() => rest(period(self.mirror()), self.session.stop()),
-                    Until::Stopped => {
-                        self.news.wait(count, LOOK.max(period(self.mirror())), self.session.stop());
-                    }
+                    Until::Stopped => settled_at = Some(count),
                 }
                 continue;
             }
-            match self.all(lines, &mut progress, &mut again)? {
+            match self.all(lines, &mut feed, &mut progress, &mut again)? {
                 Next::On => {}
                 Next::Elsewhere => feed = self.mirror().feed_of_known(progress.seq(), progress.sum()),
                 Next::Enough(outcome) => {
@@ -182,7 +197,22 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Takes the right to deliver; nothing when the command is to stop before.
+    /// Warns of a subscriber that deliver.yaml no longer has, since this one may be the same under another name.
+    fn say_of_former(&self, seq: u64) -> Result<(), DeliverError> {
+        let name = &self.subscriber.name;
+        let Some(deliver) = deliver_file(self.mirror())? else { return Ok(()) };
+        for former in former(self.mirror(), &deliver)?.iter().filter(|former| former.seq < seq) {
+            let (was, next) = (&former.name, former.seq + 1);
+            self.say(&format!(
+                "warning: if it is `{was}` under another name, `mirrorkeep deliver replay {name} --since {next}` sends it the events \
+                 after event {}, which `{was}` was not sent",
+                former.seq
+            ));
+        }
+        Ok(())
+    }
+
+    /// Takes the right to deliver; nothing if the command is cancelled first.
     fn alone(&self) -> Result<Option<Guard>, DeliverError> {
         let (mirror, name) = (self.mirror(), &self.subscriber.name);
         if self.until == Until::End {
@@ -217,11 +247,12 @@ impl<'a> Line<'a> {
     fn all(
         &mut self,
         lines: Vec<Event>,
+        feed: &mut Feed<'_>,
         progress: &mut Progress<'_>,
         again: &mut BTreeSet<u64>,
     ) -> Result<Next, DeliverError> {
         if let Some(every) = self.subscriber.digest {
-            return self.gathered(lines, every, progress, again);
+            return self.gathered((lines, feed), every, progress, again);
         }
         for line in lines {
             if self.session.check_cancelled().is_err() {
@@ -248,25 +279,29 @@ impl<'a> Line<'a> {
     /// Delivers the events among these lines as one, once the oldest has waited as long as events are gathered.
     fn gathered(
         &mut self,
-        mut lines: Vec<Event>,
+        (mut lines, feed): (Vec<Event>, &mut Feed<'_>),
         every: Duration,
         progress: &mut Progress<'_>,
         again: &mut BTreeSet<u64>,
     ) -> Result<Next, DeliverError> {
         let (config, filter) = (self.mirror().config(), &self.subscriber.filter);
-        let mut events: Vec<CloudEvent> = Vec::new();
-        for (nth, line) in lines.iter().enumerate() {
-            let event = CloudEvent::of(line, &config.id, self.mirror().layout());
-            events.extend(event.filter(|event| filter.has(event.kind, &event.about)));
-            if events.len() == MOST_GATHERED {
-                lines.truncate(nth + 1);
-                break;
+        let (mut events, mut last): (Vec<CloudEvent>, Option<Event>) = (Vec::new(), None);
+        // Files of the journal end anywhere between events that belong together.
+        while events.len() < MOST_GATHERED && !lines.is_empty() {
+            for line in lines {
+                let event = CloudEvent::of(&line, &config.id, self.mirror().layout());
+                events.extend(event.filter(|event| filter.has(event.kind, &event.about)));
+                last = Some(line);
+                if events.len() == MOST_GATHERED {
+                    break;
+                }
             }
+            lines = if events.is_empty() { Vec::new() } else { self.next_lines(feed)? };
         }
-        let Some(line) = lines.pop() else { return Ok(Next::On) };
-        if let Some(first) = events.first() {
-            let waited = self.session.now().since(first.envelope.time);
-            let waited = Duration::from_secs(waited.try_into().unwrap_or_default());
+        let Some(line) = last else { return Ok(Next::On) };
+        if !events.is_empty() {
+            let times = events.iter().map(|event| event.envelope.time);
+            let waited = waited(times, self.session.now()).unwrap_or(every);
             if waited < every && events.len() < MOST_GATHERED {
                 progress.flush()?;
                 if self.until == Until::End {
@@ -289,11 +324,11 @@ impl<'a> Line<'a> {
             }
         }
         progress.settle(line)?;
-        // Lines that were left out come again.
+        // Lines that were left out are read again.
         Ok(Next::Elsewhere)
     }
 
-    /// Delivers one event, however often that takes, or parks it.
+    /// Delivers one event, with as many attempts as that takes, or parks it.
     fn one(
         &mut self,
         message: &Message,
@@ -312,6 +347,11 @@ impl<'a> Line<'a> {
                     }
                     self.report.delivered += 1;
                     self.report.repeats += u64::from(progress.accepted(message.seq, text, now));
+                    // An event that `replay` repeats is not waited for.
+                    if self.parked.remove(&message.seq) {
+                        self.mirror().unpark(&self.subscriber.name, message.seq)?;
+                        again.remove(&message.seq);
+                    }
                     return Ok(Next::On);
                 }
                 Answer::Later(text, asked) => (text, asked, false, false),
@@ -353,6 +393,7 @@ impl<'a> Line<'a> {
     ) -> Result<(), DeliverError> {
         let (seq, answer) = (failing.seq, failing.answer.clone());
         progress.park(failing, message.body.clone(), self.session.now())?;
+        self.parked.insert(seq);
         self.report.parked += 1;
         let name = &self.subscriber.name;
         self.say(&format!(
@@ -373,7 +414,7 @@ impl<'a> Line<'a> {
         Ok(full)
     }
 
-    /// Waits before the next try; returns what comes instead, where the user stops it or asks for something else.
+    /// Waits before the next attempt; returns what to do instead if the user stops it or makes a request.
     fn wait(
         &mut self,
         pause: Duration,
@@ -397,25 +438,29 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// Does what is asked; returns whether the place in the journal is another one now.
+    /// Carries out requests; returns whether the place in the journal changed.
     fn asked(
         &mut self,
         progress: &mut Progress<'_>,
         again: &mut BTreeSet<u64>,
     ) -> Result<bool, DeliverError> {
         self.looked = Instant::now();
-        let done = do_asked(self.mirror(), &self.subscriber.name, progress, self.session.now())?;
+        let done = do_asked(self.mirror(), self.subscriber, progress, self.session.now())?;
         self.report.parked += done.parked;
+        if done.parked > 0 {
+            self.parked = self.mirror().parked(&self.subscriber.name)?.into_iter().collect();
+        }
         again.retain(|seq| !done.stay.contains(seq));
         again.extend(done.again);
         Ok(done.moved)
     }
 
-    /// Returns the parked events that are to be sent again.
-    fn to_send_again(&self) -> Result<BTreeSet<u64>, DeliverError> {
+    /// Reads which events are parked, and returns those to send again.
+    fn look_at_parked(&mut self) -> Result<BTreeSet<u64>, DeliverError> {
         let (mirror, name) = (self.mirror(), &self.subscriber.name);
         let mut again = BTreeSet::new();
-        for seq in mirror.parked(name)? {
+        self.parked = mirror.parked(name)?.into_iter().collect();
+        for seq in self.parked.iter().copied() {
             if mirror.parked_event(name, seq)?.is_some_and(|one| one.again) {
                 again.insert(seq);
             }
@@ -423,7 +468,7 @@ impl<'a> Line<'a> {
         Ok(again)
     }
 
-    /// Sends the parked events that are to be sent again, in their order; what is refused again stays parked.
+    /// Sends the parked events that were requested, in their order; what is refused again stays parked.
     fn parked_again(
         &mut self,
         progress: &mut Progress<'_>,
@@ -435,6 +480,7 @@ impl<'a> Line<'a> {
                 return Ok(Next::Elsewhere);
             }
             let Some(parked) = mirror.parked_event(name, seq)? else {
+                progress.is_settled(seq);
                 again.remove(&seq);
                 continue;
             };
@@ -442,11 +488,12 @@ impl<'a> Line<'a> {
             match self.sender.send(&stored(&parked), self.session.stop()) {
                 Answer::Stopped => return Ok(Next::Elsewhere),
                 Answer::Accepted(text) => {
-                    // Whatever the receiver did with it before: it was sent.
+                    // The event was sent, whatever the receiver did with it before.
                     progress.accepted_again(seq, text, now);
                     self.report.delivered += 1;
                     self.report.repeats += 1;
                     mirror.unpark(name, seq)?;
+                    self.parked.remove(&seq);
                     again.remove(&seq);
                 }
                 Answer::Refused(answer, _) | Answer::Final(answer) => {
@@ -492,7 +539,20 @@ fn message(event: &CloudEvent) -> Message {
     }
 }
 
-/// Returns events as one, which has the number of the last.
+/// Returns how long the oldest of these events has waited; nothing if a wrong clock wrote one, which then waits for no other.
+fn waited(times: impl Iterator<Item = Stamp>, now: Stamp) -> Option<Duration> {
+    let mut longest = 0;
+    for time in times {
+        let waited = now.since(time);
+        if waited < -CLOCK_SKEW {
+            return None;
+        }
+        longest = longest.max(waited);
+    }
+    Some(Duration::from_secs(longest.try_into().unwrap_or_default()))
+}
+
+/// Returns several events as one, which has the number of the last.
 fn digest(events: &[CloudEvent]) -> Message {
     let (first, last) = (events.first().map(message), events.last().map(message));
     let (first, last) = (first.unwrap_or_default(), last.unwrap_or_default());
@@ -508,7 +568,7 @@ fn digest(events: &[CloudEvent]) -> Message {
     }
 }
 
-/// Returns how many events there are, as a subject.
+/// Returns the number of events, as the subject of a sentence.
 fn counted(count: usize) -> String {
     if count == 1 { "1 event".to_owned() } else { format!("{count} events") }
 }
@@ -545,7 +605,22 @@ fn stored(parked: &Parked) -> Message {
     }
 }
 
-/// Returns a number at random, for pauses of different length.
+/// Returns a random number, for pauses of different length.
 fn chance() -> u8 {
     uuid::Uuid::new_v4().as_bytes().first().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_oldest_event_defines_how_long_a_digest_waited_and_a_wrong_clock_sends_it_at_once() {
+        let now = Stamp::from_unix(1_800_000_000).unwrap();
+        let waits = |ages: &[i64]| waited(ages.iter().filter_map(|age| now.checked_add(-age)), now);
+        assert_eq!(waits(&[10, 30, 20]), Some(Duration::from_secs(30)));
+        assert_eq!(waits(&[-60, 20]), Some(Duration::from_secs(20)));
+        assert_eq!(waits(&[-60]), Some(Duration::ZERO));
+        assert_eq!((waits(&[-365 * 86400, 20]), waits(&[20, -CLOCK_SKEW - 1])), (None, None));
+    }
 }

@@ -1,12 +1,13 @@
 //! Events to other programs, at least once and in order for each of them.
 //!
-//! One thread for each subscriber reads the journal from its cursor, sends what its filter chooses, and writes down how far
-//! it is. A subscriber that is slow, away or refuses delays no other. Killed at any instant, nothing is left out, and what may
-//! be sent twice is counted. `docs/decisions/0019-events.md` has the order of writes.
+//! One thread for each subscriber reads the journal from its cursor, sends what its filter selects, and records its
+//! progress. A subscriber that is slow, away or refuses events delays no other. A kill at any instant loses no event,
+//! and what may be sent twice is counted. `docs/decisions/0019-events.md` has the order of writes.
 
 mod ask;
 mod asked;
 mod error;
+mod failing;
 mod line;
 mod news;
 mod progress;
@@ -20,4 +21,5 @@ pub use error::DeliverError;
 pub use report::{DeliverReport, Delivered, Outcome, Until};
 pub use run::deliver;
 pub use settings::{deliver_file, required_deliver};
+pub(crate) use status::subscribers;
 pub use status::{DeliverStatus, SubscriberStatus, status};

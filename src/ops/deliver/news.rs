@@ -7,7 +7,7 @@ use crate::store::StoreError;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// What all subscribers wait for.
+/// The news for which all subscribers wait.
 #[derive(Debug, Default)]
 pub(super) struct News {
     seen: Mutex<Seen>,
@@ -19,12 +19,12 @@ struct Seen {
     mark: JournalMark,
     /// How often something was new.
     count: u64,
-    /// How many subscribers are still at work.
+    /// The number of subscribers that are still working.
     working: usize,
 }
 
 impl News {
-    /// Returns a look that so many subscribers wait for.
+    /// Returns the news for this number of subscribers.
     pub(super) fn for_so_many(working: usize) -> Self {
         Self { seen: Mutex::new(Seen { working, ..Seen::default() }), came: Condvar::new() }
     }
@@ -33,22 +33,22 @@ impl News {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns how often something was new; who waits takes it before reading the journal.
+    /// Returns how often something was new; take it before reading the journal, then wait.
     pub(super) fn count(&self) -> u64 {
         self.seen().count
     }
 
-    /// Notes that a subscriber is not at work any more.
+    /// Records that a subscriber has stopped.
     pub(super) fn left(&self) {
         self.seen().working -= 1;
     }
 
-    /// Returns whether a subscriber is still at work.
+    /// Returns whether a subscriber is still working.
     pub(super) fn is_awaited(&self) -> bool {
         self.seen().working > 0
     }
 
-    /// Looks at the end of the journal, and wakes those who wait where it is another one.
+    /// Looks at the end of the journal, and wakes the waiting subscribers if it changed.
     pub(super) fn look(&self, mirror: &Mirror) -> Result<(), StoreError> {
         let mark = mirror.journal_mark()?;
         let mut seen = self.seen();
@@ -60,7 +60,7 @@ impl News {
         Ok(())
     }
 
-    /// Waits until something is new since `count`, at most so long, or until the command is to stop.
+    /// Waits until something is new since `count`, for at most this time, or until the command is cancelled.
     pub(super) fn wait(&self, count: u64, most: Duration, stop: &CancelToken) {
         let began = Instant::now();
         let mut seen = self.seen();

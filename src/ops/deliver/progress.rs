@@ -1,7 +1,7 @@
-//! How far a subscriber is, as it is known here and as it is written down.
+//! The progress of a subscriber, in memory and as written.
 //!
-//! The number up to which events may have been sent is written before one above it is sent, and the number up to which
-//! they are settled after the answer, so that a kill leaves nothing out and what is sent again is counted.
+//! The number up to which events may have been sent is written before an event above it is sent, and the number up to
+//! which they are settled after the answer, so that a kill loses nothing and repetitions are counted.
 
 use super::DeliverError;
 use crate::decide::deliver::Subscriber;
@@ -11,13 +11,13 @@ use crate::record::Event;
 use crate::store::StoreError;
 use std::time::{Duration, Instant};
 
-/// How many numbers are covered at once while events come one after the other.
+/// How many numbers one write covers while events follow each other.
 const WINDOW: u64 = 128;
 
-/// For how long what is settled may be known here alone.
+/// How long a settled number may be in memory only.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How far a subscriber is.
+/// The progress of a subscriber.
 #[derive(Debug)]
 pub(super) struct Progress<'m> {
     mirror: &'m Mirror,
@@ -26,27 +26,27 @@ pub(super) struct Progress<'m> {
     kept: KeptCursor,
     /// Events up to this number may have been sent before this process began.
     sent_before: u64,
-    /// Those up to this number by this one.
+    /// Events up to this number may have been sent by this process.
     sent: u64,
-    /// The line of the journal that is settled, where it is not written down yet.
+    /// The settled line of the journal, if it is not written yet.
     settled: Option<Event>,
     written: Instant,
     changed: bool,
 }
 
-/// How a subscriber begins.
+/// Where a subscriber begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Began {
-    /// Where it was.
+    /// Where it stopped.
     Again,
-    /// Where it once began: its cursor is lost.
+    /// Where it first began: its cursor is lost.
     Over(u64),
     /// After that number, for the first time.
     New(u64),
 }
 
 impl<'m> Progress<'m> {
-    /// Returns how far a subscriber is; one that is new begins now.
+    /// Returns the progress of a subscriber; a new one begins now.
     pub(super) fn open(
         mirror: &'m Mirror,
         subscriber: &'m Subscriber,
@@ -99,22 +99,22 @@ impl<'m> Progress<'m> {
         Ok((progress, began))
     }
 
-    /// Returns the number of the last line that is settled.
+    /// Returns the number of the last settled line.
     pub(super) fn seq(&self) -> u64 {
         self.settled.as_ref().map_or(self.cursor.seq, |line| line.seq)
     }
 
-    /// Returns the checksum of the line up to which everything is settled, where it is known.
+    /// Returns the checksum of the last settled line, if known.
     pub(super) fn sum(&self) -> Option<String> {
         self.settled.as_ref().map_or_else(|| self.cursor.sum.clone(), |line| Some(line.sum()))
     }
 
-    /// Returns what was not accepted last.
+    /// Returns the event that was last not accepted.
     pub(super) fn failing(&self) -> Option<&Failing> {
         self.cursor.failing.as_ref()
     }
 
-    /// Writes down that an event may be sent, before it is.
+    /// Records that an event may be sent, before it is sent.
     pub(super) fn cover(&mut self, seq: u64) -> Result<(), StoreError> {
         self.sent = self.sent.max(seq);
         if seq <= self.cursor.ahead {
@@ -126,7 +126,7 @@ impl<'m> Progress<'m> {
         self.write()
     }
 
-    /// Notes that an event was accepted; returns whether it may have been sent before.
+    /// Records that an event was accepted; returns whether it may have been sent before.
     pub(super) fn accepted(&mut self, seq: u64, answer: String, now: Stamp) -> bool {
         let repeat = seq <= self.sent_before;
         self.cursor.delivered += 1;
@@ -137,7 +137,7 @@ impl<'m> Progress<'m> {
         repeat
     }
 
-    /// Notes that so many events before it were accepted with an event that is a digest; returns how many of them may
+    /// Records that these preceding events were accepted with an event that is a digest; returns how many of them may
     /// have been sent before.
     pub(super) fn accepted_with(&mut self, others: &[u64]) -> u64 {
         let repeats = others.iter().filter(|seq| **seq <= self.sent_before).count() as u64;
@@ -146,7 +146,7 @@ impl<'m> Progress<'m> {
         repeats
     }
 
-    /// Notes that a parked event was accepted, which was sent before.
+    /// Records that a parked event was accepted, which was sent before.
     pub(super) fn accepted_again(&mut self, seq: u64, answer: String, now: Stamp) {
         self.cursor.delivered += 1;
         self.cursor.repeats += 1;
@@ -155,21 +155,23 @@ impl<'m> Progress<'m> {
         self.changed = true;
     }
 
-    /// Notes that an event waits for no answer any more.
+    /// Records that an event no longer waits for an answer.
     pub(super) fn is_settled(&mut self, seq: u64) {
         if self.cursor.failing.take_if(|failing| failing.seq == seq).is_some() {
             self.changed = true;
         }
     }
 
-    /// Notes that an event was not accepted, and returns since when and how often.
+    /// Records that an event was not accepted, and returns since when and how often.
     pub(super) fn not_accepted(&mut self, seq: u64, answer: &str, refused: bool, now: Stamp) -> Failing {
         let before = self.cursor.failing.take().filter(|failing| failing.seq == seq);
+        // Time during which the receiver was away before its first refusal does not count.
         let since = match &before {
-            // That the receiver was away is not held against the event.
-            Some(before) if before.refused || !refused => before.since,
+            // A later time is from a wrong clock.
+            Some(before) if before.refused || !refused => before.since.min(now),
             _ => now,
         };
+        let refused = refused || before.as_ref().is_some_and(|before| before.refused);
         let tries = before.map_or(0, |before| before.tries).saturating_add(1);
         let failing = Failing { seq, since, tries, answer: answer.to_owned(), refused };
         self.cursor.last = Some(LastAnswer { at: now, seq, answer: answer.to_owned() });
@@ -178,7 +180,7 @@ impl<'m> Progress<'m> {
         failing
     }
 
-    /// Parks an event, which is written down before the cursor goes on.
+    /// Parks an event, which is written before the cursor advances.
     pub(super) fn park(&mut self, failing: Failing, body: String, now: Stamp) -> Result<(), StoreError> {
         let Failing { seq, tries, answer, .. } = failing;
         let parked = Parked { parked: 1, seq, at: now, tries, answer, event: body, again: false };
@@ -188,28 +190,35 @@ impl<'m> Progress<'m> {
         Ok(())
     }
 
-    /// Notes that a line of the journal is settled; it is written down soon.
+    /// Notes that a line of the journal is settled; it is written soon.
     pub(super) fn settle(&mut self, line: Event) -> Result<(), StoreError> {
+        // One that is not chosen any more fails no more.
+        self.cursor.failing.take_if(|failing| failing.seq <= line.seq);
         self.settled = Some(line);
         self.changed = true;
         if self.written.elapsed() >= SOON { self.write() } else { Ok(()) }
     }
 
-    /// Goes back to the events from that number on, or to another place in a journal that is not the one it was.
-    pub(super) fn replay(&mut self, since: u64) -> Result<(), StoreError> {
+    /// Goes back to the events from that number on, or to another place if the journal is a different one.
+    pub(super) fn replay(&mut self, since: u64, now: Stamp) -> Result<(), StoreError> {
         let seq = since.saturating_sub(1);
         self.sent_before = self.sent_before.max(self.cursor.ahead);
         self.settled = None;
         self.cursor.seq = seq;
         self.cursor.sum = if seq == 0 { None } else { self.mirror.event(seq)?.map(|event| event.sum()) };
+        // Written before the cursor: if the cursor is lost later, the subscriber begins there again.
+        if self.mirror.begin(self.name)?.is_none_or(|begin| begin.seq > seq) {
+            let (mirror, sum) = (self.cursor.mirror.clone(), self.cursor.sum.clone());
+            self.mirror.begin_cursor(self.name, &Begin { begin: 1, mirror, seq, sum, at: now })?;
+        }
         self.cursor.failing = None;
         self.changed = true;
         self.write()
     }
 
-    /// Writes down what is known, where it is not written down.
+    /// Writes what is known and not yet written.
     pub(super) fn flush(&mut self) -> Result<(), StoreError> {
-        // What was covered and not sent is no repeat later.
+        // What was covered but not sent does not count as repeated later.
         let sent = self.seq().max(self.sent).max(self.sent_before);
         if self.cursor.ahead > sent {
             self.cursor.ahead = sent;
@@ -233,7 +242,7 @@ impl<'m> Progress<'m> {
     }
 }
 
-/// Returns the place before the event with that number, which has to be there or the next one.
+/// Returns the place before the event with that number, which must exist or be the next one.
 fn begins_with(mirror: &Mirror, name: &str, first: u64) -> Result<(u64, Option<String>), DeliverError> {
     let (seq, newest) = (first.saturating_sub(1), mirror.newest_event()?);
     if seq > newest {
@@ -243,4 +252,54 @@ fn begins_with(mirror: &Mirror, name: &str, first: u64) -> Result<(u64, Option<S
         )));
     }
     Ok((seq, mirror.event(seq)?.map(|line| line.sum())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::deliver::Deliver;
+    use crate::mirror::{Chosen, Setup};
+    use crate::record::{EventKind, Phase};
+    use crate::store::ObjectStore;
+    use std::sync::Arc;
+
+    #[test]
+    fn how_long_an_event_is_refused_begins_with_the_first_refusal() {
+        let setup = Setup {
+            layout: Chosen::Shipped("generic".to_owned()),
+            policy: None,
+            pipeline: None,
+            id: "x".to_owned(),
+        };
+        let store = Arc::new(ObjectStore::in_memory().unwrap());
+        Mirror::init(Arc::<ObjectStore>::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
+        let mirror = Mirror::open(store, "a test", Duration::ZERO).unwrap();
+        let deliver = Deliver::load("deliver: 1\nto: [{name: ci, run: [a]}]\n", "d.yaml").unwrap();
+        let at = |second: i64| Stamp::from_unix(1_800_000_000 + second).unwrap();
+        let (mut progress, _) = Progress::open(&mirror, &deliver.to[0], at(0)).unwrap();
+        // Away, refused, busy, refused, away: the refusals count from the first one on, whatever comes between them.
+        let answers = [(0, false), (10, true), (20, false), (30, true), (40, false)];
+        let since: Vec<i64> = (answers.iter())
+            .map(|(second, refused)| progress.not_accepted(7, "x", *refused, at(*second)).since.since(at(0)))
+            .collect();
+        assert_eq!(since, [0, 10, 10, 10, 10]);
+        assert_eq!(progress.not_accepted(8, "x", true, at(50)).since, at(50));
+        // What is settled without an answer fails no more; what comes after it does.
+        let line = Event {
+            event: 1,
+            seq: 1,
+            at: at(0),
+            phase: Phase::Done,
+            what: EventKind::Initialised,
+            to: "x".to_owned(),
+            by: "ops".to_owned(),
+            settles: None,
+            details: serde_json::Map::new(),
+        };
+        progress.settle(line.clone()).unwrap();
+        assert!(progress.failing().is_some());
+        progress.not_accepted(1, "x", true, at(60));
+        progress.settle(line).unwrap();
+        assert!(progress.failing().is_none());
+    }
 }

@@ -1,13 +1,13 @@
-//! What was delivered.
+//! The report of a delivery.
 
 use crate::model::Class;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// When it ends.
+/// When a run ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Until {
-    /// When all that happened so far is delivered, or a receiver does not accept an event.
+    /// When all events so far are delivered, or a receiver does not accept one.
     End,
     /// When the session is cancelled.
     Stopped,
@@ -25,23 +25,40 @@ pub struct DeliverReport {
 pub struct Delivered {
     /// Its name.
     pub name: String,
-    /// How many events it accepted.
+    /// The number of events that it accepted.
     pub delivered: u64,
-    /// How many of these may have been sent before.
+    /// The number of these that may have been sent before.
     pub repeats: u64,
-    /// How many events were parked.
+    /// The number of events that were parked.
     pub parked: u64,
     /// How it ended.
     pub outcome: Outcome,
-    /// Why it did not come to the last event.
+    /// Why it did not reach the last event.
     pub failure: Option<String>,
     /// What kind of failure that is.
     #[serde(skip)]
     pub class: Option<Class>,
 }
 
+impl DeliverReport {
+    /// Adds the report of a later part of the same run; the way in which a subscriber ended is that of its last part.
+    pub(super) fn add(&mut self, later: Self) {
+        for mut one in later.subscribers {
+            match self.subscribers.iter_mut().find(|before| before.name == one.name) {
+                Some(before) => {
+                    one.delivered += before.delivered;
+                    one.repeats += before.repeats;
+                    one.parked += before.parked;
+                    *before = one;
+                }
+                None => self.subscribers.push(one),
+            }
+        }
+    }
+}
+
 impl Delivered {
-    /// Returns that nothing was delivered yet.
+    /// Returns a report without deliveries.
     pub(super) fn nothing(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -61,14 +78,14 @@ impl Delivered {
 pub enum Outcome {
     /// All events are settled.
     UpToDate,
-    /// An event was not accepted, and is sent again by the next run.
+    /// An event was not accepted; the next run sends it again.
     Waits,
     /// Too many events are parked.
     Full,
-    /// The command was stopped.
+    /// The command was cancelled.
     Stopped,
     /// Another process delivers to it.
     Busy,
-    /// Something failed here.
+    /// Something failed on this side.
     Failed,
 }

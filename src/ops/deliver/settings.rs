@@ -8,27 +8,36 @@ use crate::model::RelPath;
 /// The name of the file beside mirror.yaml.
 const FILE: &str = "deliver.yaml";
 
-/// Returns the deliver.yaml of a mirror; nothing where there is none.
+/// Returns the deliver.yaml of a mirror; nothing if there is none.
 pub fn deliver_file(mirror: &Mirror) -> Result<Option<Deliver>, DeliverError> {
-    let bytes = match mirror.store().read(&RelPath::state(FILE), SETTINGS_LIMIT) {
-        Err(error) if error.is_not_found() => return Ok(None),
-        bytes => bytes?,
-    };
-    Ok(Some(Deliver::load(&String::from_utf8_lossy(&bytes), FILE)?))
+    deliver_text(mirror)?.as_deref().map(read_deliver).transpose()
 }
 
-/// Returns the deliver.yaml of a mirror, which it must have.
+/// Returns the text of the deliver.yaml of a mirror; nothing if there is none.
+pub(super) fn deliver_text(mirror: &Mirror) -> Result<Option<String>, DeliverError> {
+    match mirror.store().read(&RelPath::state(FILE), SETTINGS_LIMIT) {
+        Err(error) if error.is_not_found() => Ok(None),
+        bytes => Ok(Some(String::from_utf8_lossy(&bytes?).into_owned())),
+    }
+}
+
+/// Reads the text of a deliver.yaml.
+pub(super) fn read_deliver(text: &str) -> Result<Deliver, DeliverError> {
+    Ok(Deliver::load(text, FILE)?)
+}
+
+/// Returns the deliver.yaml of a mirror; fails without one.
 pub fn required_deliver(mirror: &Mirror) -> Result<Deliver, DeliverError> {
     deliver_file(mirror)?.ok_or(DeliverError::NoFile)
 }
 
-/// Fails where whoever writes to a bucket could act from this machine.
+/// Fails if anyone who can write to the bucket could thereby act from this machine.
 pub(super) fn may_act(mirror: &Mirror) -> Result<(), DeliverError> {
     let is_ours = mirror.directory().is_some() || mirror.commands() == Commands::Run;
     if is_ours { Ok(()) } else { Err(DeliverError::Bucket) }
 }
 
-/// Returns the subscribers of these names, in the order of the file; all without names.
+/// Returns the subscribers with these names, in the order of the file; all if none are named.
 pub(super) fn chosen<'d>(
     deliver: &'d Deliver,
     names: &[String],
@@ -38,10 +47,15 @@ pub(super) fn chosen<'d>(
         let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
         return Err(DeliverError::NoSubscriber { name: name.escape_debug().to_string(), known });
     }
-    Ok(deliver.to.iter().filter(|one| names.is_empty() || names.contains(&one.name)).collect())
+    Ok(present(deliver, names))
 }
 
-/// Returns the subscriber of a name.
+/// Returns those of the subscribers with these names that the file has; all if none are named.
+pub(super) fn present<'d>(deliver: &'d Deliver, names: &[String]) -> Vec<&'d Subscriber> {
+    deliver.to.iter().filter(|one| names.is_empty() || names.contains(&one.name)).collect()
+}
+
+/// Returns the subscriber with a name.
 pub(super) fn named<'d>(deliver: &'d Deliver, name: &str) -> Result<&'d Subscriber, DeliverError> {
     let found = chosen(deliver, &[name.to_owned()])?;
     found.into_iter().next().ok_or(DeliverError::NoFile)

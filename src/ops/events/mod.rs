@@ -1,4 +1,5 @@
-//! What happened to a mirror, as events for other programs, in the order of the journal; also while it goes on.
+//! What happened to a mirror, as events for other programs, in the order of the journal, including events that still
+//! arrive.
 
 mod period;
 
@@ -15,20 +16,20 @@ use std::ops::ControlFlow;
 pub struct EventsRequest {
     /// The number of the first.
     pub since: u64,
-    /// Which of these.
+    /// The filter.
     pub filter: Filter,
 }
 
-/// Whether it ends with the last event.
+/// When the events end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Follow {
-    /// It ends with the last event.
+    /// After the last event.
     End,
-    /// It waits for the next one until the session is cancelled.
+    /// Never: it waits for the next event until the session is cancelled.
     Wait,
 }
 
-/// Gives the events of a mirror to `take`, those of one part of the journal together, until it breaks.
+/// Passes the events of a mirror to `take`, those of one part of the journal together, until it breaks.
 pub fn events(
     session: &Session<'_>,
     request: &EventsRequest,
@@ -52,15 +53,15 @@ pub fn events(
             continue;
         }
         match follow {
-            // What a command at work wrote last may still be taken back: it is an event of the next call.
+            // The last line of a running command may still be undone: it is an event of the next call.
             Follow::End => return Ok(()),
             Follow::Wait => wait(session, || Ok(feed.is_withheld() || mirror.journal_mark()? != mark))?,
         }
     }
 }
 
-/// Waits until `is_over` says that there is something new, asked as often as the mirror is looked at; fails when the
-/// session is cancelled.
+/// Waits until `is_over` returns that there is something new, called as often as the mirror is looked at; fails when
+/// the session is cancelled.
 fn wait(session: &Session<'_>, is_over: impl Fn() -> Result<bool, StoreError>) -> Result<(), ActError> {
     loop {
         rest(period(session.mirror()), session.stop());

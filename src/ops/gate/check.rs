@@ -1,4 +1,4 @@
-//! What each kind of gate does, and what its end means.
+//! What each kind of gate does, and what its exit means.
 
 use super::closure;
 use super::error::GateError;
@@ -12,13 +12,14 @@ use crate::ops::verify::{By, FaultKind, VerifyOptions, VerifyReport, Which, sign
 use crate::record::BuildRecord;
 use crate::session::Session;
 use crate::sign::Keys;
+use indicatif::HumanBytes;
 use serde_json::json;
 use std::time::Instant;
 
-/// The exit code by which a command asks to be run again later: `EX_TEMPFAIL` of sysexits.h.
+/// The exit code by which a command requests another run later: `EX_TEMPFAIL` of sysexits.h.
 const TRY_AGAIN: i32 = 75;
 
-/// How many faults a log names.
+/// The number of faults that a log names.
 const NAMED: usize = 500;
 
 /// Runs a gate on a build.
@@ -74,7 +75,7 @@ fn ran(session: &Session<'_>, job: &Job<'_>) -> Result<(Verdict, String), GateEr
     Ok((verdict, ran.output))
 }
 
-/// Returns what faults mean: what cannot be read may be sound.
+/// Returns the result for these faults: what cannot be read may be sound.
 fn judged(report: &VerifyReport) -> (Verdict, String) {
     let mut lines: Vec<String> = report
         .faults
@@ -95,7 +96,7 @@ fn judged(report: &VerifyReport) -> (Verdict, String) {
         Verdict::Success
     };
     if report.files > 0 {
-        lines.push(format!("read {} files, {} bytes", report.files, report.bytes));
+        lines.push(format!("read {} files, {}", report.files, HumanBytes(report.bytes)));
     }
     (verdict, lines.iter().map(|line| format!("{line}\n")).collect())
 }

@@ -1,7 +1,7 @@
-//! Whether the packages of a build find everything that they require: the answer of `dnf repoclosure`.
+//! Whether all requirements of a build's packages are met: the answer of `dnf repoclosure`.
 //!
-//! dnf gets a root, a cache and a log directory of its own and no repository of this machine, so that the answer depends
-//! on the build and the repositories that the pipeline names, and nothing of the machine changes.
+//! dnf gets a root, a cache and a log directory of its own and no repository of this machine, so that the answer
+//! depends on the build and the repositories that the pipeline names, and nothing on the machine changes.
 
 use super::error::GateError;
 use super::verdict::Verdict;
@@ -16,13 +16,13 @@ use crate::store::Kind;
 use std::path::Path;
 use std::time::Duration;
 
-/// What dnf writes when it found requirements that nothing provides, and not when it could not look.
+/// What dnf prints when nothing provides some requirements, and not when it could not check.
 const UNRESOLVED: &str = "Repoclosure ended with unresolved dependencies";
 
-/// What dnf writes when it has no such plugin.
+/// What dnf prints without that plugin.
 const NO_PLUGIN: &str = "No such command: repoclosure";
 
-/// The platform of modules, where the gate names none; dnf asks for one.
+/// The platform of modules if the gate names none; dnf needs one.
 const PLATFORM: &str = "platform:none";
 
 /// Checks the repositories of a build.
@@ -39,7 +39,7 @@ pub(super) fn check(
     };
     match has_package(session.mirror(), closure, record) {
         Ok(true) => {}
-        // dnf finds nothing wrong with nothing.
+        // dnf reports no problem if there are no packages.
         Ok(false) => return Ok((Verdict::Failure, "no repository of the build has a package\n".to_owned())),
         Err(error) => return unknown(chain(&error)),
     }
@@ -75,7 +75,7 @@ pub(super) fn check(
     Ok((verdict, log))
 }
 
-/// Returns a directory for what dnf writes.
+/// Returns a directory for the files of dnf.
 fn room() -> std::io::Result<tempfile::TempDir> {
     let own = tempfile::tempdir()?;
     for name in ["root", "cache", "log", "repos"] {
@@ -123,7 +123,7 @@ fn repositories(
                 );
             }
         };
-        // dnf replaces variables in an address.
+        // dnf expands variables in an address.
         let url = url.ok_or_else(|| format!("`{at}` has no URL"))?.replace('$', "%24");
         repos.push((format!("build-{}", number + 1), url));
     }
@@ -158,7 +158,7 @@ fn words(closure: &Closure, repos: &[(String, String)], own: &Path) -> Vec<Strin
     if closure.newest {
         words.push("--newest".to_owned());
     }
-    // Further repositories provide, and are not checked themselves.
+    // Further repositories provide packages, and are not checked themselves.
     words.extend(repos.iter().map(|(name, _)| format!("--check={name}")));
     words
 }

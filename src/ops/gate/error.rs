@@ -9,7 +9,7 @@ use crate::ops::op_error::{OpError, shares};
 use crate::progress::Interrupted;
 use crate::recover::RecoverError;
 
-/// Says why a gate was not run, or its vote not recorded.
+/// Why a gate was not run, or its vote not recorded.
 #[derive(Debug, thiserror::Error)]
 pub enum GateError {
     /// There is no pipeline, or it cannot be used.
@@ -20,10 +20,10 @@ pub enum GateError {
     NoGate {
         /// The name.
         gate: String,
-        /// Those that it has.
+        /// The gates that it has.
         known: Vec<String>,
     },
-    /// It runs a command, and this mirror must not.
+    /// It runs a command, which this mirror does not permit.
     #[error("the gate `{0}` runs a command, and the pipeline of a bucket runs none by itself")]
     Commands(String),
     /// The layout has no place for the build.
@@ -32,7 +32,7 @@ pub enum GateError {
     /// There is no such build, or its vote could not be recorded.
     #[error(transparent)]
     Label(#[from] LabelActError),
-    /// What can come in the way of every operation.
+    /// What can stop every operation.
     #[error(transparent)]
     Op(#[from] OpError),
 }

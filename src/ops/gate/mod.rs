@@ -27,7 +27,7 @@ use same::Before;
 use std::time::Duration;
 use verdict::{Found, Verdict};
 
-/// Runs gates on a build, one after the other; one that fails stops no other.
+/// Runs gates on a build, one after the other; a failed gate stops no other.
 pub fn gate(session: &Session<'_>, request: &GateRequest, mode: Mode) -> Result<GateReport, GateError> {
     let (mirror, id) = (session.mirror(), &request.id);
     let pipeline = required_pipeline(mirror)?;
@@ -47,7 +47,7 @@ pub fn gate(session: &Session<'_>, request: &GateRequest, mode: Mode) -> Result<
         session.check_cancelled()?;
     }
     if mode == Mode::Real && report.gates.iter().any(|one| one.outcome == GateOutcome::Success) {
-        // The votes count, whatever keeps the stages from being looked at.
+        // The votes count, even if the stages cannot be read.
         report.promotable = promotable(session, id).unwrap_or_else(|error| {
             let why = chain(&error);
             mirror.warnings().add(format!("which stages can move now is not known: {why}"));
@@ -66,7 +66,7 @@ fn record_of(mirror: &Mirror, request: &GateRequest) -> Result<BuildRecord, Gate
     mirror.record(id)?.ok_or_else(|| LabelActError::NoRecord(id.clone()).into())
 }
 
-/// Returns the gates that are asked for, in their order.
+/// Returns the requested gates, in their order.
 fn chosen<'p>(
     pipeline: &'p Pipeline,
     record: &BuildRecord,
@@ -131,7 +131,7 @@ impl One<'_> {
             lock => lock?,
         };
         let done = self.alone();
-        // While it is held, so that no lock of another process is removed; one that stays is taken by the next run.
+        // Removed while locked, so that no lock of another process is removed; the next run reuses a lock that stays.
         mirror.store().remove(&at).ok();
         done
     }
@@ -165,7 +165,7 @@ impl One<'_> {
         Ok(GateRun { why, before: vote, seconds, log, ..GateRun::of(gate, outcome) })
     }
 
-    /// Records the vote of a gate that found an answer; returns why not where the build is another by now.
+    /// Records the vote of a gate that found an answer; returns why not if the build has changed.
     fn record(&self, before: &Before, found: &Found) -> Result<Option<String>, GateError> {
         let (session, id) = (self.session, &self.request.id);
         let lock = session.begin()?;

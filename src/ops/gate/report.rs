@@ -1,4 +1,4 @@
-//! What is asked of gates, and what they found.
+//! Requests to run gates, and their results.
 
 use crate::decide::pipeline::{Gate, GateCheck};
 use crate::exec;
@@ -11,7 +11,7 @@ use serde::Serialize;
 pub struct GateRequest {
     /// The build.
     pub id: BuildId,
-    /// Which gates.
+    /// The gates.
     pub which: WhichGates,
 }
 
@@ -24,18 +24,18 @@ pub enum WhichGates {
     AllMissing,
 }
 
-/// What gates found.
+/// The results of gates.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct GateReport {
     /// The build.
     pub id: BuildId,
     /// Each gate, in the order in which they ran.
     pub gates: Vec<GateRun>,
-    /// The stages that a promotion moves to the build now.
+    /// The stages that a promotion now moves to the build.
     pub promotable: Vec<String>,
 }
 
-/// What one gate found.
+/// The result of one gate.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct GateRun {
     /// The gate.
@@ -44,31 +44,31 @@ pub struct GateRun {
     pub check: &'static str,
     /// The command, where the pipeline names one.
     pub command: Option<String>,
-    /// What became of it.
+    /// The result.
     pub outcome: GateOutcome,
     /// Why no vote is recorded.
     pub why: Option<String>,
-    /// The vote of the gate before.
+    /// The previous vote of the gate.
     pub before: Option<String>,
-    /// How many seconds it took.
+    /// How long it took, in seconds.
     pub seconds: u64,
-    /// The end of what it wrote.
+    /// The end of its output.
     pub log: String,
 }
 
-/// What became of a gate.
+/// The result of a gate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum GateOutcome {
-    /// It was not run, since only a trial was asked for.
+    /// It was not run: this is a dry run.
     Trial,
     /// The build passed; the vote is recorded.
     Success,
     /// The build did not pass; the vote is recorded.
     Failure,
-    /// It asks to be run again later, or runs already; no vote is recorded.
+    /// It requests another run later, or is already running; no vote is recorded.
     Later,
-    /// It found no answer, or the build is another by now; no vote is recorded.
+    /// It found no answer, or the build has changed; no vote is recorded.
     Error,
 }
 

@@ -1,4 +1,4 @@
-//! Whether a build is still the one on which a gate began: not replaced, not trimmed, and not changed by the gate.
+//! Whether a build is still the one on which a gate started: not replaced, not trimmed, and not changed by the gate.
 
 use crate::decide::pipeline::{Gate, GateCheck};
 use crate::mirror::Mirror;
@@ -7,25 +7,25 @@ use crate::record::BuildRecord;
 use crate::store::{Kind, StoreError, TreeSnapshot};
 use std::collections::BTreeMap;
 
-/// What tells a file from the one before: its kind, size, time of writing and inode.
+/// What shows that a file changed: its kind, size, modification time and inode.
 type Sign = (Kind, u64, i128, u64);
 
 /// A build before a gate ran.
 pub(super) struct Before {
     pub(super) record: BuildRecord,
-    /// Its files, where a command could change them.
+    /// Its files, if a command could change them.
     files: Option<BTreeMap<RelPath, Sign>>,
 }
 
 impl Before {
     pub(super) fn of(mirror: &Mirror, record: BuildRecord, gate: &Gate) -> Result<Self, StoreError> {
-        // Only a command knows the path of a build, and only where it is one.
+        // Only a command gets the path of a build, and only if it has one.
         let may_change = matches!(gate.check, GateCheck::Run(_)) && mirror.directory().is_some();
         let files = may_change.then(|| files(mirror, &record)).transpose()?;
         Ok(Self { record, files })
     }
 
-    /// Returns what makes the build another one than before.
+    /// Returns how the build differs from the one before.
     pub(super) fn differs(&self, mirror: &Mirror, now: &BuildRecord) -> Result<Option<String>, StoreError> {
         let id = |record: &BuildRecord| {
             (record.published, record.created, record.sums, record.files, record.bytes)

@@ -1,21 +1,21 @@
-//! What a gate finds out about a build.
+//! The verdict of a gate on a build.
 
-/// What a gate found.
+/// The verdict of a gate.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) verdict: Verdict,
     pub(super) seconds: u64,
-    /// The end of what it wrote.
+    /// The end of its output.
     pub(super) log: String,
 }
 
-/// What a gate found out about a build.
+/// The verdict of a gate on a build.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     Success,
     Failure,
-    /// Another try may find it.
+    /// Another run may find an answer.
     Later,
-    /// Nothing, for this reason.
+    /// No answer, for this reason.
     Unknown(String),
 }

@@ -1,4 +1,4 @@
-//! What happened to a mirror, from its journal: the events about a build, a name, a stream or everything.
+//! What happened to a mirror, from its journal: the events about a build, an alias, a stream or everything.
 
 use crate::mirror::{JournalError, Mirror};
 use crate::model::{BuildId, RelPath, Stamp, Stream};
@@ -9,11 +9,13 @@ use crate::record::{Event, Phase};
 /// Which events are returned.
 #[derive(Debug, Clone, Default)]
 pub struct Choice {
-    /// Those about a build, a name, a stream, or streams that match a pattern; all without it.
+    /// Those about a build, an alias, a stream, or streams that match a pattern; all if absent.
     pub about: Option<About>,
+    /// Those of this person: by name, user, or user and host.
+    pub by: Option<String>,
     /// Those at or after this instant.
     pub since: Option<Stamp>,
-    /// The newest so many of these.
+    /// The newest N of these.
     pub limit: Option<usize>,
 }
 
@@ -24,14 +26,14 @@ pub struct About {
     text: String,
     /// The text as a pattern of streams.
     pattern: Matching,
-    /// The place of a stream, where the text is one that has another place than its name.
+    /// The path of a stream, if the text is a stream whose path differs from its name.
     stream: Option<RelPath>,
-    /// The place of a build, where the text is one: names that led to it are about it, too.
+    /// The path of a build, if the text is one: events of aliases that pointed to it match, too.
     build: Option<RelPath>,
 }
 
 impl About {
-    /// Reads what events are about; fails where it is not a pattern that can be used.
+    /// Parses what events are about; fails for an invalid pattern.
     pub fn read(mirror: &Mirror, text: &str) -> Result<Self, glob::PatternError> {
         let text = text.trim_end_matches('/').to_owned();
         let pattern = Matching::read(&text)?;
@@ -54,16 +56,40 @@ impl About {
     }
 }
 
-/// Returns what happened, newest first; what was begun and did not happen is left out. Of a damaged journal it is what can be
-/// read, with the reason why that is not all.
-pub fn history(mirror: &Mirror, choice: &Choice) -> Result<(Vec<Event>, Option<JournalError>), ActError> {
+/// What happened.
+#[derive(Debug)]
+pub struct History {
+    /// The selected events, newest first.
+    pub events: Vec<Event>,
+    /// Why these are not all.
+    pub damage: Option<JournalError>,
+    /// Whether any event, selected or not, is about the requested subject.
+    pub known: bool,
+}
+
+/// Returns whether an event is of a person.
+fn is_by(event: &Event, by: &str) -> bool {
+    let person = event.person();
+    let (name, account) = match person.strip_suffix(')').and_then(|person| person.split_once(" (")) {
+        Some((name, account)) => (Some(name), account),
+        None => (None, person),
+    };
+    let user = account.split_once('@').map_or(account, |(user, _)| user);
+    person == by || name == Some(by) || account == by || user == by
+}
+
+/// Returns what happened, without changes that were begun and undone; from a damaged journal, what can be read.
+pub fn history(mirror: &Mirror, choice: &Choice) -> Result<History, ActError> {
     let (mut events, damage) = mirror.readable_history()?;
     events.retain(|event| {
-        event.phase == Phase::Done
-            && choice.since.is_none_or(|since| event.at >= since)
-            && choice.about.as_ref().is_none_or(|about| about.has(event))
+        event.phase == Phase::Done && choice.about.as_ref().is_none_or(|about| about.has(event))
+    });
+    let known = !events.is_empty();
+    events.retain(|event| {
+        choice.since.is_none_or(|since| event.at >= since)
+            && choice.by.as_ref().is_none_or(|by| is_by(event, by))
     });
     events.reverse();
     events.truncate(choice.limit.unwrap_or(usize::MAX));
-    Ok((events, damage))
+    Ok(History { events, damage, known })
 }

@@ -1,13 +1,13 @@
-//! Whether registries have the images of lists, with the digests of the lists, and each moving tag where the last promotion left it.
+//! Whether registries have the images of lists, with the digests of the lists, and each moving tag at the image of
+//! the build at the stage.
 
 use super::{ImagesError, image_lists};
 use crate::commit::carried::CarryError;
-use crate::commit::pipeline_of;
 use crate::decide::check::{Code, Finding};
 use crate::mirror::{chain, survey};
 use crate::model::registry::Image;
-use crate::model::{BuildId, Digest, ImageRef, RelPath};
-use crate::ops::promotion::last_tags;
+use crate::model::{BuildId, Classify, Digest, ImageRef, RelPath};
+use crate::ops::promotion::{GivenTags, given_tags};
 use crate::registry::{Compared, Expected, Registries};
 use crate::session::Session;
 use std::collections::BTreeMap;
@@ -15,9 +15,13 @@ use std::collections::BTreeMap;
 /// An image that something of the mirror names.
 type Wanted = (Image, Option<Digest>);
 
-/// Asks registries for every image that a list in a build below `scope` names, and for every moving tag of a stage there.
+/// Why registries did not answer, each with what helps.
+type Unread = BTreeMap<Wanted, (String, Option<String>)>;
+
+/// Queries registries for every image that a list in a build below `scope` names, and for every moving tag of a stage
+/// there.
 ///
-/// What a list cannot be read for is no finding here.
+/// Problems of lists are not reported here.
 pub fn compare_registries(session: &Session<'_>, scope: &RelPath) -> Result<Vec<Finding>, ImagesError> {
     let mirror = session.mirror();
     let census = survey(mirror, session.now())?.census;
@@ -29,7 +33,7 @@ pub fn compare_registries(session: &Session<'_>, scope: &RelPath) -> Result<Vec<
             continue;
         }
         let found = match image_lists(mirror, &id) {
-            // It was pruned since it was seen.
+            // It was pruned after it was seen.
             Err(ImagesError::NoBuild(_) | ImagesError::Act(_)) => continue,
             found => found?,
         };
@@ -39,21 +43,18 @@ pub fn compare_registries(session: &Session<'_>, scope: &RelPath) -> Result<Vec<
             lists.insert(path.join(&list.path), (id.clone(), wanted));
         }
     }
-    let mut tags: BTreeMap<RelPath, Vec<Wanted>> = BTreeMap::new();
-    for stage in pipeline_of(mirror)?.iter().flat_map(|pipeline| &pipeline.stages) {
-        for line in census.streams.iter().filter(|line| !stage.images.is_empty() && stage.is_in(&line.stream))
-        {
-            let Ok(dir) = mirror.layout().stream_path(&line.stream) else { continue };
-            let Ok(alias) = dir.child(&stage.name) else { continue };
-            let left = last_tags(mirror, stage, &line.stream)?;
-            tags.insert(alias, left.into_iter().map(|(image, digest)| (image, Some(digest))).collect());
-        }
-    }
+    let of_stages = given_tags(session, &census).map_err(Box::new)?;
+    let with_wanted = |one: GivenTags| {
+        let wanted: Vec<Wanted> =
+            one.tags.iter().map(|(image, digest)| (image.clone(), Some(*digest))).collect();
+        (one, wanted)
+    };
+    let tags: Vec<(GivenTags, Vec<Wanted>)> = of_stages.into_iter().map(with_wanted).collect();
     let mut all: BTreeMap<Wanted, Compared> = BTreeMap::new();
-    let mut unread = BTreeMap::new();
+    let mut unread = Unread::new();
     let of_lists = lists.values().flat_map(|(_, wanted)| wanted);
     let wanted: std::collections::BTreeSet<Wanted> =
-        of_lists.chain(tags.values().flatten()).cloned().collect();
+        of_lists.chain(tags.iter().flat_map(|(_, wanted)| wanted)).cloned().collect();
     let wanted: Vec<Wanted> = wanted.into_iter().collect();
     let expected: Vec<Expected> =
         wanted.iter().map(|(image, digest)| Expected { image: image.clone(), digest: *digest }).collect();
@@ -62,7 +63,7 @@ pub fn compare_registries(session: &Session<'_>, scope: &RelPath) -> Result<Vec<
         session.check_cancelled().map_err(crate::registry::RegistryError::from).map_err(CarryError::from)?;
         match found {
             Ok(found) => drop(all.insert(one, found)),
-            Err(error) => drop(unread.insert(one, chain(&error))),
+            Err(error) => drop(unread.insert(one, (chain(&error), error.class().hint))),
         }
     }
     let mut findings = Vec::new();
@@ -74,17 +75,17 @@ pub fn compare_registries(session: &Session<'_>, scope: &RelPath) -> Result<Vec<
         findings.extend(told(Code::ImageMissing, at, &missing, expected).map(of));
         let other: Vec<String> = wanted.iter().filter_map(|one| differs(one, &all)).collect();
         findings.extend(told(Code::ImageChanged, at, &other, "the digest that the list states").map(of));
-        let unknown = wanted.iter().filter_map(|one| unread.get(one).cloned());
-        findings.extend(told(Code::RegistryUnread, at, &unknown.collect::<Vec<_>>(), "an answer").map(of));
+        findings.extend(unanswered(at, wanted, &unread).map(of));
     }
-    for (alias, wanted) in &tags {
+    for (of, wanted) in &tags {
+        let alias = &of.alias;
         let lost = wanted.iter().filter(|one| all.get(*one) == Some(&Compared::Missing));
         let lost = lost.map(|(image, _)| format!("`{image}` is missing"));
         let moved: Vec<String> = lost.chain(wanted.iter().filter_map(|one| differs(one, &all))).collect();
-        let expected = "each tag is where the last promotion left it";
-        findings.extend(told(Code::ImageTagMoved, alias, &moved, expected));
-        let unknown = wanted.iter().filter_map(|one| unread.get(one).cloned());
-        findings.extend(told(Code::RegistryUnread, alias, &unknown.collect::<Vec<_>>(), "an answer"));
+        let expected = format!("each tag has the image of `{}`, which has the stage", of.build);
+        let found = told(Code::ImageTagMoved, alias, &moved, &expected);
+        findings.extend(found.map(|found| found.of_stage(&of.stage, &of.stream)));
+        findings.extend(unanswered(alias, wanted, &unread));
     }
     Ok(findings)
 }
@@ -95,12 +96,23 @@ fn by_tag(reference: &ImageRef) -> Image {
     Image::from(&ImageRef { digest, ..reference.clone() })
 }
 
-/// Says which digest an image has that should have another.
+/// Returns the finding that an image has another digest than it should.
 fn differs(one: &Wanted, all: &BTreeMap<Wanted, Compared>) -> Option<String> {
     match all.get(one) {
         Some(Compared::Other(is)) => Some(format!("`{}` has sha256:{is}", one.0)),
         _ => None,
     }
+}
+
+/// Returns a finding for images whose state is not known, with what helps against the first failure.
+fn unanswered(at: &RelPath, wanted: &[Wanted], unread: &Unread) -> Option<Finding> {
+    let all: Vec<&(String, Option<String>)> = wanted.iter().filter_map(|one| unread.get(one)).collect();
+    let why: Vec<String> = all.iter().map(|(why, _)| why.clone()).collect();
+    let mut found = told(Code::RegistryUnread, at, &why, "an answer")?;
+    if let Some(hint) = all.iter().find_map(|(_, hint)| hint.clone()) {
+        found.hint = hint.into();
+    }
+    Some(found)
 }
 
 /// Returns a finding that names the first of several, and how many there are; nothing if there is none.

@@ -1,4 +1,4 @@
-//! Why nothing can be said of images.
+//! Why images cannot be listed, placed or pruned.
 
 use crate::commit::PipelineInForceError;
 use crate::commit::carried::CarryError;
@@ -9,16 +9,16 @@ use crate::ops::retention::PlanError;
 use crate::recover::RecoverError;
 use crate::store::StoreError;
 
-/// Says why nothing can be said of images.
+/// Why images cannot be listed, placed or pruned.
 #[derive(Debug, thiserror::Error)]
 pub enum ImagesError {
     /// The layout has no grammar of images.
     #[error("the layout `{0}` has no `images`")]
     NoGrammar(String),
-    /// The build is not there.
+    /// The build does not exist.
     #[error("there is no build `{0}`")]
     NoBuild(BuildId),
-    /// A text is not a name of pins.
+    /// A text is not a valid name of pins.
     #[error("`{0}` is not a name of pins; one line without `/` is accepted, such as the name of the file")]
     PinsName(String),
     /// No pins have that name.
@@ -26,7 +26,7 @@ pub enum ImagesError {
     NoPins {
         /// The name.
         name: String,
-        /// The names that there are.
+        /// The names that exist.
         known: Vec<String>,
     },
     /// No stage carries images.
@@ -44,20 +44,23 @@ pub enum ImagesError {
     /// The policy cannot be used.
     #[error(transparent)]
     Plan(#[from] Box<PlanError>),
+    /// The stages cannot be read.
+    #[error(transparent)]
+    Stages(#[from] Box<crate::ops::promotion::StageError>),
     /// What an interrupted command left cannot be recovered.
     #[error(transparent)]
     Recover(#[from] RecoverError),
-    /// The builds cannot be seen.
+    /// The builds cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// A part of it failed, or the build is in the trash.
     #[error(transparent)]
     Act(#[from] ActError),
-    /// What is kept of the build cannot be read.
+    /// The record of the build cannot be read.
     #[error(transparent)]
     State(#[from] StateError),
     /// The store failed.
-    #[error("cannot look at the build")]
+    #[error("cannot read the build")]
     Store(#[from] StoreError),
 }
 
@@ -76,6 +79,7 @@ impl Classify for ImagesError {
             Self::Carry(error) => error.class(),
             Self::Pipeline(error) => error.class(),
             Self::Plan(error) => error.class(),
+            Self::Stages(error) => error.class(),
             Self::Recover(error) => error.class(),
             Self::Journal(error) => error.class(),
             Self::Act(error) => error.class(),
@@ -85,7 +89,7 @@ impl Classify for ImagesError {
     }
 }
 
-/// Returns the names that there are, for the end of a sentence.
+/// Returns the existing names, for the end of a sentence.
 fn listed(names: &[String]) -> String {
     match names {
         [] => "; none are in force".to_owned(),

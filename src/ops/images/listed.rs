@@ -1,4 +1,4 @@
-//! The references in the lists of a build, wherever its tree is: what images the build needs.
+//! The references in the lists of a build, wherever its tree is: the images that the build needs.
 
 use super::ImagesError;
 use crate::layout::Images;
@@ -8,19 +8,19 @@ use crate::ops::observe::image_list::image_list;
 use crate::record::ImageList;
 use crate::store::{Kind, StoreError};
 
-/// What the lists of a build need.
+/// The images that the lists of a build need.
 #[derive(Debug, Default)]
 pub(super) struct Listed {
     pub(super) images: Vec<ImageRef>,
-    /// The lines that are not references, which may need any image that they name.
+    /// The lines that are not references; they may need any image that they name.
     pub(super) odd: Vec<String>,
 }
 
-/// Returns what the lists of a build whose tree is at `root` need.
+/// Returns the images that the lists of a build whose tree is at `root` need.
 ///
 /// # Errors
 ///
-/// A list that cannot be read may need any image, so that it is an error.
+/// An unreadable list may need any image, so it is an error.
 pub(super) fn listed(
     mirror: &Mirror,
     images: Images<'_>,

@@ -1,5 +1,5 @@
-//! Container images: what the lists of a build say, to which builds a reference belongs, which builds pins protect, and which
-//! images go after their build.
+//! Container images: the lists of a build, the builds to which a reference belongs, the builds that pins protect, and
+//! the images that are deleted after their builds.
 
 mod compare;
 mod error;

@@ -1,8 +1,8 @@
 //! Pins: the images that a file names are kept, and with them the builds to which they are tied.
 //!
-//! What is in force is what the journal states last under the name of the file, so that it is replaced as a whole, and lost
-//! only with the journal. The plan protects the builds of pinned images, also of those that come later; `images prune` keeps
-//! their tags.
+//! The pins in force are the last ones that the journal has under the name of the file, so they are replaced as a
+//! whole, and lost only with the journal. The plan protects the builds of pinned images, also of those that come
+//! later; `images prune` keeps their tags.
 
 use super::protect::pinned;
 use super::{ImagesError, grammar};
@@ -25,15 +25,15 @@ pub struct PinsReport {
     pub images: usize,
     /// The builds of the mirror that they protect.
     pub builds: BTreeSet<BuildId>,
-    /// Builds of them that wait in the trash; `restore` brings one back.
+    /// Those of them that are in the trash; `restore` brings one back.
     pub trashed: BTreeSet<BuildId>,
     /// The pinned images that are tied to no build of the mirror or its trash.
     pub elsewhere: Vec<ImageRef>,
-    /// Why images that the layout does not know are tied to no build, `IMAGE: WHY`.
+    /// Why images that the layout does not know are not tied to a build, `IMAGE: WHY`.
     pub misfits: Vec<String>,
-    /// The builds of the mirror that only the pins before these protected.
+    /// The builds of the mirror that only the previous pins protected.
     pub released: BTreeSet<BuildId>,
-    /// Whether other images are pinned now than before, or would be.
+    /// Whether the pinned images changed, or would change.
     pub changed: bool,
 }
 
@@ -44,11 +44,11 @@ pub fn image_pins(session: &Session<'_>) -> Result<Vec<PinsReport>, ImagesError>
     Ok(pins.iter().map(|(name, images)| scene.report(name, images)).collect())
 }
 
-/// Puts the images of a file in force as pins, in the place of those that were under this name.
+/// Sets the images of a file as pins, replacing those under this name.
 ///
 /// # Errors
 ///
-/// A layout without a grammar of images is an error, and so is a name that is no name of a file.
+/// A layout without a grammar of images is an error, and so is a text that cannot be the name of a file.
 pub fn pin_images(
     session: &Session<'_>,
     name: &str,
@@ -65,7 +65,7 @@ pub fn pin_images(
     put(session, name, &pins.images, mode)
 }
 
-/// Takes the pins of that name out of force.
+/// Removes the pins of that name.
 pub fn unpin_images(session: &Session<'_>, name: &str, mode: Mode) -> Result<PinsReport, ImagesError> {
     if !session.mirror().pins()?.contains_key(name) {
         let known = session.mirror().pins()?.into_keys().collect();
@@ -101,13 +101,13 @@ fn put(
     Ok(report)
 }
 
-/// Returns the name of a file of pins, which is a line without `/`.
+/// Returns the name of a file of pins, which is one line without `/`.
 fn pins_name(text: &str) -> Option<&str> {
     let name = RelPath::root().child(text).ok()?;
-    (name.as_str() == text).then_some(text)
+    (name.as_str() == text && name.names().count() == 1).then_some(text)
 }
 
-/// The builds that pins can be tied to.
+/// The builds to which pins can be tied.
 struct Scene<'a> {
     images: Images<'a>,
     builds: Vec<BuildId>,
@@ -126,7 +126,7 @@ impl<'a> Scene<'a> {
         Ok(Self { images, builds, here, trashed })
     }
 
-    /// Returns what images that are pinned mean.
+    /// Returns the effect of pinned images.
     fn report(&self, name: &str, pins: &[ImageRef]) -> PinsReport {
         let mut report = PinsReport { name: name.to_owned(), images: pins.len(), ..PinsReport::default() };
         for image in pins {

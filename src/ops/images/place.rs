@@ -1,4 +1,4 @@
-//! What a reference says, and the builds of the mirror to which it is tied.
+//! The fields of a reference, and the builds of the mirror to which it is tied.
 
 use super::{ImagesError, grammar, image_lists};
 use crate::census::Census;
@@ -8,15 +8,18 @@ use crate::model::{BuildId, ImageRef, RelPath};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What a reference says.
+/// The fields of a reference.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ImagePlace {
     /// The reference with every part.
     pub reference: ImageRef,
-    /// The template that it fits, with the fields; `null` if it fits none.
+    /// The template that it matches, with the fields; `null` if it matches none.
     pub placed: Option<PlacedImage>,
-    /// Why it fits no template; `null` if it fits one.
+    /// Why it matches no template; `null` if it matches one.
     pub misfit: Option<ImageMisfit>,
+    /// Why a field that has the form of a time is not one, such as 31 February.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub impossible: Option<String>,
     /// The builds to which its fields tie it, sorted by ID.
     pub builds: Vec<TiedBuild>,
 }
@@ -32,25 +35,32 @@ pub struct TiedBuild {
     pub unread: Vec<RelPath>,
 }
 
-/// Returns what a reference says; only lists of builds to which it is tied are read.
+/// Returns the fields of a reference; only lists of builds to which it is tied are read.
 pub fn place_image(mirror: &Mirror, census: &Census, image: &ImageRef) -> Result<ImagePlace, ImagesError> {
     let images = grammar(mirror)?;
     let reference = image.clone();
     let placed = match images.place(image) {
         Ok(placed) => placed,
         Err(misfit) => {
-            return Ok(ImagePlace { reference, placed: None, misfit: Some(misfit), builds: Vec::new() });
+            return Ok(ImagePlace {
+                reference,
+                placed: None,
+                misfit: Some(misfit),
+                impossible: None,
+                builds: Vec::new(),
+            });
         }
     };
     let tied = census.builds().map(|(id, _)| id).filter(|id| images.tie(&placed, id) == ImageTie::Tied);
     let mut builds = tied.map(|id| tied_build(mirror, id, image)).collect::<Result<Vec<_>, _>>()?;
     builds.sort_by(|a, b| a.id.cmp(&b.id));
-    Ok(ImagePlace { reference, placed: Some(placed), misfit: None, builds })
+    let impossible = images.impossible(&placed).map(|(field, why)| format!("`{field}`: {why}"));
+    Ok(ImagePlace { reference, placed: Some(placed), misfit: None, impossible, builds })
 }
 
 fn tied_build(mirror: &Mirror, id: BuildId, image: &ImageRef) -> Result<TiedBuild, ImagesError> {
     let lists = match image_lists(mirror, &id) {
-        // It was pruned since the census was taken.
+        // It was pruned after the census was taken.
         Err(ImagesError::NoBuild(_) | ImagesError::Act(_)) => Vec::new(),
         lists => lists?,
     };

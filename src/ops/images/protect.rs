@@ -1,4 +1,4 @@
-//! The builds that images protect, for whoever decides what may go: those of pinned images, and those that moving tags name.
+//! The builds that images protect, for plans: those of pinned images, and those at which moving tags point.
 
 use crate::census::Census;
 use crate::commit::{PipelineInForceError, pipeline_of};
@@ -8,7 +8,7 @@ use crate::model::BuildId;
 use crate::record::{EventKind, Phase, Promotion};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Notes at each build of a census which image pins protect it.
+/// Records at each build of a census which image pins protect it.
 pub(crate) fn protect_pinned(mirror: &Mirror, census: &mut Census, pins: &PinsInForce) {
     let of = pinned(mirror, census.builds().map(|(id, _)| id).collect(), pins);
     for line in &mut census.streams {
@@ -19,7 +19,8 @@ pub(crate) fn protect_pinned(mirror: &Mirror, census: &mut Census, pins: &PinsIn
     }
 }
 
-/// Returns the builds among these that images pins tie, each with its pins, such as `NAME: IMAGE`; the first image of each name.
+/// Returns those of these builds to which image pins are tied, each with its pins, such as `NAME: IMAGE`; the first
+/// image of each name.
 pub(crate) fn pinned(
     mirror: &Mirror,
     builds: Vec<BuildId>,
@@ -39,9 +40,9 @@ pub(crate) fn pinned(
     of.into_iter().map(|(id, pins)| (id, pins.into_values().collect())).collect()
 }
 
-/// Returns the stages whose moving tags name each build, by what promotions and demotions did last.
+/// Returns the stages whose moving tags point to each build, from the last promotions and demotions.
 ///
-/// A demotion that failed to move tags is told as one that moved them, so that both of its builds count.
+/// A demotion that failed to move tags is treated as one that moved them, so both of its builds count.
 pub(crate) fn tagged(mirror: &Mirror) -> Result<BTreeMap<BuildId, BTreeSet<String>>, TaggedError> {
     let Some(pipeline) = pipeline_of(mirror)? else { return Ok(BTreeMap::new()) };
     let carry = |part: &&Promotion| {
@@ -53,13 +54,19 @@ pub(crate) fn tagged(mirror: &Mirror) -> Result<BTreeMap<BuildId, BTreeSet<Strin
     }
     let mut named: BTreeMap<String, (String, BTreeSet<BuildId>)> = BTreeMap::new();
     let events = mirror.history(&[EventKind::Promoted, EventKind::Demoted])?;
-    for event in events.into_iter().filter(|event| event.phase == Phase::Done) {
+    for event in events {
         let Some(promotion) = event.stated().promotion else { continue };
         for part in promotion.parts().iter().filter(carry) {
             let back = part.before.clone().filter(|_| event.what == EventKind::Demoted);
             let builds: BTreeSet<BuildId> = part.build.clone().into_iter().chain(back).collect();
-            for one in &part.tags {
-                named.insert(one.image.to_string(), (part.name.clone(), builds.clone()));
+            for one in part.tags.iter().filter(|one| !one.is_lost()) {
+                let (stage, all) = named.entry(one.image.to_string()).or_default();
+                stage.clone_from(&part.name);
+                // One that was not finished can have left the tag on either side.
+                if event.phase == Phase::Done {
+                    all.clear();
+                }
+                all.extend(builds.clone());
             }
         }
     }
@@ -72,14 +79,14 @@ pub(crate) fn tagged(mirror: &Mirror) -> Result<BTreeMap<BuildId, BTreeSet<Strin
     Ok(of)
 }
 
-/// Notes at each build of a census which moving tags name it.
+/// Records at each build of a census which moving tags point to it.
 pub(crate) fn protect_tagged(mirror: &Mirror, census: &mut Census) -> Result<(), TaggedError> {
     let mut of = tagged(mirror)?;
     for line in &mut census.streams {
         for build in &mut line.builds {
             let id = BuildId::new(line.stream.clone(), build.build.clone());
             let stages = of.remove(&id).into_iter().flatten();
-            // One that the stage protects for another reason needs no second one.
+            // A build that the stage protects for another reason needs no second one.
             let told = |stage: &String| build.stages.iter().any(|why| why.split(',').next() == Some(stage));
             let more = stages.filter(|stage| !told(stage));
             let more: Vec<String> = more.map(|stage| format!("{stage}, whose image tags name it")).collect();
@@ -89,7 +96,7 @@ pub(crate) fn protect_tagged(mirror: &Mirror, census: &mut Census) -> Result<(),
     Ok(())
 }
 
-/// Says why it is not known which builds image tags name.
+/// Why it is not known to which builds image tags point.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum TaggedError {
     /// The pipeline cannot be used.

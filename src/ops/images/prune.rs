@@ -1,20 +1,21 @@
-//! Images go after their build: the fixed tags of builds that were deleted for good are deleted in the registry.
+//! Deleting images after their builds: the fixed tags of builds that were deleted for good are deleted in the
+//! registry.
 //!
-//! What is not known stays, and a repository that cannot be read to its end is left. Everything is read without the lock;
-//! a repository of which something goes is read once more, and under the lock it only counts that no event came since. The
-//! rules are in `docs/decisions/0018-images.md`.
+//! What is unknown stays, and a repository that cannot be read completely is skipped. Everything is read without the
+//! lock; a repository in which something is deleted is read once more, and under the lock it is only checked that no
+//! event was added since. The rules are in `docs/decisions/0018-images.md`.
 
-use super::ImagesError;
 use super::repository::{ReadTag, read};
 use super::world::World;
+use super::{ImagesError, grammar};
 use crate::commit::carried::CarryError;
 use crate::commit::tags::at_once;
 use crate::decide::image_prune::TagKept;
 use crate::decide::pipeline::{TagIndex, TagOf};
 use crate::decide::policy::Brake;
 use crate::mirror::{Commands, Mirror, WriteLock, chain};
-use crate::model::registry::{Host, Repository};
-use crate::model::{BuildId, Digest};
+use crate::model::registry::{Host, Image, Repository};
+use crate::model::{BuildId, Classify, Digest};
 use crate::ops::Mode;
 use crate::ops::retention::{PlanError, policy_of};
 use crate::record::Payload;
@@ -23,28 +24,32 @@ use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How many digests are deleted before others get the lock.
+/// How many digests are deleted before other processes get the lock.
 const TURN: usize = 50;
 
-/// How often a repository is read again when the mirror changes meanwhile.
+/// How often a repository is read again if the mirror changes during that time.
 const TRIES: usize = 5;
 
-/// What becomes of the tags in the repositories to which stages carried images.
+/// What happens to the tags in the repositories to which stages carried images.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ImagePruneReport {
-    /// The digest of the list of what goes, for `--accept`; `null` if nothing does.
+    /// The digest of the list of deletions, for `--accept`; `null` if there are none.
     pub plan: Option<Digest>,
-    /// Why nothing was deleted although something goes; `null` if nothing was held back.
+    /// Why nothing was deleted; `null` if nothing was withheld.
     pub withheld: Option<String>,
-    /// The deleted builds whose tags go.
+    /// The deleted builds whose tags are deleted.
     pub builds: BTreeSet<BuildId>,
     /// The repositories, sorted by address.
     pub repositories: Vec<RepositoryReport>,
-    /// How many digests were deleted.
+    /// The number of digests that were deleted.
     pub deleted: usize,
     /// What failed.
     pub failures: Vec<String>,
+    /// What helps against the failures, each once.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub hints: BTreeSet<String>,
 }
 
 /// A repository with its tags.
@@ -52,32 +57,32 @@ pub struct ImagePruneReport {
 pub struct RepositoryReport {
     /// The address of the repository.
     pub repository: String,
-    /// The tags, sorted; none of a repository that cannot be read.
+    /// The tags, sorted; empty for a repository that cannot be read.
     pub tags: Vec<TagReport>,
 }
 
-/// A tag and what becomes of it.
+/// A tag and what happens to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct TagReport {
     /// The tag.
     pub tag: String,
-    /// The digest to which it leads.
+    /// The digest to which it points.
     pub digest: Digest,
-    /// What becomes of it.
+    /// What happens to it.
     pub fate: TagFate,
-    /// Why it stays; `null` if it goes.
+    /// Why it stays; `null` if it is deleted.
     pub why: Option<TagKept>,
     /// The builds whose tag it is.
     pub builds: BTreeSet<BuildId>,
 }
 
-/// What becomes of a tag.
+/// What happens to a tag.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TagFate {
     /// It stays.
     Stays,
-    /// It would go: in a trial, or because a brake or a failure holds it back.
+    /// It would be deleted: in a dry run, or because a brake or a failure withholds it.
     Goes,
     /// It was deleted with its digest.
     Deleted,
@@ -101,8 +106,14 @@ pub fn prune_images(
     let mut report = ImagePruneReport::default();
     let mut going = Vec::new();
     let index = world.index(mirror)?;
-    for repository in world.targets().0.into_keys() {
-        match read_one(session, &registries, (&world, &index), &repository) {
+    let mut silent: BTreeMap<Host, usize> = BTreeMap::new();
+    for (repository, names) in world.targets().0.clone() {
+        if let Some(others) = silent.get_mut(repository.host()) {
+            *others += 1;
+            report.add(&repository, &[]);
+            continue;
+        }
+        match read_one(session, &registries, (&world, &index), (&repository, &names)) {
             Ok(tags) => {
                 report.add(&repository, &tags);
                 going.push((repository, gone(&tags)));
@@ -110,9 +121,19 @@ pub fn prune_images(
             Err(error) => {
                 session.check_cancelled().map_err(RegistryError::from).map_err(CarryError::from)?;
                 report.add(&repository, &[]);
-                report.failures.push(chain(&error));
+                report.fails(&error);
+                if matches!(&error, ImagesError::Carry(CarryError::Registry(error)) if error.is_silence()) {
+                    silent.insert(repository.host().clone(), 0);
+                }
             }
         }
+    }
+    for (host, others) in silent.into_iter().filter(|(_, others)| *others > 0) {
+        let repositories = if others == 1 { "repository" } else { "repositories" };
+        report.failures.push(format!(
+            "{others} more {repositories} of `{}` were not read, since it does not answer",
+            host.name()
+        ));
     }
     going.retain(|(_, digests)| !digests.is_empty());
     report.plan = plan(&going);
@@ -130,11 +151,14 @@ pub fn prune_images(
             Ok(()) => {}
             Err(ImagesError::Carry(CarryError::Registry(error @ RegistryError::NoDelete { .. }))) => {
                 refusing.insert(repository.host().clone());
-                report.failures.push(chain(&error));
+                report.fails(&error);
             }
             Err(ImagesError::Carry(error)) => {
                 session.check_cancelled().map_err(RegistryError::from).map_err(CarryError::from)?;
-                report.failures.push(chain(&error));
+                if matches!(&error, CarryError::Registry(error) if error.is_silence()) {
+                    refusing.insert(repository.host().clone());
+                }
+                report.fails(&error);
             }
             Err(error) => return Err(error),
         }
@@ -142,29 +166,29 @@ pub fn prune_images(
     Ok(report)
 }
 
-/// Reads a repository and decides which of its tags go.
+/// Reads a repository and decides which of its tags are deleted.
 fn read_one(
     session: &Session<'_>,
     registries: &Registries,
     (world, index): (&World, &TagIndex<'_>),
-    repository: &Repository,
+    (repository, names): (&Repository, &BTreeSet<String>),
 ) -> Result<Vec<ReadTag>, ImagesError> {
-    let mirror = session.mirror();
-    let targets = world.targets();
-    let names = targets.0.get(repository).cloned().unwrap_or_default();
+    let (mirror, images) = (session.mirror(), grammar(session.mirror())?);
     let about = |tag: &str, digest| {
-        let (builds, swept) = match index.builds(repository, &names, tag) {
+        let (builds, swept) = match index.builds(repository, names, tag) {
             TagOf::Here(builds) => (builds, Err(TagKept::Build)),
             TagOf::Swept(builds) => (builds, Ok(())),
             TagOf::Unknown => (BTreeSet::new(), Err(TagKept::Unknown)),
         };
-        let named = repository.tagged(tag).ok().and_then(|image| world.names(&image, digest));
-        (builds.into_iter().cloned().collect(), swept.and_then(|()| named.map_or(Ok(()), Err)))
+        let image = repository.tagged(tag).ok();
+        let pins = |image: &Image| world.pins_copy(images, image, &builds).then_some(TagKept::Pinned);
+        let named = image.and_then(|image| world.names(&image, digest).or_else(|| pins(&image)));
+        (builds.iter().copied().cloned().collect(), swept.and_then(|()| named.map_or(Ok(()), Err)))
     };
     Ok(read(mirror, registries, repository, about, &world.stated(repository))?)
 }
 
-/// The digests that go, those of indexes first, each with its tags.
+/// The digests to delete, those of indexes first, each with its tags.
 type Going = Vec<(Digest, Vec<String>)>;
 
 fn gone(tags: &[ReadTag]) -> Going {
@@ -175,7 +199,7 @@ fn gone(tags: &[ReadTag]) -> Going {
     digests.into_iter().map(|((_, digest), tags)| (digest, tags)).collect()
 }
 
-/// Returns what a person accepts: the digest of everything that goes; nothing if nothing does.
+/// Returns what the user accepts: the digest of all deletions; nothing if there are none.
 fn plan(going: &[(Repository, Going)]) -> Option<Digest> {
     let line = |repository: &Repository, digest: &Digest, tags: &[String]| {
         format!("{repository}@sha256:{digest} {}\n", tags.join(" "))
@@ -207,7 +231,7 @@ fn withheld(
     Ok(exceeded(&brake, report))
 }
 
-/// Returns which limit of a brake is exceeded: of deleted builds, and of the share of tags.
+/// Returns which limit of a brake is exceeded: that of deleted builds, or of the share of tags.
 fn exceeded(brake: &Brake, report: &ImagePruneReport) -> Option<String> {
     let builds = report.builds.len();
     if let Some(most) = brake.count.filter(|most| builds > *most) {
@@ -236,7 +260,13 @@ impl ImagePruneReport {
         self.repositories.push(RepositoryReport { repository: repository.to_string(), tags });
     }
 
-    /// Notes that digests of a repository were deleted.
+    /// Records that a repository failed.
+    fn fails<E: std::error::Error + Classify + 'static>(&mut self, error: &E) {
+        self.failures.push(chain(error));
+        self.hints.extend(error.class().hint);
+    }
+
+    /// Records that digests of a repository were deleted.
     fn deleted(&mut self, repository: &Repository, digests: &BTreeMap<Digest, Vec<String>>) {
         self.deleted += digests.len();
         let repository = repository.to_string();
@@ -247,17 +277,17 @@ impl ImagePruneReport {
     }
 }
 
-/// Deletes what goes of one repository after another.
+/// Deletes the tags of one repository after another.
 struct Pruner<'a, 's> {
     session: &'a Session<'s>,
     registries: &'a Registries,
     world: &'a mut World,
-    /// The number with which the journal went on when the world was read.
+    /// The next number of the journal when the world was read.
     read_at: Option<u64>,
 }
 
 impl Pruner<'_, '_> {
-    /// Deletes what goes of a repository both as planned and as it is now.
+    /// Deletes those tags of a repository that are both in the plan and still to be deleted now.
     fn delete(
         &mut self,
         repository: &Repository,
@@ -272,7 +302,9 @@ impl Pruner<'_, '_> {
                 self.read_at = Some(seq);
             }
             let index = self.world.index(mirror)?;
-            let now = gone(&read_one(self.session, self.registries, (self.world, &index), repository)?);
+            let names = self.world.targets().0.get(repository).cloned().unwrap_or_default();
+            let of = (repository, &names);
+            let now = gone(&read_one(self.session, self.registries, (self.world, &index), of)?);
             let both: Going = now.into_iter().filter(|one| planned.contains(one)).collect();
             let mut seq = seq;
             for batch in both.chunks(TURN) {
@@ -283,7 +315,7 @@ impl Pruner<'_, '_> {
                 }
                 delete_batch(&lock, self.registries, repository, batch, report)?;
                 seq = lock.next_seq();
-                // What was deleted is no part of what was read.
+                // What was deleted is removed from what was read.
                 self.read_at = Some(seq);
             }
             return Ok(());
@@ -293,7 +325,7 @@ impl Pruner<'_, '_> {
     }
 }
 
-/// Deletes digests and their tags under the lock, with an event; what fails stays, and with it what comes after.
+/// Deletes digests and their tags under the lock, with an event; what fails stays, and with it everything after it.
 fn delete_batch(
     lock: &WriteLock<'_>,
     registries: &Registries,
@@ -304,13 +336,25 @@ fn delete_batch(
     let mirror: &Mirror = lock.mirror();
     let digests: BTreeMap<Digest, Vec<String>> = batch.iter().cloned().collect();
     let pending = lock.begin(lock.now(), repository, &Payload::Untagged { digests })?;
-    let tried = at_once(mirror, batch, |(digest, _)| Ok(registries.delete(repository, *digest)))?;
+    let is_silent = AtomicBool::new(false);
+    let tried = at_once(mirror, batch, |(digest, _)| {
+        // The lock is held, so that a registry that does not answer is asked no more.
+        if is_silent.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        let tried = registries.delete(repository, *digest);
+        if tried.as_ref().is_err_and(RegistryError::is_silence) {
+            is_silent.store(true, Ordering::Relaxed);
+        }
+        Ok(Some(tried))
+    })?;
     let mut failed = None;
     let mut deleted = BTreeMap::new();
     for ((digest, tags), tried) in batch.iter().zip(tried) {
         match tried {
-            Ok(_) => drop(deleted.insert(*digest, tags.clone())),
-            Err(error) => failed = Some(failed.unwrap_or(error)),
+            None => {}
+            Some(Ok(_)) => drop(deleted.insert(*digest, tags.clone())),
+            Some(Err(error)) => failed = Some(failed.unwrap_or(error)),
         }
     }
     report.deleted(repository, &deleted);

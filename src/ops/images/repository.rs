@@ -1,4 +1,4 @@
-//! A repository of a registry as it is read before something of it is deleted: every tag, and what indexes have.
+//! A repository of a registry as it is read before tags are deleted: every tag, and the contents of indexes.
 
 use crate::commit::carried::CarryError;
 use crate::commit::tags::at_once;
@@ -9,7 +9,7 @@ use crate::model::{BuildId, Digest, shown};
 use crate::registry::{Descriptor, Registries, RegistryError};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// The most manifests of indexes that are read in one repository.
+/// The maximum number of manifests of indexes that are read in one repository.
 const MOST: usize = 100_000;
 
 /// A tag of a repository.
@@ -18,17 +18,18 @@ pub(super) struct ReadTag {
     pub(super) tag: String,
     pub(super) digest: Digest,
     pub(super) is_index: bool,
-    /// The builds whose tag it is.
+    /// The builds to which the tag belongs.
     pub(super) builds: BTreeSet<BuildId>,
-    /// Why it stays; nothing if it goes.
+    /// Why it stays; nothing if it is deleted.
     pub(super) kept: Option<TagKept>,
 }
 
-/// Reads a repository, and decides which of its tags go; `about` says of a tag its builds, and why it stays for them.
+/// Reads a repository, and decides which of its tags are deleted; `about` returns the builds of a tag, and why it
+/// stays for them.
 ///
 /// # Errors
 ///
-/// What cannot be read may need any digest, so that it is an error.
+/// What cannot be read may need any digest, so it is an error.
 pub(super) fn read(
     mirror: &Mirror,
     registries: &Registries,
@@ -41,7 +42,7 @@ pub(super) fn read(
     let images = images.collect::<Result<Vec<Image>, RegistryError>>()?;
     let found = at_once(mirror, &images, |image| Ok(registries.look(image)?))?;
     let (mut seen, mut read, mut staying) = (Vec::new(), Vec::new(), Vec::new());
-    // A tag that is not there any more was deleted meanwhile.
+    // A missing tag was deleted during that time.
     for (tag, is) in tags.into_iter().zip(found).filter_map(|(tag, found)| Some((tag, found?))) {
         let (digest, is_index) = (is.digest, is.is_index());
         let (builds, swept) = about(&tag, digest);
@@ -64,7 +65,7 @@ pub(super) fn read(
     Ok(read)
 }
 
-/// Returns what each of these manifests has that is an index, and each index in one.
+/// Returns the contents of each of these manifests that is an index, and of each index in one.
 fn indexes(
     mirror: &Mirror,
     registries: &Registries,
@@ -90,11 +91,16 @@ fn indexes(
             let parts = registries.manifest(&image)?.parts();
             parts.map_err(|why| CarryError::Repository { repository: image.to_string(), why })
         })?;
-        let mut next = Vec::new();
+        let (mut next, mut odd) = (Vec::new(), Vec::new());
         for (one, parts) in open.into_iter().zip(read) {
-            indexes.insert(one.digest, parts.manifests.iter().map(|child| child.digest).collect());
+            let named = parts.manifests.iter().chain(&parts.blobs).map(|child| child.digest);
+            indexes.insert(one.digest, named.collect());
             next.extend(parts.manifests);
+            odd.extend(parts.blobs.into_iter().map(|child| repository.at(child.digest)));
         }
+        // An index can name a manifest under the media type of something else.
+        let found = at_once(mirror, &odd, |image| Ok(registries.look(image)?))?;
+        next.extend(found.into_iter().flatten());
         open = next;
     }
     Ok(indexes)

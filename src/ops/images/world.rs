@@ -1,19 +1,20 @@
-//! What decides whether a tag of an image is needed: the builds that are here with their lists, those that were deleted, pins,
+//! What decides whether a tag of an image is needed: the present builds with their lists, the deleted builds, pins,
 //! and the digests that promotions state.
 
 use super::listed::{Listed, listed, trashed_tree};
 use super::{ImagesError, grammar};
 use crate::commit::required_pipeline;
 use crate::decide::image_prune::TagKept;
-use crate::decide::pipeline::{Pipeline, TagIndex, TargetNames};
+use crate::decide::pipeline::{GivenImages, Pipeline, TagIndex, TargetNames};
+use crate::layout::{ImageTie, Images};
 use crate::mirror::{JournalError, Mirror, PinsInForce, TicketKind, Trashed, survey};
 use crate::model::registry::{Address, Image, Reference, Repository};
 use crate::model::{BuildId, Digest, ImageRef, RelPath, Stamp};
-use crate::record::{Event, EventKind, Phase, TagMove};
+use crate::record::{Event, EventKind, Phase, Promotion, TagMove};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// The events that tell which builds are here and what promotions did.
+/// The events that state which builds are present and what promotions did.
 const TELLING: [EventKind; 8] = [
     EventKind::Published,
     EventKind::Adopted,
@@ -32,22 +33,25 @@ pub(super) struct World {
     /// The builds in the mirror, in the trash, and on their way into the mirror.
     here: BTreeSet<BuildId>,
     swept: BTreeSet<BuildId>,
-    /// The repositories of images, as lists named them when they were promoted.
-    promoted: BTreeSet<String>,
+    /// What stages gave to the images of builds.
+    given: GivenImages,
+    pinned: Vec<ImageRef>,
     /// The tags that lists and pins name.
     named: BTreeMap<Image, TagKept>,
     /// The lines of lists that are not references.
     odd: Vec<String>,
     /// The digests that promotions and lists state.
     stated: BTreeMap<Repository, BTreeSet<Digest>>,
+    /// The repositories to which stages carried images, with every name that lists had for each.
+    targets: TargetNames,
 }
 
 impl World {
-    /// Reads it.
+    /// Reads the world.
     ///
     /// # Errors
     ///
-    /// What cannot be read may need any image, so that it is an error.
+    /// What cannot be read may need any image, so it is an error.
     pub(super) fn read(mirror: &Mirror, now: Stamp) -> Result<Self, ImagesError> {
         let (pipeline, images) = (required_pipeline(mirror)?, grammar(mirror)?);
         let events = mirror.history(&TELLING)?;
@@ -79,12 +83,15 @@ impl World {
             trees.par_iter().map(|(id, root)| listed(mirror, images, id, root)).collect::<Result<_, _>>()?;
         let mut swept = swept(&events);
         swept.retain(|id| !here.contains(id));
-        let promotions = events.iter().filter_map(|event| event.stated().promotion);
-        let parts = promotions.flat_map(|one| one.parts().to_vec());
-        let promoted = parts.flat_map(|part| part.images).collect();
+        let promotions: Vec<Promotion> = events.iter().filter_map(|event| event.stated().promotion).collect();
+        let given = GivenImages::of(&promotions);
+        let parts = promotions.iter().flat_map(Promotion::parts);
+        let promoted: BTreeSet<String> = parts.flat_map(|part| part.images.clone()).collect();
+        let targets = TargetNames::of(&pipeline, promoted.iter().map(String::as_str));
         let stated = stated(&events, &here);
         let named = BTreeMap::new();
-        let mut world = Self { pipeline, here, swept, promoted, named, odd: Vec::new(), stated };
+        let (odd, pinned) = (Vec::new(), looked.pins.values().flatten().cloned().collect());
+        let mut world = Self { pipeline, here, swept, given, pinned, named, odd, stated, targets };
         for ((id, _), listed) in trees.iter().zip(lists) {
             world.list(id, &listed.images);
             world.odd.extend(listed.odd);
@@ -93,7 +100,7 @@ impl World {
         Ok(world)
     }
 
-    /// Notes the images that a build needs: those that its lists name, and each tag that a stage would give to one.
+    /// Records the images that a build needs: those that its lists name, and each tag that a stage would give to one.
     fn list(&mut self, id: &BuildId, images: &[ImageRef]) {
         let mut found: Vec<Image> = images.iter().flat_map(literal).collect();
         for (stage, carried) in self.carried() {
@@ -116,7 +123,7 @@ impl World {
         }
     }
 
-    /// Notes the images that are pinned, in every target.
+    /// Records the pinned images, in every target.
     fn pin(&mut self, pins: &PinsInForce) {
         let mut found = Vec::new();
         for to in self.targets_of_stages() {
@@ -149,23 +156,38 @@ impl World {
     }
 
     /// Returns the repositories to which stages carried images, with every name that lists had for each.
-    pub(super) fn targets(&self) -> TargetNames {
-        TargetNames::of(&self.pipeline, self.promoted.iter().map(String::as_str))
+    pub(super) fn targets(&self) -> &TargetNames {
+        &self.targets
     }
 
     /// Returns the builds of every tag.
     pub(super) fn index<'a>(&'a self, mirror: &'a Mirror) -> Result<TagIndex<'a>, ImagesError> {
-        Ok(TagIndex::of(&self.pipeline, grammar(mirror)?, &self.here, &self.swept))
+        Ok(TagIndex::of(&self.pipeline, grammar(mirror)?, &self.here, (&self.swept, &self.given)))
     }
 
-    /// Returns why a tag stays whatever its builds are.
+    /// Returns why a tag stays independently of its builds.
     ///
-    /// A line of a list that is not a reference keeps every image that it names, `NAME:TAG` or a digest, whatever is around it.
+    /// A line of a list that is not a reference keeps every image that it names, `NAME:TAG` or a digest, whatever
+    /// surrounds it.
     pub(super) fn names(&self, image: &Image, digest: Digest) -> Option<TagKept> {
         let name = image.repository.name().rsplit('/').next().unwrap_or_default();
         let (tag, digest) = (format!("{name}:{}", image.reference), digest.to_string());
         let odd = || self.odd.iter().any(|line| line.contains(&tag) || line.contains(&digest));
         self.named.get(image).copied().or_else(|| odd().then_some(TagKept::Listed))
+    }
+
+    /// Returns whether a fixed tag of these builds is a copy of a pinned image.
+    pub(super) fn pins_copy(&self, images: Images<'_>, copy: &Image, builds: &BTreeSet<&BuildId>) -> bool {
+        let name = |repository: &str| repository.rsplit('/').next().unwrap_or_default().to_owned();
+        let of_name = name(copy.repository.name());
+        self.pinned.iter().filter(|image| name(&image.repository) == of_name).any(|image| {
+            let placed = images.place(image).ok();
+            builds.iter().any(|id| {
+                let is_tied = placed.as_ref().is_some_and(|placed| images.tie(placed, id) == ImageTie::Tied);
+                self.carried()
+                    .any(|(stage, carried)| carried.copies(stage, id, image, is_tied).contains(copy))
+            })
+        })
     }
 
     /// Returns the digests in a repository that promotions and lists state.
@@ -188,9 +210,9 @@ fn open<'a>(events: impl Iterator<Item = &'a Event> + Clone) -> impl Iterator<It
     events.filter(move |event| event.phase == Phase::Intent && !settled.contains(&event.seq))
 }
 
-/// Returns the builds of which the last that happened is that they were deleted from the trash for good.
+/// Returns the builds whose last event is the deletion from the trash for good.
 fn swept(events: &[Event]) -> BTreeSet<BuildId> {
-    /// What happened to a build last.
+    /// The last event of a build.
     enum Last {
         Trashed(Option<RelPath>),
         Swept,
@@ -205,7 +227,7 @@ fn swept(events: &[Event]) -> BTreeSet<BuildId> {
         let now = match event.what {
             EventKind::Promoted | EventKind::Demoted => continue,
             EventKind::Pruned => Last::Trashed(trash),
-            // The trash also has what a build was before parts of it were removed.
+            // The trash also has builds as they were before parts of them were removed.
             EventKind::Swept => match last.get(&*event.to) {
                 Some(Last::Trashed(at)) if at.is_some() && *at == trash => Last::Swept,
                 _ => continue,
@@ -218,8 +240,8 @@ fn swept(events: &[Event]) -> BTreeSet<BuildId> {
     swept.filter_map(|(id, _)| id.parse().ok()).collect()
 }
 
-/// Returns the digests that promotions and demotions state: the last of each tag, those of open intents, and those of builds
-/// that are here, to which a stage can go back.
+/// Returns the digests that promotions and demotions state: the last of each tag, those of open intents, and those of
+/// present builds, to which a stage can go back.
 fn stated(events: &[Event], here: &BTreeSet<BuildId>) -> BTreeMap<Repository, BTreeSet<Digest>> {
     let all = || events.iter().filter(|event| matches!(event.what, EventKind::Promoted | EventKind::Demoted));
     let unsettled: BTreeSet<u64> = open(all()).map(|event| event.seq).collect();
@@ -232,10 +254,10 @@ fn stated(events: &[Event], here: &BTreeSet<BuildId>) -> BTreeMap<Repository, BT
             continue;
         };
         for part in promotion.parts() {
-            // The digest before the first build that had the stage is not of any build.
+            // The digest before the first build of the stage does not belong to any build.
             let back = part.before.as_ref().or(part.build.as_ref()).is_some_and(|id| here.contains(id));
             let forth = part.build.as_ref().is_some_and(|id| here.contains(id));
-            for one in &part.tags {
+            for one in part.tags.iter().filter(|one| !one.is_lost()) {
                 let kept = stated.entry(one.image.repository.clone()).or_default();
                 kept.extend(one.from.filter(|_| is_open || back));
                 kept.extend(one.to.filter(|_| is_open || forth));

@@ -1,7 +1,8 @@
-//! The directory of a mirror, opened beside its store, for what no store offers: modes, and reading without a trace.
+//! The directory of a mirror, opened beside its store, for what no store offers: modes, and reading without filling
+//! the page cache.
 //!
-//! Every path is opened below the root with symlinks refused, as the store does. A mirror that is no directory, or
-//! another one than the store has open, has no disk; then whatever needs one is left out or done through the store.
+//! Every path is opened below the root with symlinks refused, as the store does. A mirror that is not a directory, or
+//! not the one that the store has open, has no disk; then whatever needs one is left out or done through the store.
 
 use crate::mirror::Mirror;
 use crate::model::RelPath;
@@ -38,7 +39,7 @@ impl Disk {
         (store.inode == (stat.st_dev, stat.st_ino)).then_some(Self { root, path })
     }
 
-    /// Returns where an absolute path leads below the root; nothing when it leads elsewhere.
+    /// Returns the path of an absolute target below the root; nothing if it is elsewhere.
     pub(crate) fn below(&self, path: &str) -> Option<RelPath> {
         let rest = std::path::Path::new(path).strip_prefix(&self.path).ok()?;
         rest.to_str()?.trim_end_matches('/').parse().ok()
@@ -61,13 +62,13 @@ impl Disk {
         if FileType::from_raw_mode(rustix::fs::fstat(&fd)?.st_mode) != FileType::RegularFile {
             return Err(io::Error::other("it is not a regular file"));
         }
-        // What somebody reads already stays in memory for them.
+        // What another process already reads stays in memory for it.
         let cached = is_cached(&fd);
         rustix::fs::fadvise(&fd, 0, None, Advice::Sequential).ok();
         Ok(Once { file: File::from(fd), cached })
     }
 
-    /// Adds permission bits to a file or directory; a link is refused.
+    /// Adds permission bits to a file or directory; refuses a link.
     pub(crate) fn permit(&self, at: &RelPath, bits: u32) -> io::Result<()> {
         let fd = self.open(at, OFlags::PATH | OFlags::NOFOLLOW)?;
         let stat = rustix::fs::fstat(&fd)?;
@@ -75,7 +76,8 @@ impl Disk {
             return Err(io::Error::other("it is neither a file nor a directory"));
         }
         let mode = Mode::from_raw_mode(stat.st_mode & 0o7777 | bits);
-        // Exactly what was opened, whatever its name means by now; without the right to read it, it has no other name.
+        // Exactly the opened file, even if its name is another file's by now; without the right to read it, only its
+        // name can be used.
         Ok(rustix::fs::chmod(format!("/proc/self/fd/{}", fd.as_raw_fd()), mode)?)
     }
 }

@@ -1,4 +1,4 @@
-//! What a tree of the mirror holds: its entries, the lists of checksums that speak for it, and its digests.
+//! The contents of a tree of the mirror: its entries, the lists of checksums that cover it, and its digests.
 
 use crate::mirror::{Mirror, TrimmedObjects, chain};
 use crate::model::{BuildId, Digest, RelPath, SUMS_NAME, is_sums};
@@ -10,55 +10,55 @@ use crate::store::{Entry, Kind, Scanned};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
-/// More than a list of checksums ever has, in bytes.
+/// More bytes than a list of checksums ever has.
 pub(crate) const LIST_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 
-/// What a tree holds, by paths below it.
+/// The contents of a tree, by paths below it.
 #[derive(Debug, Default)]
 pub(crate) struct Holdings {
     pub(crate) files: BTreeMap<RelPath, Entry>,
     pub(crate) links: Vec<(RelPath, String)>,
     /// Empty directories.
     pub(crate) dirs: Vec<RelPath>,
-    /// What no manifest can hold: devices, names that are no text.
+    /// What no manifest can list: devices, names that are not UTF-8.
     pub(crate) unfit: Vec<String>,
-    /// What could not be looked at.
+    /// What could not be read.
     pub(crate) unread: Vec<(RelPath, String)>,
-    /// When the last of it changed, in seconds since 1970.
+    /// When it last changed, in seconds since 1970.
     pub(crate) changed: i64,
 }
 
-/// The checksums that somebody wrote down for a build.
+/// The recorded checksums of a build.
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
-    /// Who wrote them.
+    /// The kind of list.
     pub(crate) by: ListedBy,
-    /// Each file with its digest and its size, where the list has it.
+    /// Each file with its digest, and its size if the list has it.
     pub(crate) files: BTreeMap<RelPath, (Digest, Option<u64>)>,
-    /// Lists of mirrorkeep, and those that the store does not give, and why they cannot be read.
+    /// Unreadable lists of mirrorkeep, and lists that the store does not return, and why.
     pub(crate) damaged: Vec<(RelPath, String)>,
-    /// Lists of others with lines that cannot be read, and why not.
+    /// Lists of other programs with unreadable lines, and why.
     pub(crate) unread: Vec<(RelPath, String)>,
-    /// Files of which the lists of others give more than one digest.
+    /// Files for which the lists of other programs have more than one digest.
     pub(crate) disagreed: BTreeSet<RelPath>,
 }
 
-/// Whose list it is.
+/// The kind of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ListedBy {
     /// The build's own SHA256SUMS.
     Sums,
-    /// The manifest beside its record.
+    /// The manifest in the own area.
     Manifest,
-    /// Lists that others laid beside their files; not every file needs to be in one.
+    /// Lists that other programs wrote beside their files; not every file needs to be in one.
     Foreign,
-    /// Nobody's.
+    /// No list.
     #[default]
     Nobody,
 }
 
-/// Returns what the tree of a build holds; no link is followed.
+/// Returns the contents of the tree of a build; no link is followed.
 pub(crate) fn holdings(apart: &TrimmedObjects<'_>, id: &BuildId, root: &RelPath) -> Holdings {
     let mut found = Holdings::default();
     let walked = match apart.walk(id, root) {
@@ -70,7 +70,9 @@ pub(crate) fn holdings(apart: &TrimmedObjects<'_>, id: &BuildId, root: &RelPath)
         if scan.entries.is_empty() && scan.odd.is_empty() && !dir.is_root() {
             found.dirs.push(dir.clone());
         }
-        found.unfit.extend(scan.odd.iter().map(|odd| format!("`{dir}/{odd}` has no name that is text")));
+        found.unfit.extend(
+            scan.odd.iter().map(|odd| format!("`{dir}/{odd}` has a name that a mirror cannot represent")),
+        );
         for Scanned { name, entry } in scan.entries {
             let Ok(at) = dir.child(&name) else { continue };
             found.changed = found.changed.max(entry.ctime);
@@ -85,14 +87,14 @@ pub(crate) fn holdings(apart: &TrimmedObjects<'_>, id: &BuildId, root: &RelPath)
     found
 }
 
-/// Who made the lists of a build, and whether its manifest speaks for it.
+/// Who made the lists of a build, and whether its manifest covers it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Lists {
-    /// Mirrorkeep published the build: SHA256SUMS has the one form that it writes.
+    /// Mirrorkeep published the build: SHA256SUMS has the one form that mirrorkeep writes.
     Published,
-    /// Others made them: SHA256SUMS may have any form that `sha256sum -c` accepts.
+    /// Other programs made them: SHA256SUMS may have any form that `sha256sum -c` accepts.
     Others,
-    /// As `Others`, and the record and manifest of the build are about to be replaced.
+    /// Like `Others`, but the record and manifest of the build are about to be replaced.
     Replaced,
 }
 
@@ -108,8 +110,8 @@ impl Lists {
 
 /// Adds the files of the manifest that the list of a build does not name.
 ///
-/// A list that others made may name some of the files only, and the manifest was made of all of them. What labels and
-/// holds say may change at any time, so the manifest does not speak for these files.
+/// A list of another program may name only some of the files, while the manifest has all. Files of labels and holds
+/// may change at any time, so the manifest does not cover them.
 pub(crate) fn complete(mirror: &Mirror, id: &BuildId, list: &mut Listed) {
     let manifest = match mirror.manifest(id) {
         Ok(manifest) => manifest,
@@ -122,7 +124,7 @@ pub(crate) fn complete(mirror: &Mirror, id: &BuildId, list: &mut Listed) {
     }
 }
 
-/// Returns the checksums that speak for a build: its SHA256SUMS, else its manifest, else the lists of others.
+/// Returns the checksums that cover a build: its SHA256SUMS, else its manifest, else the lists of other programs.
 pub(crate) fn listed(mirror: &Mirror, id: &BuildId, root: &RelPath, held: &Holdings, lists: Lists) -> Listed {
     let mut listed = Listed::default();
     let sums: RelPath = SUMS_NAME.parse().unwrap_or_default();
@@ -160,7 +162,7 @@ pub(crate) fn listed(mirror: &Mirror, id: &BuildId, root: &RelPath, held: &Holdi
     listed
 }
 
-/// Adds what the lists of others say, each of the directory that it lies in.
+/// Adds the lists of other programs, each for its directory.
 fn foreign(mirror: &Mirror, root: &RelPath, held: &Holdings, listed: &mut Listed) {
     for at in held.files.keys().filter(|at| !is_sums(at.as_str())) {
         let Some(form) = ForeignList::of(at.name()) else { continue };
@@ -178,7 +180,7 @@ fn foreign(mirror: &Mirror, root: &RelPath, held: &Holdings, listed: &mut Listed
 }
 
 impl Listed {
-    /// Adds what the list at a path says of the directory that it is in.
+    /// Adds the list at a path, for its directory.
     fn add(&mut self, list: &RelPath, read: ForeignRead) {
         let dir = list.parent().unwrap_or_default();
         self.disagreed.extend(read.disagreed.iter().map(|at| dir.join(at)));
@@ -193,7 +195,7 @@ impl Listed {
     }
 }
 
-/// Reads a file of the mirror for its digest, leaving nothing of it in memory where that can be had.
+/// Computes the digest of a file of the mirror, leaving nothing of it in memory if possible.
 pub(crate) fn digest(session: &Session<'_>, disk: Option<&Disk>, at: &RelPath) -> io::Result<Digest> {
     let (watch, stop) = (session.progress(), session.stop());
     match disk {

@@ -1,4 +1,4 @@
-//! Looking at what only a disk shows: kinds, modes, links and texts, as plain data for a judgement.
+//! Observing what only a disk shows: kinds, modes, links and texts, as plain data for a judgement.
 
 use crate::census::Census;
 use crate::commit::{mover, pipeline_of};
@@ -12,22 +12,22 @@ use crate::record::ForeignList;
 use crate::store::{Entry, Kind, Scan, Scanned, StoreError, TreeSnapshot};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// More than CONTEXT ever has, in bytes.
+/// More bytes than CONTEXT ever has.
 const CONTEXT_LIMIT: u64 = 16 << 20;
 
-/// More than SHA256SUMS ever has, in bytes.
+/// More bytes than SHA256SUMS ever has.
 const LIST_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 
-/// How many names of a stray directory are looked at.
+/// How many names of a stray directory are read.
 const HELD: usize = 1000;
 
-/// A mirror that is looked at.
+/// A mirror that is observed.
 pub(crate) struct Observer<'a> {
     pub(crate) mirror: &'a Mirror,
     pub(crate) disk: Option<&'a Disk>,
 }
 
-/// What lies outside the builds.
+/// What is outside the builds.
 #[derive(Debug, Default)]
 pub(crate) struct Outside {
     pub(crate) entries: Vec<SeenEntry>,
@@ -37,7 +37,7 @@ pub(crate) struct Outside {
 }
 
 impl Observer<'_> {
-    /// Looks at everything outside the builds; declared trees are left alone.
+    /// Observes everything outside the builds; declared trees are skipped.
     pub(crate) fn outside(&self) -> Result<Outside, StoreError> {
         let mut found = Outside::default();
         if let Some(root) = self.mirror.store().look(&RelPath::root())? {
@@ -54,7 +54,7 @@ impl Observer<'_> {
         Ok(found)
     }
 
-    /// Looks at what lies in one directory outside the builds.
+    /// Observes one directory outside the builds.
     fn around(&self, dir: &RelPath, scan: Scan, found: &mut Outside, dirs: &mut Vec<RelPath>) {
         found.odd.extend(scan.odd.into_iter().map(|odd| (dir.clone(), odd)));
         for (name, error) in scan.unread {
@@ -69,7 +69,7 @@ impl Observer<'_> {
             match self.kind(|| path.clone(), &entry) {
                 SeenKind::Link(text, leads) => found.links.push((path, text, leads)),
                 SeenKind::Dir => match place {
-                    // Builds are looked at one by one.
+                    // Builds are observed one by one.
                     Place::Build { .. } => {}
                     Place::Root | Place::Above | Place::Stream { .. } | Place::Beside { .. } => {
                         found.entries.push(seen(path.clone(), SeenKind::Dir, entry.mode));
@@ -86,7 +86,7 @@ impl Observer<'_> {
         }
     }
 
-    /// Returns what was walked of one build as plain data, with the texts in it that speak for it.
+    /// Returns the walk of one build as plain data, with its texts that matter.
     pub(crate) fn build(&self, id: &BuildId, path: &RelPath, walked: TreeSnapshot) -> SeenBuild {
         let unread = walked.unread.iter().map(|(at, error)| (at.clone(), chain(error)));
         let mut found = SeenBuild {
@@ -157,7 +157,7 @@ impl Observer<'_> {
         read.map_err(|error| found.unread.push((at.clone(), chain(&error)))).ok()
     }
 
-    /// Returns what something is, and where it leads when it is a link.
+    /// Returns the kind of an entry, and the target if it is a link.
     fn kind(&self, at: impl Fn() -> RelPath, entry: &Entry) -> SeenKind {
         match entry.kind {
             Kind::File => SeenKind::File,
@@ -171,7 +171,7 @@ impl Observer<'_> {
         }
     }
 
-    /// Returns where a link leads; one whose target cannot be looked at leads nowhere that can be told.
+    /// Returns the target of a link; the target of a link that cannot be read is unknown.
     fn leads(&self, at: &RelPath, text: &str) -> Leads {
         if text.starts_with('/') {
             let Some(below) = self.disk.and_then(|disk| disk.below(text)) else { return Leads::Out };
@@ -189,7 +189,7 @@ impl Observer<'_> {
         }
     }
 
-    /// Returns the links outside the builds with what they should follow, and those that should be there.
+    /// Returns the links outside the builds with what they should follow, and those that should exist.
     pub(crate) fn aliases(
         &self,
         census: &Census,
@@ -208,7 +208,7 @@ impl Observer<'_> {
         let required = census.aliases.iter().filter(|alias| alias.required);
         let required: BTreeSet<&RelPath> = required.map(|alias| &alias.path).collect();
         let there: BTreeSet<&RelPath> = links.iter().map(|(path, ..)| path).collect();
-        // What the journal says is there, and what must be.
+        // What the journal states, and what is required.
         let pointed = told.iter().filter(|(_, to)| to.is_some()).map(|(path, _)| path);
         let missing: BTreeSet<RelPath> = (required.iter().copied().chain(pointed))
             .filter(|path| !there.contains(path) && matches!(self.mirror.store().look(path), Ok(None)))
@@ -218,7 +218,8 @@ impl Observer<'_> {
         let all = there.chain(missing.into_iter().map(|path| (path, None)));
         let config = self.mirror.config();
         let pipeline = pipeline_of(self.mirror).ok().flatten();
-        // A layout may take the name of an alias for one of its own fields; who declares it or has it moved knows better.
+        // A layout may match the name of an alias as one of its own fields; an alias that is declared or was moved
+        // takes precedence.
         let is_declared = |path: &RelPath| {
             config.legacy.contains_key(path)
                 || config.aliases.iter().any(|alias| alias.name == path.name())

@@ -11,14 +11,14 @@ use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What promoting did.
+/// The report of a promotion.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PromoteReport {
-    /// When.
+    /// When it ran.
     pub at: Stamp,
     /// Each stage in each of its streams.
     pub stages: Vec<StageMove>,
-    /// The bundles that were made of the builds that have a stage.
+    /// The bundles that were made of the builds at a stage.
     pub bundles: Vec<BundleMove>,
 }
 
@@ -29,7 +29,7 @@ impl PromoteReport {
     }
 }
 
-/// Promotes what can be promoted; one stage that fails stops no other, and those that come from it see it as it was.
+/// Promotes what can be promoted; a failed stage stops no other, and those that depend on it see it as it was.
 pub fn promote(
     session: &Session<'_>,
     request: &PromoteRequest,
@@ -51,6 +51,7 @@ pub fn promote(
         }
         session.check_cancelled()?;
     }
+    promoter.heal_tags(&mut report.stages)?;
     Ok(report)
 }
 
@@ -87,7 +88,7 @@ fn units(mirror: &Mirror, known: &Known, request: &PromoteRequest) -> Result<Vec
     Ok(units)
 }
 
-/// Returns which stages are looked at, in the order of the pipeline.
+/// Returns the stages to evaluate, in the order of the pipeline.
 fn chosen(known: &Known, request: &PromoteRequest) -> Result<Vec<(String, Stream)>, StageError> {
     if let (Some(name), Some(id)) = (&request.stage, &request.build) {
         known.stage_in(name, &id.stream)?;

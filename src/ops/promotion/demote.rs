@@ -1,4 +1,4 @@
-//! Demoting: what a promotion moved goes back, and the build that had the stage is rejected for it.
+//! Demoting: the moves of a promotion are reversed, and the build that had the stage is rejected for it.
 
 use super::StageError;
 use super::demote_set::whole;
@@ -14,7 +14,7 @@ use crate::ops::bundle::{BundleError, Members, TRIES, bundled, is_there, publish
 use crate::record::EventKind;
 use crate::session::Session;
 
-/// Takes a stage from the build that has it. Where a bundle is made of the builds that have the stage, its link moves, too.
+/// Takes a stage from its build. If a bundle is made of the builds at the stage, its link moves, too.
 pub fn demote(
     session: &Session<'_>,
     request: &DemoteRequest,
@@ -63,7 +63,7 @@ pub fn demote(
             report.bundle_is(id);
             return Ok(report);
         }
-        // Without the lock, which is taken again to look at everything again.
+        // Without the lock, which is taken again to read everything again.
         drop(held);
         publish(session, &bundle, &members)?;
         lock = Some(session.begin()?);
@@ -71,8 +71,8 @@ pub fn demote(
     Err(BundleError::Moving(request.stream.clone()).into())
 }
 
-/// Returns the demotion that this one asks for again, after a loss of the connection or in a loop that retries: the last
-/// move of the stage was one for the same reason.
+/// Returns the demotion that this one repeats, after a lost connection or in a retry loop: the last move of the stage
+/// was one for the same reason.
 ///
 /// Without this, running the command again would take the stage from the next build, too.
 fn already(

@@ -1,4 +1,4 @@
-//! Demoting a stage in every member of a bundle: what the last promotion of the set moved goes back as one.
+//! Demoting a stage in every member of a bundle: the moves of the last promotion of the set are reversed as one.
 
 use super::StageError;
 use super::demotion::{DemoteReport, DemoteRequest, planned};
@@ -10,7 +10,7 @@ use crate::ops::bundle::current;
 use crate::record::{EventKind, Phase, Promotion};
 use crate::session::Session;
 
-/// Returns the promotions of the members that take the set back, and what is reported of it.
+/// Returns the promotions of the members that move the set back, and the report.
 pub(super) fn whole(
     (session, lock): (&Session<'_>, Option<&WriteLock<'_>>),
     known: &Known,
@@ -35,8 +35,8 @@ pub(super) fn whole(
     Ok((promotions, report))
 }
 
-/// Returns in which members the stage goes back: those that the last promotion of the set moved, or those that differ in
-/// the bundle to which it is to go back.
+/// Returns in which members the stage moves back: those that the last promotion of the set moved, or those that
+/// differ from the bundle to which it is to go back.
 fn members(
     mirror: &Mirror,
     known: &Known,

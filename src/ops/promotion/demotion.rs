@@ -1,37 +1,40 @@
-//! What a demotion moves, and what is reported of it.
+//! The moves of a demotion, and its report.
 
 use super::StageError;
-use super::images::{moving_tags, tags_back};
 use super::known::Known;
 use super::moves::{commands, moves, step, unsettled};
+use super::tags::{
+    Foreign, lost_of, moves_to, registries, strictly, tags_of_stage, wanted_tags, warn_of_left,
+};
 use crate::commit::PromotionError;
 use crate::commit::carried::{CarryError, may_carry};
-use crate::decide::pipeline::{Outcome, Stage, assess, evaluate, had};
+use crate::decide::pipeline::{Outcome, Stage, StageTags, assess, evaluate, had};
 use crate::exec;
 use crate::mirror::{Mirror, WriteLock, chain};
-use crate::model::{BuildId, RelPath, Stream};
+use crate::model::registry::Image;
+use crate::model::{BuildId, Classify, RelPath, Stream};
 use crate::record::{Event, EventKind, NameMove, Phase, Promotion, TagMove};
 use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// What is demoted.
+/// The request to demote.
 #[derive(Debug, Clone)]
 pub struct DemoteRequest {
     /// The stage.
     pub stage: String,
-    /// In this stream; that of a bundle stands for every member that the last promotion of the set moved.
+    /// The stream; that of a bundle means every member that the last promotion of the set moved.
     pub stream: Stream,
-    /// To this build; to the one that had the stage before without it.
+    /// The new build; without it, the previous one.
     pub to: Option<BuildId>,
-    /// Why.
+    /// The reason.
     pub why: String,
-    /// Whether a stage that was taken back already may be left without a build.
+    /// Whether a stage that was already demoted may be left without a build.
     pub allow_empty: bool,
 }
 
-/// What demoting did.
+/// The report of a demotion.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct DemoteReport {
     /// The stage.
@@ -44,27 +47,30 @@ pub struct DemoteReport {
     pub to: Option<BuildId>,
     /// The build that is rejected for it.
     pub rejected: Option<BuildId>,
-    /// The other names that moved along.
+    /// The other aliases that moved.
     pub carried: Vec<NameMove>,
-    /// The commands that ran before the names moved.
+    /// The commands that ran before the aliases moved.
     pub commands: Vec<String>,
-    /// The tags of images that moved before the names.
+    /// The image tags that moved before the aliases.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<TagMove>,
     /// Commands and registries that failed, each with its reason.
     pub failures: Vec<String>,
-    /// The bundle of the builds that have the stage then.
+    /// What helps against the failures, each once.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub hints: BTreeSet<String>,
+    /// The bundle of the builds that then have the stage.
     pub bundle: Option<BuildId>,
     /// Later stages that have the rejected build; they stay.
     pub also: Vec<String>,
     /// Whether the last demotion did it already.
     pub already: bool,
-    /// Where a whole set was demoted: each of its members.
+    /// If a whole set was demoted: each of its members.
     pub members: Vec<Self>,
 }
 
 impl DemoteReport {
-    /// Returns what there is to report before anything is known but the build that has the stage.
+    /// Returns the report when only the build at the stage is known.
     pub(super) fn of(request: &DemoteRequest, from: Option<BuildId>) -> Self {
         Self {
             stage: request.stage.clone(),
@@ -76,6 +82,7 @@ impl DemoteReport {
             commands: Vec::new(),
             tags: Vec::new(),
             failures: Vec::new(),
+            hints: BTreeSet::new(),
             bundle: None,
             also: Vec::new(),
             already: false,
@@ -85,13 +92,15 @@ impl DemoteReport {
 
     pub(super) fn carried_out(&mut self, failures: &[CarryError]) {
         if failures.iter().any(CarryError::is_of_registry) {
-            // Which of them moved is not known; the next command goes on.
+            // It is not known which of them moved; the next command continues.
             self.tags.clear();
+            self.members.iter_mut().for_each(|member| member.tags.clear());
         }
         self.failures.extend(failures.iter().map(|error| chain(error)));
+        self.hints.extend(failures.iter().filter_map(|error| error.class().hint));
     }
 
-    /// Notes the bundle of what has the stage then; a set goes to it.
+    /// Sets the bundle of the builds that then have the stage; a set moves to it.
     pub(super) fn bundle_is(&mut self, id: BuildId) {
         if !self.members.is_empty() {
             self.to = Some(id.clone());
@@ -100,7 +109,7 @@ impl DemoteReport {
     }
 }
 
-/// Returns what moves, and what is reported of it.
+/// Returns the moves, and the report.
 pub(super) fn planned(
     (session, lock): (&Session<'_>, Option<&WriteLock<'_>>),
     known: &Known,
@@ -122,6 +131,8 @@ pub(super) fn planned(
         return Err(StageError::NoIncumbent { stage: name.clone(), stream: stream.clone() });
     };
     may_carry(mirror, stage).map_err(PromotionError::from)?;
+    // It is rejected in its record, which therefore must be readable before anything begins.
+    mirror.record(&from)?;
     let last = last_promotion(mirror, stage, stream, &from)?;
     let to = target(known, request, stage, &from, last.as_ref())?;
     let named = request.to.as_ref().filter(|id| !had(stage, stream, name, &known.view()).contains(&&id.name));
@@ -138,10 +149,16 @@ pub(super) fn planned(
     {
         return Err(StageError::Empty { stage: name.clone(), stream: stream.clone(), id: from });
     }
-    let (tags, failure) = match tags(session, (stage, stream), to.as_ref(), last.as_ref()) {
-        Ok(tags) => (tags, None),
-        // A bad build loses the stage although a registry is down.
-        Err(error) => (Vec::new(), Some(format!("the tags of its images stay: {}", chain(&error)))),
+    let (tags, failure, hint) = match tags(session, (stage, stream), (&from, to.as_ref()), last.as_ref()) {
+        Ok((tags, failure)) => {
+            let failure = failure.map(|why| format!("the tags of its images stay: {why}"));
+            (tags, failure, None)
+        }
+        // A bad build loses the stage even if a registry is down.
+        Err(error) => {
+            let why = format!("the tags of its images stay: {}", chain(&error));
+            (Vec::new(), Some(why), error.class().hint)
+        }
     };
     let mut moves = moves(mirror, stage, stream, to.as_ref(), None)?;
     if let (Some(previous), Some(last)) = (&stage.previous, last.as_ref().filter(|last| last.before == to)) {
@@ -149,7 +166,7 @@ pub(super) fn planned(
         let at = moves.len().saturating_sub(1);
         moves.splice(at..at, back);
     } else if let (Some(previous), Some(to)) = (&stage.previous, &to) {
-        // A build is skipped: what had the stage before the build that gets it, if anything did.
+        // A build is skipped: `previous` moves to the build before the one that gets the stage, if there was one.
         let view = known.view();
         let had = had(stage, stream, name, &view);
         let at = had.iter().position(|one| **one == to.name);
@@ -175,8 +192,9 @@ pub(super) fn planned(
         rejected: Some(from.clone()),
         carried,
         commands: ran.collect(),
-        tags: tags.clone(),
+        tags: tags.iter().filter(|one| one.is_move()).cloned().collect(),
         failures: failure.into_iter().collect(),
+        hints: hint.into_iter().collect(),
         also,
         ..DemoteReport::of(request, Some(from.clone()))
     };
@@ -199,44 +217,95 @@ pub(super) fn planned(
     Ok((promotion, report))
 }
 
-/// Returns how the tags of images go back: to the images of the build, and those that it lacks to where the last promotion took
-/// them from. What a tag had before the promotion need not have been an image of that build.
+/// Returns how the image tags move back: to their digests when the build got the stage, and if these are not known,
+/// to those before the last promotion.
 fn tags(
     session: &Session<'_>,
-    of: (&Stage, &Stream),
-    to: Option<&BuildId>,
+    (stage, stream): (&Stage, &Stream),
+    (from, to): (&BuildId, Option<&BuildId>),
     last: Option<&Promotion>,
-) -> Result<Vec<TagMove>, StageError> {
-    if of.0.images.is_empty() {
-        return Ok(Vec::new());
+) -> Result<(Vec<TagMove>, Option<String>), StageError> {
+    if stage.images.is_empty() {
+        return Ok((Vec::new(), None));
     }
     let last = last.filter(|last| last.before.as_ref() == to);
+    let stated = tags_of_stage(session.mirror(), (stage, stream))?;
     let back = |one: &TagMove| TagMove { image: one.image.clone(), from: one.to, to: one.from };
     let back = last.iter().flat_map(|last| &last.tags).map(back);
-    let Some(id) = to else { return Ok(back.collect()) };
-    let own = match tags_back(session, of, id) {
-        // Without its list, what it had is what the promotion found.
-        Err(_) if last.is_some() => return Ok(back.collect()),
-        own => own?,
+    let back = back.filter(|one| !one.to.is_some_and(|to| stated.is_withdrawn(to)));
+    let Some(id) = to else { return Ok((back.collect(), None)) };
+    let (own, known, failure) = match tags_with(session, (stage, stream), (id, &stated)) {
+        Ok(found) => found,
+        // Settling the demotion later asks a registry that does not answer now; where its tags go is in the journal.
+        Err(error) => {
+            session.check_cancelled()?;
+            let own = by_journal((stage, stream), (id, &stated));
+            if own.is_empty() && last.is_none() {
+                return Err(error);
+            }
+            let known = own.iter().map(|one| one.image.clone()).collect();
+            (own, known, None)
+        }
     };
-    if last.is_none() {
-        return Ok(own);
+    let moves: Vec<TagMove> = own.into_iter().chain(back.filter(|one| !known.contains(&one.image))).collect();
+    if failure.is_none() {
+        warn_of_left(session.mirror(), (stage, stream), (from, id), (&moves, &stated));
     }
-    let known = moving_tags(session.mirror(), of.0, id)?;
-    Ok(own.into_iter().chain(back.filter(|one| !known.contains(&one.image))).collect())
+    Ok((moves, failure))
 }
 
-/// Returns the event by which an alias moved last.
+/// Returns how the tags move to their digests while a build has the stage, by the journal alone.
+fn by_journal((stage, stream): (&Stage, &Stream), (id, stated): (&BuildId, &StageTags)) -> Vec<TagMove> {
+    let with = stated.with(id).filter(|(image, ..)| stage.gives(stream, image));
+    with.map(|(image, to, _)| TagMove { image: image.clone(), from: stated.left(image), to: Some(to) })
+        .collect()
+}
+
+/// How tags move back, the tags of which that is known, and why some of them do not move.
+type Back = (Vec<TagMove>, BTreeSet<Image>, Option<String>);
+
+/// Returns how the tags move to their digests while a build has the stage.
+fn tags_with(
+    session: &Session<'_>,
+    (stage, stream): (&Stage, &Stream),
+    (id, stated): (&BuildId, &StageTags),
+) -> Result<Back, StageError> {
+    let (mirror, registries) = (session.mirror(), registries(session.stop())?);
+    let look = strictly(mirror, &registries);
+    let wanted = wanted_tags(mirror, &*look, (stage, id), stated)?;
+    let moves = moves_to(&*look, (&wanted.tags, stated), Foreign::Leave)?;
+    for image in &moves.foreign {
+        mirror.warnings().add(format!("the tag `{image}` was moved by something else, and stays"));
+    }
+    let lost = lost_of(&*look, &moves.tags)?;
+    let mut tags = moves.tags;
+    tags.retain(|one| !lost.contains_key(&one.image));
+    let is_known = |image: &Image| wanted.tags.contains_key(image) && !lost.contains_key(image);
+    let missing = wanted.missing.iter().find(|one| !one.moving.iter().all(is_known));
+    let missing = missing.map(|one| &one.fixed).or_else(|| lost.values().next());
+    let failure = missing.map(|image| {
+        let stage = &stage.name;
+        format!(
+            "`{image}` is missing in the registry; `mirrorkeep promote {stage} --stream {stream}` copies it and moves the tags, if \
+             another repository has it"
+        )
+    });
+    let failure = wanted.failures.first().map(|error| chain(error)).or(failure);
+    Ok((tags, wanted.tags.into_keys().collect(), failure))
+}
+
+/// Returns the last event that moved an alias.
 pub(super) fn last_move(mirror: &Mirror, alias: &RelPath) -> Result<Option<Event>, StageError> {
     let kinds = [EventKind::Promoted, EventKind::Demoted, EventKind::Aliased, EventKind::Unaliased];
     let of_it = |event: &Event| {
         let moves = || event.stated().promotion.is_some_and(|promotion| promotion.of(alias).is_some());
-        event.phase == Phase::Done && (event.to == alias.as_str() || moves())
+        let stays = || event.stated().promotion.is_some_and(|promotion| promotion.stays());
+        event.phase == Phase::Done && (event.to == alias.as_str() || moves()) && !stays()
     };
     Ok(mirror.history(&kinds)?.into_iter().rfind(of_it))
 }
 
-/// Returns the promotion by which a build got the stage that it has.
+/// Returns the promotion by which the present build got the stage.
 fn last_promotion(
     mirror: &Mirror,
     stage: &Stage,
@@ -247,10 +316,10 @@ fn last_promotion(
     let events = mirror.history(&[EventKind::Promoted])?;
     let done = events.into_iter().rev().filter(|event| event.phase == Phase::Done);
     let parts = done.filter_map(|event| event.stated().promotion?.of(&alias).cloned());
-    Ok(parts.into_iter().find(|one| one.build.as_ref() == Some(id)))
+    Ok(parts.into_iter().find(|one| one.build.as_ref() == Some(id) && !one.stays()))
 }
 
-/// Returns the build to which the stage goes.
+/// Returns the build to which the stage moves.
 fn target(
     known: &Known,
     request: &DemoteRequest,
@@ -282,7 +351,7 @@ fn target(
         .collect();
     match last.map(|last| last.before.as_ref()) {
         Some(Some(before)) if usable.contains(before) => Ok(Some(before.clone())),
-        // Nothing had it before.
+        // No build had it before.
         Some(None) => Ok(None),
         _ => match usable.into_iter().next() {
             Some(id) => Ok(Some(id)),
@@ -291,7 +360,7 @@ fn target(
     }
 }
 
-/// Returns the move of `previous` to where it led before the promotion, if that is still there.
+/// Returns the move of `previous` to its target before the promotion, if that still exists.
 fn step_back(
     mirror: &Mirror,
     stream: &Stream,
@@ -305,5 +374,34 @@ fn step_back(
     match &moved.from {
         Some(at) if !is_there(at)? => Ok(None),
         from => Ok(Some(NameMove { to: from.clone(), ..now })),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Digest;
+    use serde_json::json;
+
+    #[test]
+    fn no_tag_of_a_set_is_reported_as_moved_if_a_registry_failed() {
+        let request = DemoteRequest {
+            stage: "tested".to_owned(),
+            stream: "main/debian".parse().unwrap(),
+            to: None,
+            why: "bad".to_owned(),
+            allow_empty: false,
+        };
+        let image: Image = serde_json::from_value(json!("r.example/nova:tested")).unwrap();
+        let (is, digest) = (Digest::of(b"a"), Digest::of(b"b"));
+        let one = || {
+            let tags = vec![TagMove { image: image.clone(), from: Some(is), to: Some(digest) }];
+            DemoteReport { tags, ..DemoteReport::of(&request, None) }
+        };
+        let mut report = DemoteReport { members: vec![one()], ..one() };
+        report.carried_out(&[]);
+        assert_eq!((report.tags.len(), report.members[0].tags.len()), (1, 1));
+        report.carried_out(&[CarryError::TagNotThere { image: Box::new(image.clone()), to: digest }]);
+        assert_eq!((report.tags.len(), report.members[0].tags.len(), report.failures.len()), (0, 0, 1));
     }
 }

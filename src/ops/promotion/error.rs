@@ -3,7 +3,7 @@
 use crate::commit::{PipelineInForceError, PromotionError, RepointError};
 use crate::decide::pipeline::Candidate;
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, StateError};
+use crate::mirror::{JournalError, StateError, chain};
 use crate::model::registry::Image;
 use crate::model::{BuildId, Class, Classify, ErrorKind, LabelError, RelPath, Stream, shell_word};
 use crate::ops::alias::LabelActError;
@@ -13,7 +13,7 @@ use crate::progress::Interrupted;
 use crate::recover::RecoverError;
 use crate::store::StoreError;
 
-/// Says why a stage, a vote or a waiver was not changed.
+/// Why a stage, a vote or a waiver was not changed.
 #[derive(Debug, thiserror::Error)]
 pub enum StageError {
     /// There is no pipeline, or it cannot be used.
@@ -24,7 +24,7 @@ pub enum StageError {
     NoStage {
         /// The name.
         stage: String,
-        /// Those that it has.
+        /// The stages that it has.
         known: Vec<String>,
     },
     /// The stage is not in that stream.
@@ -40,12 +40,12 @@ pub enum StageError {
     /// The mirror has no such stream.
     #[error("the mirror has no stream `{0}`")]
     NoStream(String),
-    /// No stream fits.
+    /// No stream matches.
     #[error("the stage requires no vote of `{job}`; it requires {}", if known.is_empty() { "none".to_owned() } else { known.join(", ") })]
     NoJob {
         /// The job.
         job: String,
-        /// Those whose votes are required.
+        /// The jobs whose votes are required.
         known: Vec<String>,
     },
     /// There is no such build.
@@ -58,9 +58,9 @@ pub enum StageError {
         stage: String,
         /// The build.
         id: BuildId,
-        /// Whether it is rejected, among other things.
+        /// Whether it is rejected, among other reasons.
         rejected: bool,
-        /// Why not.
+        /// The reasons.
         why: Vec<String>,
     },
     /// The build lacks what the stage requires.
@@ -81,7 +81,7 @@ pub enum StageError {
         /// The stream.
         stream: Stream,
     },
-    /// Somebody moved the name.
+    /// Another program moved the alias.
     #[error("`{stage}` of `{stream}` was moved without mirrorkeep")]
     Interfered {
         /// The stage.
@@ -89,10 +89,18 @@ pub enum StageError {
         /// The stream.
         stream: Stream,
     },
-    /// The images of a build cannot go along.
+    /// The images of a build cannot be carried.
     #[error("{0}")]
     Images(String),
-    /// A tag that the stage moves is not where the stage left it.
+    /// Looking them up or copying them failed.
+    #[error("{why}")]
+    Brought {
+        /// The reason.
+        why: String,
+        /// Its meaning.
+        class: Class,
+    },
+    /// A moving tag is not where the stage left it.
     #[error(
         "the tag `{image}` is not where the stage `{stage}` of `{stream}` left it: something else moved it"
     )]
@@ -110,7 +118,7 @@ pub enum StageError {
          `mirrorkeep recover --skip-commands` settles it without its commands"
     )]
     Unsettled(RelPath),
-    /// The stage was taken back already, and taking it back again would leave it without a build.
+    /// The stage was already demoted, and demoting it again would leave it without a build.
     #[error(
         "`{stage}` in `{stream}` was taken back to `{id}` already; no build had it before, so that it would be left without one"
     )]
@@ -139,7 +147,7 @@ pub enum StageError {
         id: BuildId,
     },
     /// There is no such waiver.
-    #[error("no waiver stands for the vote of `{job}` for `{stage}`")]
+    #[error("there is no waiver of the vote of `{job}` for `{stage}`")]
     NoWaiver {
         /// The stage.
         stage: String,
@@ -149,13 +157,13 @@ pub enum StageError {
     /// What cannot be read may hide streams.
     #[error("`{0}` cannot be read, so that nothing is known of the streams below it: {1}")]
     Unreadable(RelPath, String),
-    /// What was said cannot be written down.
+    /// The label cannot be written.
     #[error(transparent)]
     Text(#[from] LabelError),
-    /// The name of a job cannot be used.
+    /// The name of a job is invalid.
     #[error("{0}")]
     Job(String),
-    /// A name cannot move, or what it is to lead to is not there.
+    /// An alias cannot move, or its target does not exist.
     #[error("{0}")]
     Name(String),
     /// The layout has no place for it.
@@ -164,10 +172,10 @@ pub enum StageError {
     /// The label of a build could not be written.
     #[error(transparent)]
     Label(#[from] LabelActError),
-    /// The names could not be moved.
+    /// The aliases could not be moved.
     #[error(transparent)]
     Move(#[from] PromotionError),
-    /// The bundle of the builds that have the stage cannot be made, so that the stage stays in each of them.
+    /// The bundle of the builds at the stage cannot be made, so the stage stays in each member.
     #[error("the bundle cannot be made")]
     Bundle(#[from] BundleError),
     /// A stage of the same bundle cannot move.
@@ -175,10 +183,10 @@ pub enum StageError {
     Together {
         /// The stream of that stage.
         stream: Stream,
-        /// Why not.
+        /// The reasons.
         why: String,
     },
-    /// What can come in the way of every operation.
+    /// What can stop every operation.
     #[error(transparent)]
     Op(#[from] OpError),
     /// The store failed.
@@ -189,11 +197,16 @@ pub enum StageError {
 shares!(StageError: RecoverError, StateError, JournalError, Interrupted);
 
 impl StageError {
-    /// Says why a build cannot have a stage.
+    /// Returns a copy, without its sources.
+    pub(super) fn again(&self) -> Self {
+        Self::Brought { why: chain(self), class: self.class() }
+    }
+
+    /// Returns the error that a build cannot have a stage.
     pub(super) fn unfit(stage: String, one: Candidate) -> Self {
         let rejected = one.rejected.map(|why| format!("it is rejected: {why}"));
         let is_rejected = rejected.is_some();
-        // Votes and labels alone would not stop it.
+        // Votes and labels alone would not prevent it.
         let why = one.missing.into_iter().take(usize::from(one.unfit)).chain(rejected);
         Self::Unfit { stage, id: one.id, rejected: is_rejected, why: why.collect() }
     }
@@ -221,11 +234,11 @@ impl Classify for StageError {
                 shell_word(id.to_string().as_ref())
             )),
             Self::Empty { stage, stream, .. } => ErrorKind::Failed.hint(format!(
-                "`mirrorkeep demote {stage} --stream {stream} --why TEXT --to ID` hands it to another build, and \
+                "`mirrorkeep demote {stage} --stream {stream} --why TEXT --to ID` moves it to another build, and \
                  `--allow-empty` removes it"
             )),
             Self::NoWayBack { stage, stream } => ErrorKind::Failed.hint(format!(
-                "`mirrorkeep demote {stage} --stream {stream} --why TEXT --to ID` hands it to another build"
+                "`mirrorkeep demote {stage} --stream {stream} --why TEXT --to ID` moves it to another build"
             )),
             Self::Unfit { stage, id, rejected: true, .. } => ErrorKind::Failed.hint(format!(
                 "`mirrorkeep unreject {} --stage {stage}` takes the rejection back",
@@ -241,6 +254,7 @@ impl Classify for StageError {
             | Self::Images(_)
             | Self::Together { .. }
             | Self::Name(_) => ErrorKind::Failed.into(),
+            Self::Brought { class, .. } => class.clone(),
             Self::NoPlace(error) => error.class(),
             Self::Label(error) => error.class(),
             Self::Move(error) => error.class(),

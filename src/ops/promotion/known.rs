@@ -1,4 +1,4 @@
-//! What is known of the stages of a mirror: its pipeline, builds, names and waivers at one instant.
+//! The state of the stages of a mirror: its pipeline, builds, aliases and waivers at one instant.
 
 use super::StageError;
 use crate::census::{Census, StreamCensus};
@@ -9,7 +9,7 @@ use crate::mirror::{JournalError, Mirror, Survey, Unreadable, chain, hidden_stre
 use crate::model::{BuildId, Stamp, Stream};
 use crate::record::{EventKind, Phase};
 
-/// What is known when a stage is looked at.
+/// The input of evaluating a stage.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) pipeline: Pipeline,
@@ -23,17 +23,17 @@ pub(super) struct Known {
 }
 
 impl Known {
-    /// Looks at a mirror; fails where it has no pipeline, or where events are lost that could tell what had a stage.
+    /// Reads a mirror; fails if it has no pipeline, or if events are lost that could state the builds of a stage.
     pub(super) fn read(mirror: &Mirror, now: Stamp) -> Result<Self, StageError> {
         Self::found(mirror, required_pipeline(mirror)?, survey(mirror, now)?)
     }
 
-    /// Looks at one stream of a mirror, as [`read`](Self::read) does at all of them.
+    /// Reads one stream of a mirror, as [`read`](Self::read) does for all of them.
     pub(super) fn read_stream(mirror: &Mirror, stream: &Stream, now: Stamp) -> Result<Self, StageError> {
         Self::found(mirror, required_pipeline(mirror)?, survey_stream(mirror, stream, now)?)
     }
 
-    /// Returns what is known from a census that was taken for something else.
+    /// Returns the state from an existing census.
     pub(super) fn of_census(mirror: &Mirror, census: &Census) -> Result<Self, StageError> {
         let (pipeline, census, now) = (required_pipeline(mirror)?, census.clone(), census.at);
         let (moves, waivers) = (Moves::of_census(&census, mirror.layout()), waivers(mirror)?);
@@ -48,7 +48,7 @@ impl Known {
         let mut census = survey.census;
         let hidden = hidden_streams(mirror, &survey.troubles)
             .map_err(|one| StageError::Unreadable(one.path.clone(), chain(&one.error)))?;
-        // Nothing is known of what is there, which is not the same as nothing.
+        // The contents are unknown, which is not the same as empty.
         let unknown = hidden.iter().filter(|stream| census.stream(stream).is_none()).cloned();
         let lines: Vec<StreamCensus> =
             unknown.map(|stream| StreamCensus { stream, builds: Vec::new() }).collect();
@@ -56,7 +56,7 @@ impl Known {
         census.sort();
         let moves = Moves::of_census(&census, mirror.layout());
         let waivers = waivers(mirror)?;
-        // A clock that was set back revives no waiver.
+        // A clock that was set back does not make a waiver valid again.
         let moved = census.aliases.iter().flat_map(|alias| &alias.moves).map(|step| step.at);
         let said = waivers.iter().map(|waiver| waiver.since);
         let published = census.builds().filter_map(|(_, build)| build.published);
@@ -68,7 +68,8 @@ impl Known {
         View { census: &self.census, moves: &self.moves, waivers: &self.waivers, now: self.now }
     }
 
-    /// Returns whether anything is known of a stream, or could not be read; a directory above builds can be a stream, too.
+    /// Returns whether anything is known about a stream, or could not be read; a directory above builds can be a
+    /// stream, too.
     pub(super) fn is_looked_at(&self, line: &StreamCensus) -> bool {
         !line.builds.is_empty() || self.hidden.contains(&line.stream)
     }
@@ -94,8 +95,8 @@ impl Known {
         Ok(stage)
     }
 
-    /// Returns what of a stream cannot be read, so that nothing is decided there: a build that may come next, a name, or
-    /// a directory.
+    /// Returns what of a stream cannot be read, so that nothing is decided there: a build that may be next, an alias,
+    /// or a directory.
     pub(super) fn unreadable(
         &self,
         mirror: &Mirror,
@@ -112,7 +113,7 @@ impl Known {
     }
 }
 
-/// Returns the waivers that were given and not taken back; those before a loss of events may have been.
+/// Returns the waivers that were added and not removed; those before a loss of events may have been removed.
 fn waivers(mirror: &Mirror) -> Result<Vec<Waiver>, JournalError> {
     let mut waivers: Vec<Waiver> = Vec::new();
     for event in mirror.history(&[EventKind::Waived, EventKind::Unwaived, EventKind::Recovered])? {

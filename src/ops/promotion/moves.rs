@@ -1,4 +1,4 @@
-//! The names that move with a stage: which there are, where each is and where it goes.
+//! The aliases that move with a stage: their names, their present targets and their new ones.
 
 use super::StageError;
 use crate::commit::repoint;
@@ -10,9 +10,9 @@ use crate::ops::bundle::{BundleError, current, links, through_old};
 use crate::record::{CarriedCommand, Event, NameMove, Promotion};
 use std::collections::BTreeMap;
 
-/// Returns the moves that hand a stage to a build, or to none: what goes along, then `previous`, then the stage.
+/// Returns the moves of a stage to a build, or to none: carried aliases, then `previous`, then the stage.
 ///
-/// `previous` leads to the build that had the stage, as long as one had it; it stays where `before` is nothing.
+/// `previous` points to the last build that had the stage, if any; it stays if `before` is nothing.
 pub(super) fn moves(
     mirror: &Mirror,
     stage: &Stage,
@@ -31,7 +31,7 @@ pub(super) fn moves(
             && !matches!(mirror.resolve(place)?, Resolved::To(_))
         {
             return Err(StageError::Name(format!(
-                "`{}` goes along with `{}` to `{place}`, which is not there",
+                "`{}` moves with `{}` to `{place}`, which is not there",
                 carried.alias, stage.name
             )));
         }
@@ -45,7 +45,7 @@ pub(super) fn moves(
     Ok(moves)
 }
 
-/// Returns the commands that go along with a stage, as the journal states them.
+/// Returns the commands that a stage carries, for the journal.
 pub(super) fn commands(stage: &Stage) -> Vec<CarriedCommand> {
     let stated = |one: &CarriedRun| CarriedCommand {
         verify: one.verify.clone(),

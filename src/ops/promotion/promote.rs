@@ -1,4 +1,4 @@
-//! Promoting one stage in one stream, to the first candidate that meets everything.
+//! Promoting one stage in one stream, to the first candidate that meets all requirements.
 
 use super::StageError;
 use super::known::Known;
@@ -9,31 +9,31 @@ use crate::commit::repoint::repoint;
 use crate::decide::pipeline::{Candidate, Outcome, Stage, StageState, assess, evaluate};
 use crate::exec;
 use crate::mirror::{Mirror, WriteLock, chain};
-use crate::model::{BuildId, BuildName, Stream, VOTE};
+use crate::model::{BuildId, BuildName, Classify, Stream, VOTE};
 use crate::ops::matching::Matching;
 use crate::record::{NameMove, Payload, Promotion, TagMove};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// What is promoted.
+/// The request to promote.
 #[derive(Debug, Clone, Default)]
 pub struct PromoteRequest {
-    /// This stage alone.
+    /// Only this stage.
     pub stage: Option<String>,
-    /// In these streams alone.
+    /// Only in these streams.
     pub streams: Option<Matching>,
     /// This build, whether it is a candidate or not; with a stage only.
     pub build: Option<BuildId>,
-    /// Without the votes and labels that are required.
+    /// Without the required votes and labels.
     pub force: bool,
-    /// Also where somebody moved the name.
+    /// Also if another program moved the alias.
     pub take_over: bool,
-    /// Why a person does it.
+    /// The reason of a person.
     pub why: Option<String>,
 }
 
-/// What became of a stage in one stream.
+/// The result for a stage in one stream.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StageMove {
     /// The stage.
@@ -42,7 +42,7 @@ pub struct StageMove {
     pub stream: Stream,
     /// The build that had it before.
     pub incumbent: Option<BuildId>,
-    /// What was done.
+    /// The result.
     pub outcome: PromotedAs,
     /// The build that has it now, if it was promoted.
     pub build: Option<BuildId>,
@@ -53,20 +53,23 @@ pub struct StageMove {
     /// The candidate that a required job failed and that `on_failure` resolves to now.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failed: Option<BuildId>,
-    /// The other names that moved along.
+    /// The other aliases that moved.
     pub carried: Vec<NameMove>,
-    /// The commands that ran before the names moved.
+    /// The commands that ran before the aliases moved.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub commands: Vec<String>,
-    /// The tags of images that moved before the names.
+    /// The image tags that moved: with the stage, or back to the images of its build.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<TagMove>,
-    /// Why nothing moved although something was to, or why there is no candidate.
+    /// Why nothing moved although it should have, or why there is no candidate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
+    /// What helps if nothing moved although it should have.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
 }
 
-/// What was done with a stage.
+/// The result for a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum PromotedAs {
@@ -74,13 +77,13 @@ pub enum PromotedAs {
     Promoted,
     /// Nothing is newer than the build that has it.
     Current,
-    /// There are candidates, and none meets everything.
+    /// There are candidates, and none meets all requirements.
     Waiting,
     /// No build has it, and there is no candidate.
     None,
     /// Another program moved the alias; nothing was done.
     Interfered,
-    /// It could not be moved; every name is where it was, or the next command puts it there.
+    /// It could not be moved; every alias is where it was, or the next command moves it back.
     Failed,
 }
 
@@ -105,11 +108,11 @@ pub(super) struct Promoting<'a> {
     pub(super) stream: &'a Stream,
 }
 
-/// What is to be done with a stage.
+/// The next step for a stage.
 pub(super) enum Planned {
     /// Nothing more.
     Done(Box<StageMove>),
-    /// To move it.
+    /// Move it.
     Move(Box<PlannedMove>),
 }
 
@@ -117,12 +120,12 @@ pub(super) enum Planned {
 pub(super) struct PlannedMove {
     state: StageState,
     one: Candidate,
-    /// What the journal states of it.
+    /// The promotion for the journal.
     pub(super) promotion: Promotion,
 }
 
 impl Promoting<'_> {
-    /// Decides what is to be done.
+    /// Decides the next step.
     pub(super) fn plan(&self, known: &mut Known) -> Result<Planned, StageError> {
         let done = |done: StageMove| Ok(Planned::Done(Box::new(done)));
         let mut state = evaluate(self.stage, self.stream, &known.view());
@@ -135,7 +138,7 @@ impl Promoting<'_> {
             return done(StageMove { why: Some(why), ..Self::entry(state, PromotedAs::Failed) });
         }
         if state.outcome == Outcome::Interfered {
-            // Where it resolves to no build, a reader loses nothing by another one.
+            // If it resolves to no build, another build takes nothing from readers.
             let is_named = state.incumbent.is_none() && self.request.build.is_some();
             let accepted = is_named || self.request.take_over;
             if !accepted {
@@ -148,7 +151,7 @@ impl Promoting<'_> {
             return done(Self::failed(state, &error));
         }
         let Some(one) = self.pick(known, &state)? else {
-            // Who names the build that has the stage already gets no other one.
+            // If the user names the build that has the stage already, no other one is promoted.
             let has = self.request.build.is_some() && self.request.build == state.incumbent;
             let outcome = if has { PromotedAs::Current } else { state.outcome.into() };
             return done(Self::entry(state, outcome));
@@ -160,7 +163,7 @@ impl Promoting<'_> {
         Ok(Planned::Move(Box::new(PlannedMove { state, one, promotion })))
     }
 
-    /// Says that a stage moved, and lets the stages after it know.
+    /// Reports that a stage moved, and adds that to the state for the stages after it.
     pub(super) fn moved(&self, known: &mut Known, planned: PlannedMove) -> StageMove {
         let PlannedMove { state, one, promotion } = planned;
         let before = state.incumbent.clone();
@@ -170,7 +173,8 @@ impl Promoting<'_> {
         }
         let mut carried = promotion.moves;
         carried.pop();
-        let tags = promotion.tags;
+        let mut tags = promotion.tags;
+        tags.retain(TagMove::is_move);
         let mut done = Self::entry(state, PromotedAs::Promoted);
         done.commands = promotion.commands.iter().map(|one| exec::shown(&one.apply)).collect();
         (done.build, done.carried, done.tags) = (Some(one.id), carried, tags);
@@ -178,9 +182,9 @@ impl Promoting<'_> {
         done
     }
 
-    /// Returns whether a build that cannot be read may be the one to which the stage goes.
+    /// Returns whether an unreadable build may be the one to which the stage moves.
     fn may_come_next(&self, known: &Known, state: &StageState, id: &BuildId) -> bool {
-        // Who names a build does not need to know of the others.
+        // If the user names a build, the others do not matter.
         if self.request.build.is_some() {
             return false;
         }
@@ -204,14 +208,17 @@ impl Promoting<'_> {
             commands: Vec::new(),
             tags: Vec::new(),
             why: state.why,
+            hint: None,
         }
     }
 
     fn failed(state: StageState, error: &StageError) -> StageMove {
-        StageMove { why: Some(chain(error)), ..Self::entry(state, PromotedAs::Failed) }
+        let mut done = Self::entry(state, PromotedAs::Failed);
+        done.fails(error);
+        done
     }
 
-    /// Accepts where somebody moved the name.
+    /// Accepts the target to which another program moved the alias.
     fn take_over(&self, known: &mut Known, state: &StageState) -> Result<(), StageError> {
         let dir = self.mirror.layout().stream_path(self.stream)?;
         let alias = dir.child(&self.stage.name).unwrap_or_default();
@@ -225,7 +232,7 @@ impl Promoting<'_> {
                 _ => Payload::Unaliased { from: from.clone(), by_hand, why },
             };
             lock.note(lock.now(), &alias, &payload)?;
-            // By way of another name it would move with that one.
+            // Through another alias it would move with that one.
             if let Some(target) = target.filter(|target| from.as_ref() != Some(target)) {
                 repoint(lock, &alias, &target, lock.now())?;
             }
@@ -244,7 +251,7 @@ impl Promoting<'_> {
         Ok(())
     }
 
-    /// Has `on_failure` lead to the latest candidate that a required job failed.
+    /// Points `on_failure` to the latest candidate that a required job failed.
     fn note_failure(&self, known: &mut Known, state: &StageState) -> Result<(), StageError> {
         let (Some(alias), Some(failed)) = (&self.stage.on_failure, &state.failed) else { return Ok(()) };
         let target = self.mirror.layout().build_path(failed)?;
@@ -256,7 +263,7 @@ impl Promoting<'_> {
         Ok(())
     }
 
-    /// Returns the build to which the stage goes now.
+    /// Returns the build to which the stage moves now.
     fn pick(&self, known: &Known, state: &StageState) -> Result<Option<Candidate>, StageError> {
         let stage = self.stage.name.clone();
         let one = match &self.request.build {
@@ -312,18 +319,23 @@ impl Promoting<'_> {
 }
 
 impl PlannedMove {
-    /// Says that the stage did not move.
+    /// Reports that the stage did not move.
     pub(super) fn failed(self, error: &StageError) -> StageMove {
-        let mut done = Promoting::failed(self.state, error);
-        if matches!(error, StageError::Tag { .. }) {
-            done.outcome = PromotedAs::Interfered;
-        }
-        done
+        Promoting::failed(self.state, error)
+    }
+}
+
+impl StageMove {
+    /// Records why the stage, or tags of its images, did not move.
+    pub(super) fn fails(&mut self, error: &StageError) {
+        let is_moved = matches!(error, StageError::Tag { .. });
+        self.outcome = if is_moved { PromotedAs::Interfered } else { PromotedAs::Failed };
+        (self.why, self.hint) = (Some(chain(error)), error.class().hint);
     }
 }
 
 impl Planned {
-    /// Returns what the journal states of a stage that is to be moved.
+    /// Returns the promotion for the journal of a stage that is to be moved.
     pub(super) fn promotion(&self) -> Option<&Promotion> {
         match self {
             Self::Move(planned) => Some(&planned.promotion),
@@ -339,7 +351,7 @@ impl Planned {
         }
     }
 
-    /// Returns why nothing may move in other streams, either, that are part of the same bundle.
+    /// Returns why nothing may move in other streams of the same bundle either.
     pub(super) fn stops(&self) -> Option<String> {
         let Self::Done(done) = self else { return None };
         match done.outcome {

@@ -1,18 +1,19 @@
-//! Promoting one stage, or those of the members of a bundle, whose names and link move as one.
+//! Promoting one stage, or those of the members of a bundle, whose aliases and link move as one.
 //!
-//! Images are copied and a bundle is published before any name moves, and without the lock, since bytes are never written
-//! under it. What was decided is decided again after that; the order of writes is in `docs/decisions/0017-bundles.md`
-//! and `0018-images.md`.
+//! Images are copied and a bundle is published before any alias moves, and without the lock, since bytes are never
+//! written under it. After that everything is decided again; the order of writes is in
+//! `docs/decisions/0017-bundles.md` and `0018-images.md`.
 
 use super::StageError;
-use super::images::{Tags, copy, look_up, registries, tag_moves};
+use super::images::{Copying, Tags, copy, look_up, tag_moves};
 use super::known::Known;
 use super::moves::around;
 use super::promote::{Planned, PromoteRequest, Promoting, StageMove};
+use super::tags::{registries, tags_of_stage, warn_of_left};
 use crate::commit::together;
 use crate::decide::pipeline::Stage;
 use crate::layout::Bundle;
-use crate::mirror::{WriteLock, chain};
+use crate::mirror::WriteLock;
 use crate::model::{BuildId, Stream};
 use crate::ops::Mode;
 use crate::ops::bundle::{BundleError, Members, TRIES, bundle, bundled, current, is_there, publish};
@@ -22,7 +23,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A bundle that was made of the builds that have a stage.
+/// A bundle that was made of the builds at a stage.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct BundleMove {
     /// The stage.
@@ -31,9 +32,9 @@ pub struct BundleMove {
     pub stream: Stream,
     /// The bundle.
     pub build: BuildId,
-    /// The bundle before it.
+    /// The previous bundle.
     pub before: Option<BuildId>,
-    /// The builds of which it is made, in their order.
+    /// Its members, in their order.
     pub members: Vec<BuildId>,
 }
 
@@ -44,14 +45,14 @@ pub(super) struct Set {
     pub(super) streams: Vec<Stream>,
 }
 
-/// A promotion at work: its lock, which is given back while a bundle is published, and what is known.
+/// A running promotion: its lock, which is released while a bundle is published, and the state.
 pub(super) struct Promoter<'a> {
-    session: &'a Session<'a>,
-    request: &'a PromoteRequest,
+    pub(super) session: &'a Session<'a>,
+    pub(super) request: &'a PromoteRequest,
     pub(super) lock: Option<WriteLock<'a>>,
     pub(super) known: Known,
-    /// The tags of the images of each build that a stage may move to, whose images were copied; or why they cannot be.
-    tags: BTreeMap<(String, BuildId), Result<Tags, String>>,
+    /// The image tags of each build to which a stage may move, whose images were copied; or why they cannot be.
+    tags: BTreeMap<(String, BuildId), Result<Tags, StageError>>,
     /// Whether images were deleted while others were copied.
     again: bool,
 }
@@ -60,16 +61,16 @@ pub(super) struct Promoter<'a> {
 enum Made {
     /// No stage of it is to move.
     Nothing,
-    /// Every name moved.
+    /// Every alias moved.
     Bundle(BundleMove),
-    /// No name moved.
+    /// No alias moved.
     Failed(StageError),
-    /// The bundle is published or images are copied, and what moves is decided again.
+    /// The bundle is published or images are copied, and the moves are decided again.
     Again,
 }
 
 impl<'a> Promoter<'a> {
-    /// Takes the lock, unless nothing is to be done, and looks at the mirror.
+    /// Takes the lock, except in a dry run, and reads the mirror.
     pub(super) fn begin(
         session: &'a Session<'a>,
         request: &'a PromoteRequest,
@@ -110,7 +111,8 @@ impl<'a> Promoter<'a> {
         )))
     }
 
-    /// Copies the images of builds that are to be promoted, without the lock; returns whether everything is to be decided again.
+    /// Copies the images of builds that are to be promoted, without the lock; returns whether everything is to be
+    /// decided again.
     fn bring(&mut self, stage: &Stage, promotions: &[Promotion]) -> Result<bool, StageError> {
         let builds = promotions.iter().filter_map(|one| one.build.clone());
         let keys = builds.map(|id| (stage.name.clone(), id));
@@ -123,13 +125,12 @@ impl<'a> Promoter<'a> {
         for key in keys {
             let tags = registries(self.session.stop()).and_then(|registries| {
                 let tags = look_up(self.session, &registries, stage, &key.1)?;
-                if is_real {
-                    copy(self.session, &registries, &tags, self.again)?;
-                }
+                let work = if is_real { Copying::Real { again: self.again } } else { Copying::Trial };
+                copy(self.session, &registries, &tags, work)?;
                 Ok(tags)
             });
             self.session.check_cancelled()?;
-            self.tags.insert(key, tags.map_err(|error| chain(&error)));
+            self.tags.insert(key, tags);
         }
         if is_real {
             self.lock = Some(self.session.begin()?);
@@ -144,24 +145,29 @@ impl<'a> Promoter<'a> {
         Ok(is_real)
     }
 
-    /// Decides which tags of images move with a stage.
+    /// Decides which image tags move with a stage.
     fn tag(&self, stage: &Stage, promotion: &mut Promotion) -> Result<(), StageError> {
         let id = promotion.build.clone();
         let Some(tags) = id.and_then(|id| self.tags.get(&(stage.name.clone(), id))) else { return Ok(()) };
-        let tags = tags.as_ref().map_err(|why| StageError::Images(why.clone()))?;
-        let mode = if self.lock.is_some() { Mode::Real } else { Mode::Trial };
-        let of = (stage, &promotion.stream);
-        promotion.tags = tag_moves(self.session, of, tags, (self.request.take_over, mode))?;
+        let tags = tags.as_ref().map_err(StageError::again)?;
+        let (mirror, stream) = (self.session.mirror(), &promotion.stream);
+        let stated = tags_of_stage(mirror, (stage, stream))?;
+        let (before, take_over) = (promotion.before.as_ref(), self.request.take_over);
+        let moves = tag_moves(self.session, (stage, stream), before, (tags, &stated), take_over)?;
+        if let Some(builds) = before.zip(promotion.build.as_ref()) {
+            warn_of_left(mirror, (stage, stream), builds, (&moves, &stated));
+        }
+        promotion.tags = moves;
         promotion.images = tags.repositories();
         Ok(())
     }
 
-    /// Promotes a stage in a set, or leaves every name of it where it is.
+    /// Promotes a stage in a set, or leaves all aliases of the set where they are.
     pub(super) fn promote_set(
         &mut self,
         set: &Set,
     ) -> Result<(Vec<StageMove>, Option<BundleMove>), StageError> {
-        // What a job failed has its name after the first look.
+        // `on_failure` was already moved after the first look.
         let mut failed = BTreeMap::new();
         for _ in 0..TRIES {
             let mut planned = self.plan(set, &mut failed)?;
@@ -178,11 +184,11 @@ impl<'a> Promoter<'a> {
         Ok((self.outcomes(set, planned, &failed, Some(&error)), None))
     }
 
-    /// Makes the bundle of what the members have where its link is at another one, as after a withdrawal.
+    /// Makes the bundle of the members' builds if its link points to another one, as after a withdrawal.
     fn heal(&mut self, set: &Set) -> Result<Option<BundleMove>, StageError> {
         let mirror = self.session.mirror();
         let seen = (&self.known.census, &*self.known.unreadable);
-        // A member without the stage, or one that cannot be read, is for `bundle` to report.
+        // A member without the stage, or an unreadable one, is reported by `bundle`.
         let Ok(members) = Members::read(mirror, seen, &set.bundle, &BTreeMap::new()) else { return Ok(None) };
         let Some(before) = current(mirror, &set.bundle)? else { return Ok(None) };
         let requires: BTreeSet<BuildId> =
@@ -204,7 +210,7 @@ impl<'a> Promoter<'a> {
         Ok(Some(BundleMove { stage, stream, build: made.id, before: Some(before), members: made.members }))
     }
 
-    /// Decides what is to be done in each stream.
+    /// Decides the next step in each stream.
     fn plan(
         &mut self,
         set: &Set,
@@ -221,7 +227,7 @@ impl<'a> Promoter<'a> {
         Ok(all)
     }
 
-    /// Makes the bundle of what the stage has then, and moves every name.
+    /// Makes the bundle of the builds that then have the stage, and moves every alias.
     fn make(&mut self, set: &Set, planned: &mut [Planned]) -> Result<Made, StageError> {
         let members = match self.members(set, planned) {
             Ok(Some(members)) => members,
@@ -248,7 +254,7 @@ impl<'a> Promoter<'a> {
         }
     }
 
-    /// Returns of which builds the bundle is made; nothing where no stage is to move.
+    /// Returns the members of the bundle; nothing if no stage is to move.
     fn members(&self, set: &Set, planned: &[Planned]) -> Result<Option<Members>, StageError> {
         let moves = set.streams.iter().zip(planned).filter_map(|(stream, planned)| match planned {
             Planned::Move(one) => Some((stream.clone(), one.promotion.build.clone())),
@@ -266,7 +272,7 @@ impl<'a> Promoter<'a> {
         Ok(Some(Members::read(self.session.mirror(), seen, &set.bundle, &moves)?))
     }
 
-    /// Returns the bundle if it is there, and in a trial as if it was.
+    /// Returns the bundle if it exists, and in a dry run as if it did.
     fn build(&self, set: &Set, members: &Members) -> Result<Option<BuildId>, StageError> {
         Ok(match self.lock {
             Some(_) => is_there(self.session.mirror(), &set.bundle, members)?,
@@ -274,7 +280,7 @@ impl<'a> Promoter<'a> {
         })
     }
 
-    /// Publishes the bundle without the lock, and looks at the mirror again.
+    /// Publishes the bundle without the lock, and reads the mirror again.
     fn publish(&mut self, set: &Set, members: &Members) -> Result<Made, StageError> {
         self.lock = None;
         let made = publish(self.session, &set.bundle, members);
@@ -307,7 +313,7 @@ impl<'a> Promoter<'a> {
         Ok(BundleMove { stage, stream, build: id, before, members: members.builds })
     }
 
-    /// Returns what became of each stream: with an error, nothing moved.
+    /// Returns the result of each stream: with an error, nothing moved.
     fn outcomes(
         &mut self,
         set: &Set,

@@ -1,13 +1,13 @@
-//! The builds that stages protect, for whoever decides what may go.
+//! The builds that stages protect, for plans.
 
 use crate::census::Census;
 use crate::commit::{PipelineInForceError, pipeline_of};
 use crate::decide::pipeline::{Moves, View, protected};
 use crate::mirror::Mirror;
 
-/// Notes at each build of a census which stages protect it, and why.
+/// Records at each build of a census which stages protect it, and why.
 ///
-/// Waivers have no say: a candidate is protected while it is voted on, whatever stands in for a vote.
+/// Waivers do not matter: a candidate is protected while it is voted on, even with a waiver.
 pub(crate) fn protect(mirror: &Mirror, census: &mut Census) -> Result<(), PipelineInForceError> {
     let Some(pipeline) = pipeline_of(mirror)? else { return Ok(()) };
     let moves = Moves::of_census(census, mirror.layout());

@@ -1,4 +1,4 @@
-//! Rejections: a build that must not get a stage, or none.
+//! Rejections: a build that must not get a stage, or any stage.
 
 use super::StageError;
 use super::known::Known;
@@ -9,36 +9,36 @@ use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What a person says against a build.
+/// The request to reject a build.
 #[derive(Debug, Clone)]
 pub struct Rejection {
     /// The build.
     pub id: BuildId,
-    /// For this stage and those after it; for every one without it.
+    /// For this stage and those after it; for every stage without it.
     pub stage: Option<String>,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// What rejecting did.
+/// The report of a rejection.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RejectReport {
     /// The build.
     pub id: BuildId,
-    /// For which stage alone.
+    /// The only stage, if it is for one.
     pub stage: Option<String>,
     /// The previous reason.
     pub before: Option<String>,
     /// Why it is rejected now.
     pub why: Option<String>,
-    /// The stages that the build has; a rejection takes none away.
+    /// The stages that the build has; a rejection removes none.
     pub has: Vec<String>,
-    /// For what it is rejected still after a rejection was taken back: each stage, or `null` for all of them.
+    /// The rejections that remain after one was removed: each stage, or `null` for all stages.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub still: Vec<Option<String>>,
 }
 
-/// Rejects a build: it is no candidate any more. A stage that it has stays; `demote` takes that away.
+/// Rejects a build: it is not a candidate any more. A stage that it has stays; `demote` moves it back.
 pub fn reject(session: &Session<'_>, rejection: &Rejection, mode: Mode) -> Result<RejectReport, StageError> {
     let Rejection { id, stage, why } = rejection;
     let label = Label::rejected(stage.as_deref(), why)?;
@@ -62,7 +62,7 @@ pub fn reject(session: &Session<'_>, rejection: &Rejection, mode: Mode) -> Resul
     Ok(RejectReport { id: id.clone(), stage: stage.clone(), before, why, has, still: Vec::new() })
 }
 
-/// Takes back a rejection, for one stage or for all.
+/// Removes a rejection, for one stage or for all.
 pub fn unreject(
     session: &Session<'_>,
     id: &BuildId,

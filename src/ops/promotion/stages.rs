@@ -3,9 +3,12 @@
 use super::StageError;
 use super::known::Known;
 use super::moves::is_open;
+use super::tags::stated_tags;
 use crate::census::Census;
-use crate::decide::pipeline::{Outcome, evaluate};
+use crate::decide::pipeline::{Candidate, Outcome, StatedTags, Waiver, WaiverScope, evaluate};
+use crate::decide::policy::Span;
 use crate::mirror::Mirror;
+use crate::model::registry::Image;
 use crate::model::{BuildId, RelPath, Stamp, Stream};
 use crate::ops::matching::Matching;
 use crate::recover::RecoverError;
@@ -21,11 +24,11 @@ pub struct StageStatus {
     pub stream: Stream,
     /// The build that has it.
     pub build: Option<BuildId>,
-    /// Since when, as far as that is known.
+    /// Since when, if known.
     pub since: Option<Stamp>,
     /// When that build was made.
     pub created: Option<Stamp>,
-    /// What a promotion does now.
+    /// What a promotion would do now.
     pub outcome: Outcome,
     /// The newest candidate.
     pub candidate: Option<BuildId>,
@@ -38,16 +41,36 @@ pub struct StageStatus {
     /// Why there is no candidate, if that is not only because nothing is newer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub why: Option<String>,
-    /// Whether an interrupted promotion or demotion of it waits to be settled.
+    /// Whether an interrupted promotion or demotion of it is not settled.
     pub unsettled: bool,
-    /// How many whole days the build that has the stage is older than the newest candidate.
+    /// Image tags that the last promotion or demotion left at those of another build, by the journal; no registry is
+    /// queried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags_elsewhere: Vec<Image>,
+    /// How many whole days the present build is older than the newest candidate.
     pub gap_days: Option<i64>,
     /// Whether that is more than the stage accepts.
     pub alarm: bool,
+    /// Whether a promotion first looks up images in a registry, which was not queried.
+    #[serde(skip)]
+    pub carries_images: bool,
+}
+
+/// A stage in one stream, with what a page shows beyond its state.
+#[derive(Debug, Clone)]
+pub struct StageView {
+    /// Its state.
+    pub status: StageStatus,
+    /// Its candidates, the latest arrival first.
+    pub candidates: Vec<Candidate>,
+    /// By how many seconds the build that has it may be older than its newest candidate.
+    pub accepts: Option<i64>,
+    /// The waivers that count for it in this stream.
+    pub waivers: Vec<Waiver>,
 }
 
 impl StageStatus {
-    /// Returns why a person should look at the stage.
+    /// Returns why the stage needs attention.
     pub fn concern(&self) -> Option<String> {
         let Self { stage, stream, .. } = self;
         if self.unsettled {
@@ -57,6 +80,13 @@ impl StageStatus {
         }
         if self.outcome == Outcome::Interfered {
             return Some(format!("`{stage}` of `{stream}` was moved or removed without mirrorkeep"));
+        }
+        if let (Some(tag), Some(id)) = (self.tags_elsewhere.first(), &self.build) {
+            let tags = match self.tags_elsewhere.len() - 1 {
+                0 => format!("the image tag `{tag}` of `{stage}` was"),
+                more => format!("the image tag `{tag}` and {more} more of `{stage}` were"),
+            };
+            return Some(format!("{tags} left at another build than `{id}`"));
         }
         let days = self.gap_days.filter(|_| self.alarm)?;
         let s = if days == 1 { "" } else { "s" };
@@ -69,13 +99,18 @@ impl StageStatus {
         if self.unsettled {
             return "`mirrorkeep recover` shows why; `mirrorkeep recover --skip-commands` settles it without its commands".to_owned();
         }
+        if self.outcome != Outcome::Interfered && !self.tags_elsewhere.is_empty() {
+            return format!(
+                "`mirrorkeep promote {stage} --stream {stream}` moves what was left, or tells why it stays"
+            );
+        }
         match (self.outcome, &self.build) {
             (Outcome::Interfered, None) => {
-                format!("`mirrorkeep promote {stage} --build ID` hands it to a build")
+                format!("`mirrorkeep promote {stage} --build ID` moves it to a build")
             }
             (Outcome::Interfered, Some(id)) => format!(
                 "`mirrorkeep promote {stage} --stream {stream} --take-over --why TEXT` accepts {}, `mirrorkeep promote {stage} \
-                 --build ID` hands it to another build",
+                 --build ID` moves it to another build",
                 id.name
             ),
             _ => format!("`mirrorkeep stages {stage} --stream {stream}` shows what it waits for"),
@@ -90,15 +125,26 @@ pub fn stages(
     streams: Option<&Matching>,
     now: Stamp,
 ) -> Result<Vec<StageStatus>, StageError> {
-    stages_of(mirror, &Known::read(mirror, now)?, stage, streams)
+    let views = stages_of(mirror, &Known::read(mirror, now)?, stage, streams)?;
+    Ok(views.into_iter().map(|view| view.status).collect())
 }
 
-/// Returns what a person should look at, with the command that helps, from a census of the mirror.
+/// Returns where all stages are, from a census of the mirror.
+pub(crate) fn stages_in(mirror: &Mirror, census: &Census) -> Result<Vec<StageStatus>, StageError> {
+    Ok(stage_views(mirror, census)?.into_iter().map(|view| view.status).collect())
+}
+
+/// Returns the same with what a page shows beyond it.
+pub(crate) fn stage_views(mirror: &Mirror, census: &Census) -> Result<Vec<StageView>, StageError> {
+    stages_of(mirror, &Known::of_census(mirror, census)?, None, None)
+}
+
+/// Returns what needs attention, with the command that helps, from a census of the mirror.
 pub(crate) fn stage_concerns(
     mirror: &Mirror,
     census: &Census,
 ) -> Result<Vec<(RelPath, String, String)>, StageError> {
-    let stages = stages_of(mirror, &Known::of_census(mirror, census)?, None, None)?;
+    let stages = stages_in(mirror, census)?;
     let concern = |one: &StageStatus| {
         let alias = mirror.layout().stream_path(&one.stream).ok()?.child(&one.stage).ok()?;
         Some((alias, one.concern()?, one.hint()))
@@ -111,19 +157,37 @@ fn stages_of(
     known: &Known,
     stage: Option<&str>,
     streams: Option<&Matching>,
-) -> Result<Vec<StageStatus>, StageError> {
+) -> Result<Vec<StageView>, StageError> {
     let open = mirror.unsettled().map_err(RecoverError::from)?;
+    let carry = known.pipeline.stages.iter().any(|stage| !stage.images.is_empty());
+    let stated = if carry { stated_tags(mirror)? } else { StatedTags::default() };
     let look = |(name, stream): (String, Stream)| {
-        let state = evaluate(known.stage_in(&name, &stream)?, &stream, &known.view());
-        let newest = state.candidates.into_iter().next();
+        let stage = known.stage_in(&name, &stream)?;
+        let state = evaluate(stage, &stream, &known.view());
+        let newest = state.candidates.first().cloned();
+        let carried = stated.stage(&name, &stream).filter(|_| !stage.images.is_empty());
+        let tags_elsewhere = carried.zip(state.incumbent.as_ref()).map(|(tags, id)| {
+            tags.elsewhere(id).filter(|image| stage.gives(&stream, image)).cloned().collect()
+        });
+        let tags_elsewhere = tags_elsewhere.unwrap_or_default();
         let created = state.incumbent.as_ref().and_then(|id| known.census.build(id)?.created);
         let (candidate, missing, waived, rejected) =
             newest.map_or_else(Default::default, |one| (Some(one.id), one.missing, one.waived, one.rejected));
-        Ok(StageStatus {
+        let counts = |waiver: &&Waiver| {
+            waiver.stage == name
+                && match &waiver.scope {
+                    WaiverScope::Build(id) => id.stream == stream,
+                    WaiverScope::Until(until) => known.now <= *until,
+                }
+        };
+        let waivers = known.waivers.iter().filter(counts).cloned().collect();
+        let status = StageStatus {
             unsettled: is_open(
                 &open,
                 &mirror.layout().stream_path(&stream)?.child(&name).unwrap_or_default(),
             ),
+            carries_images: !stage.images.is_empty(),
+            tags_elsewhere,
             why: state.why,
             stage: name,
             stream,
@@ -137,12 +201,14 @@ fn stages_of(
             rejected,
             gap_days: state.gap_days,
             alarm: state.alarm,
-        })
+        };
+        let accepts = stage.alarm.map(Span::seconds);
+        Ok(StageView { status, candidates: state.candidates, accepts, waivers })
     };
     chosen(known, stage, streams)?.into_iter().map(look).collect()
 }
 
-/// Returns the stages in the streams that are asked for, in the order of the pipeline.
+/// Returns the stages in the requested streams, in the order of the pipeline.
 pub(super) fn chosen(
     known: &Known,
     stage: Option<&str>,

@@ -1,4 +1,4 @@
-//! Votes: what a job found out about a build.
+//! Votes: results of jobs on a build.
 
 use super::StageError;
 use super::known::Known;
@@ -12,7 +12,7 @@ use crate::session::Session;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// What a job says of a build.
+/// The vote of a job on a build.
 #[derive(Debug, Clone)]
 pub struct Vote {
     /// The build.
@@ -21,7 +21,7 @@ pub struct Vote {
     pub job: String,
     /// Its result.
     pub result: VoteResult,
-    /// Where its log is.
+    /// URL of its log.
     pub url: Option<String>,
 }
 
@@ -35,7 +35,7 @@ pub enum VoteResult {
     Failure,
 }
 
-/// What voting did.
+/// The report of a vote.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct VoteReport {
     /// The build.
@@ -44,7 +44,7 @@ pub struct VoteReport {
     pub job: String,
     /// Its result.
     pub result: VoteResult,
-    /// What the job had voted before.
+    /// The previous vote of the job.
     pub before: Option<String>,
     /// The stages that a promotion moves to the build now.
     pub promotable: Vec<String>,
@@ -60,7 +60,7 @@ impl VoteResult {
     }
 }
 
-/// Writes down what a job says of a build; the last vote of a job counts.
+/// Records the vote of a job on a build; the last vote of a job counts.
 pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport, StageError> {
     job_name(&vote.job).map_err(StageError::Job)?;
     let saying = Saying {
@@ -71,7 +71,7 @@ pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport
     };
     let before = say_of(session, &vote.id, saying, mode)?;
     let promotable = match mode {
-        // The vote counts, whatever keeps the stages from being looked at.
+        // The vote counts, even if the stages cannot be read.
         Mode::Real => promotable(session, &vote.id).unwrap_or_else(|error| {
             let why = chain(&error);
             session.mirror().warnings().add(format!("which stages can move now is not known: {why}"));
@@ -87,7 +87,7 @@ pub fn vote(session: &Session<'_>, vote: &Vote, mode: Mode) -> Result<VoteReport
     Ok(VoteReport { id, job, result: vote.result, before, promotable })
 }
 
-/// Returns that a job is a gate, whose result is for mirrorkeep to find.
+/// Returns the error that a job is a gate, whose result mirrorkeep itself determines.
 fn is_gate(session: &Session<'_>, vote: &Vote) -> Option<String> {
     let (id, job) = (&vote.id, &vote.job);
     pipeline_of(session.mirror()).ok()??.gate(job)?;
@@ -96,7 +96,7 @@ fn is_gate(session: &Session<'_>, vote: &Vote) -> Option<String> {
     ))
 }
 
-/// Returns that no stage of the stream requires a job, which is misspelt perhaps, with those that are required.
+/// Returns the error that no stage of the stream requires a job, which may be misspelt, with the required ones.
 fn is_required_by_none(session: &Session<'_>, vote: &Vote) -> Option<String> {
     let pipeline = pipeline_of(session.mirror()).ok()??;
     let (stream, job) = (&vote.id.stream, &vote.job);

@@ -1,4 +1,4 @@
-//! Waivers: what stands in for the vote of a job, for one build or for a time.
+//! Waivers: they replace the vote of a job, for one build or for a time.
 
 use super::StageError;
 use super::known::Known;
@@ -10,16 +10,16 @@ use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What giving or taking back a waiver did.
+/// The report of adding or removing a waiver.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct WaiveReport {
     /// The waiver.
     pub waiver: Waived,
-    /// Those that stand now for the same stage and job.
+    /// The waivers in force for the same stage and job.
     pub standing: Vec<Waiver>,
 }
 
-/// Lets something stand in for the vote of a job.
+/// Adds a waiver for the vote of a job.
 pub fn waive(session: &Session<'_>, waiver: &Waived, mode: Mode) -> Result<WaiveReport, StageError> {
     let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
     let known = Known::read(session.mirror(), session.now())?;
@@ -41,7 +41,7 @@ pub fn waive(session: &Session<'_>, waiver: &Waived, mode: Mode) -> Result<Waive
     report(session, known, waiver, mode)
 }
 
-/// Takes back the waivers for a job: that for one build, or all.
+/// Removes the waivers for a job: that for one build, or all.
 pub fn unwaive(
     session: &Session<'_>,
     (stage, job): (&str, &str),

@@ -1,4 +1,4 @@
-//! What makes two publishes without a name the same, so that a killed one is resumed.
+//! What identifies two publishes without a build name as the same, so that a killed one is resumed.
 
 use crate::commit::stage::Claim;
 use crate::model::Digest;
@@ -11,7 +11,7 @@ pub(crate) fn claim_of(publishing: &PublishRequest, source: &Source) -> Claim {
     Claim::new(publishing.id.clone(), digest(publishing, source))
 }
 
-/// Returns a digest of everything that makes two builds different but their names.
+/// Returns a digest of everything that distinguishes two builds except their names.
 fn digest(publishing: &PublishRequest, source: &Source) -> Digest {
     let shown = |path: &Path| {
         let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
@@ -36,6 +36,6 @@ fn digest(publishing: &PublishRequest, source: &Source) -> Digest {
         (&publishing.id.stream, publishing.result, context, labels, &publishing.requires),
         (sources, excluded, &publishing.listed, files, &source.links, &source.dirs),
     );
-    // It is plain data.
+    // Plain data always serializes.
     Digest::of(&serde_json::to_vec(&what).unwrap_or_default())
 }

@@ -1,4 +1,4 @@
-//! Whether a build is there already: with the same content publishing it changes nothing, with other content it fails.
+//! Whether a build already exists: with the same content publishing changes nothing, with other content it fails.
 
 use crate::commit::filling::{StageError, Tally};
 use crate::model::{Digest, Outcome, RelPath};
@@ -11,7 +11,7 @@ use crate::source::{SourceEntry, Watched, hash};
 use rayon::prelude::*;
 
 impl PublishRun<'_> {
-    /// Returns the report of a build that is there already with the same content, or fails when it is another.
+    /// Returns the report of a build that already exists with the same content; fails if the content differs.
     pub(crate) fn there_already(&self, prepared: &Prepared) -> Result<Option<PublishReport>, PublishError> {
         let (id, mirror) = (&self.publishing.id, self.session.mirror());
         if !mirror.has_build(id)? {
@@ -39,10 +39,23 @@ impl PublishRun<'_> {
         Ok(Some(report))
     }
 
-    /// Returns what the build would hold, by reading the whole source.
+    /// Returns the contents that the build would have, by reading the whole source.
     fn wanted(&self, prepared: &Prepared) -> Result<Manifest, PublishError> {
+        let all: Vec<&SourceEntry> = prepared.source.files.iter().collect();
+        let mut files = self.read(&all)?;
+        let own = prepared.own.iter();
+        files.extend(own.map(|(to, bytes)| file_entry(to, bytes.len() as u64, Digest::of(bytes), 0o444)));
+        let links = prepared.source.links.iter();
+        let links = links.map(|(path, text)| LinkEntry { path: path.clone(), text: text.clone() }).collect();
+        let mut manifest = Manifest { files, links, dirs: prepared.source.dirs.clone() };
+        manifest.sort();
+        Ok(manifest)
+    }
+
+    /// Reads files of the source.
+    pub(super) fn read(&self, files: &[&SourceEntry]) -> Result<Vec<FileEntry>, StageError> {
         let (watch, stop) = (self.session.progress(), self.session.stop());
-        let read = |entry: &SourceEntry| -> Result<FileEntry, StageError> {
+        let read = |entry: &&SourceEntry| -> Result<FileEntry, StageError> {
             if let Some(digest) = entry.digest() {
                 return Ok(file_entry(&entry.to, entry.size, digest, entry.mode()));
             }
@@ -56,20 +69,12 @@ impl PublishRun<'_> {
             watch.file(&entry.to);
             Ok(file_entry(&entry.to, entry.size, digest, entry.mode()))
         };
-        let files: Result<Vec<FileEntry>, StageError> = prepared.source.files.par_iter().map(read).collect();
-        let mut files = files?;
-        let own = prepared.own.iter();
-        files.extend(own.map(|(to, bytes)| file_entry(to, bytes.len() as u64, Digest::of(bytes), 0o444)));
-        let links = prepared.source.links.iter();
-        let links = links.map(|(path, text)| LinkEntry { path: path.clone(), text: text.clone() }).collect();
-        let mut manifest = Manifest { files, links, dirs: prepared.source.dirs.clone() };
-        manifest.sort();
-        Ok(manifest)
+        files.par_iter().map(read).collect()
     }
 }
 
-/// Returns whether a source differs from its build only since the files of the build were moved out of it: a file is
-/// gone, a directory empty, and the marker that told the result may be gone as well.
+/// Returns whether a source differs from its build only because the build's files were moved out of it: a file is
+/// missing, a directory empty, and the marker of the result may be missing as well.
 fn is_left_by_moving(change: &Change, manifest: &Manifest, prepared: &Prepared, result: Outcome) -> bool {
     match change {
         Change::Missing(path) => manifest.files.iter().any(|file| file.path == *path),
@@ -81,6 +86,7 @@ fn is_left_by_moving(change: &Change, manifest: &Manifest, prepared: &Prepared, 
     }
 }
 
-fn file_entry(path: &RelPath, size: u64, digest: Digest, mode: u32) -> FileEntry {
+/// Returns a file of which only path, size, digest and mode matter.
+pub(super) fn file_entry(path: &RelPath, size: u64, digest: Digest, mode: u32) -> FileEntry {
     FileEntry { path: path.clone(), size, digest, mode, mtime: 0, inode: 0, seen: None }
 }

@@ -1,4 +1,4 @@
-//! Why a build is not published, said so that a person can mend it.
+//! Why a build is not published, so that a person can fix it.
 
 use crate::commit::CommitError;
 use crate::commit::filling::StageError;
@@ -7,9 +7,11 @@ use crate::commit::repoint::RepointError;
 use crate::commit::reveal::RevealError;
 use crate::layout::NoPlace;
 use crate::mirror::{JournalError, StateError};
-use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath};
+use crate::model::{BuildId, Class, Classify, ErrorKind, Outcome, RelPath, shown};
 use crate::ops::op_error::{OpError, shares};
 use crate::ops::publish::request::Named;
+use crate::ops::retention::hold::person;
+use crate::ops::withdraw::Tombstone;
 use crate::progress::Interrupted;
 use crate::record::{Change, ContextError};
 use crate::recover::RecoverError;
@@ -17,7 +19,7 @@ use crate::sign::SignError;
 use crate::source::{GitError, SourceError};
 use crate::store::StoreError;
 
-/// More than a line for each of a hundred thousand checkouts, in bytes.
+/// More bytes than one line for each of a hundred thousand checkouts.
 pub(crate) const CONTEXT_LIMIT: u64 = 16 << 20;
 
 /// A build that is smaller than the policy accepts.
@@ -25,34 +27,48 @@ pub(crate) const CONTEXT_LIMIT: u64 = 16 << 20;
 pub struct Shrunk {
     /// The build.
     pub id: BuildId,
-    /// How many files and bytes it has.
+    /// The number of its files, and their bytes.
     pub size: (u64, u64),
     /// The last success of its stream.
     pub than: BuildId,
-    /// How many files and bytes that one has.
+    /// The number of its files, and their bytes.
     pub before: (u64, u64),
-    /// How much smaller it may be, of a hundred.
+    /// How much smaller the build may be, in percent.
     pub share: f64,
 }
 
-/// Says why a build was not published.
+/// Why a build was not published.
 #[derive(Debug, thiserror::Error)]
 pub enum PublishError {
     /// The layout has no place for the build.
     #[error(transparent)]
     NoPlace(#[from] NoPlace),
-    /// The stamp lies in the future.
+    /// The stamp is in the future.
     #[error("the build `{0}` is dated in the future: {1}")]
     Future(BuildId, String),
     /// Files that have no place in the build.
     #[error("the layout has no place for {} of the source's files:\n  {}", .0.len(), listed(.0))]
     Strays(Vec<String>),
-    /// The source cannot be taken.
+    /// The source cannot be published.
     #[error("the source cannot be published")]
     Source(#[source] SourceError),
-    /// There is nothing in it.
-    #[error("the source holds no file, and a build with result `{0}` has some")]
-    Nothing(Outcome),
+    /// The source is empty.
+    #[error("the source holds no file{}, and a build with result `{result}` has some", beside(*.own))]
+    Nothing {
+        /// With which result.
+        result: Outcome,
+        /// Whether it has CONTEXT or the marker of a result.
+        own: bool,
+    },
+    /// Another command published a build of the same inputs first; the publish begins again.
+    #[error("`{0}` is not published yet: another command published a build of its stream first")]
+    Overtaken(BuildId),
+    /// The build would be confirmed for a time in the future.
+    #[error("`{0}` cannot be confirmed: {1}")]
+    Confirmation(BuildId, String),
+    /// Inputs to compare that do not exist.
+    #[error("{}", no_inputs(.0.as_deref()))]
+    NoInputs(Option<String>),
     /// It is much smaller than the last success.
     #[error(
         "`{}` has {} files with {} bytes, and `{}`, the last success of the stream, has {} with {}; the policy accepts at \
@@ -71,48 +87,48 @@ pub enum PublishError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The CONTEXT file is no list of checkouts.
+    /// The CONTEXT file is not a list of checkouts.
     #[error("`{0}` is larger than the {CONTEXT_LIMIT} bytes that a CONTEXT file may have")]
     LargeContext(String),
-    /// The CONTEXT file is not of the strict form.
+    /// The CONTEXT file does not have the strict form.
     #[error("`{0}` is not a CONTEXT that is safe to source: {1}")]
     Context(String, ContextError),
-    /// The checkouts cannot be asked.
+    /// The checkouts cannot be read.
     #[error("cannot make a CONTEXT")]
     Git(#[from] GitError),
     /// Two results.
     #[error("the source holds the marker `{marker}`, and the result is to be `{result}`")]
     TwoResults {
-        /// The marker that is there.
+        /// The existing marker.
         marker: RelPath,
-        /// The result that was asked for.
+        /// The requested result.
         result: Outcome,
     },
-    /// The layout has no such marker, or none that is not the build's own matter.
+    /// The layout has no such marker, or only one that the build itself must have.
     #[error("the layout `{layout}` has no marker for the result `{result}`{}", brought(.given))]
     NoMarker {
         /// Which layout.
         layout: String,
         /// Which result.
         result: Outcome,
-        /// The files that would tell it.
+        /// The files that would state it.
         given: Vec<RelPath>,
     },
-    /// What the source says of the build makes no sense, or that it is not finished.
+    /// The source states something invalid about the build, or that it is not finished.
     #[error("the source cannot be published as it is: {0}")]
     Unfit(String),
-    /// A file that says something of the build cannot be read.
-    #[error("cannot read what the source says of the build")]
+    /// A file that states something about the build cannot be read.
+    #[error("cannot read the files of the source that describe the build")]
     Said(#[from] std::io::Error),
-    /// A build that is needed is not there.
+    /// A required build does not exist.
     #[error("`{0}` is required, but it is not in the mirror")]
     NoRequired(BuildId),
-    /// The stage and the place of the build do not lie together.
-    #[error("`{home}` lies on another file system than `{stage}`; a build cannot be moved there in one step")]
+    /// The stage and the path of the build are not on one file system.
+    #[error("`{home}` is on another file system than `{stage}`; a build cannot be moved there in one step")]
     CrossDevice {
-        /// The directory that is there already on the way to the build.
+        /// The directory on the way to the build that already exists.
         home: RelPath,
-        /// Where builds are laid out.
+        /// Where builds are staged.
         stage: RelPath,
     },
     /// A directory of the same disk is mounted between them.
@@ -122,47 +138,53 @@ pub enum PublishError {
     Mounted {
         /// Where it is mounted.
         mount: RelPath,
-        /// Where builds are laid out.
+        /// Where builds are staged.
         stage: RelPath,
     },
-    /// A source whose files would be taken away from the mirror, or share their bytes with it.
+    /// A source whose files would be removed from the mirror, or share their bytes with it.
     #[error("`{0}` is part of the mirror, whose files never change; `--take copy` reads it")]
     OwnSource(String),
-    /// It is there with other content.
+    /// The build exists with other content.
     #[error("`{id}` is published already, with other content:\n  {}", differences(.changes))]
     Differs {
         /// Which build.
         id: BuildId,
         /// What differs.
         changes: Vec<Change>,
-        /// How the build got its name.
+        /// Where the name of the build comes from.
         named: Named,
     },
-    /// A build is there that mirrorkeep did not publish.
-    #[error("`{0}` is there already, but was laid down by others")]
+    /// A build exists that mirrorkeep did not publish.
+    #[error("`{0}` already exists, but mirrorkeep did not publish it")]
     Foreign(BuildId),
-    /// It waits in the trash, whose bytes lie where it would go.
-    #[error(
-        "`{0}` is in the trash; `mirrorkeep restore {0}` takes it back, `mirrorkeep sweep` makes room for another"
-    )]
+    /// The build is in the trash, whose copy would be restored to the same path.
+    #[error("`{0}` is in the trash; `mirrorkeep restore {0}` restores it, `mirrorkeep sweep` deletes it")]
     InTrash(BuildId),
+    /// The build was withdrawn, and may contain again what it was withdrawn for.
+    #[error("`{id}` was withdrawn at {} by {}: {}", stone.at.iso(), shown(&person(&stone.by)), shown(&stone.why))]
+    Withdrawn {
+        /// Which build.
+        id: BuildId,
+        /// When, by whom and why.
+        stone: Tombstone,
+    },
     /// The trash cannot be read.
-    #[error("cannot tell whether the build waits in the trash")]
+    #[error("cannot find out whether the build is in the trash")]
     Trash(#[from] Box<CommitError>),
     /// Its checksums could not be signed.
     #[error("the build could not be signed, and is not published")]
     Sign(#[from] SignError),
-    /// It could not be laid out.
+    /// The build could not be staged.
     #[error(transparent)]
     Stage(#[from] StageError),
-    /// It could not be made visible.
+    /// The build could not be made visible.
     #[error(transparent)]
     Reveal(#[from] RevealError),
-    /// What can come in the way of every operation.
+    /// What can stop every operation.
     #[error(transparent)]
     Op(#[from] OpError),
     /// An alias could not be moved; the build itself is published.
-    #[error("the build is published, but a name could not be moved")]
+    #[error("the build is published, but an alias could not be moved")]
     Repoint(#[from] RepointError),
     /// The store failed.
     #[error("cannot reach the mirror")]
@@ -175,7 +197,10 @@ impl Classify for PublishError {
     fn class(&self) -> Class {
         match self {
             Self::NoPlace(error) => error.class(),
-            Self::Future(..) => ErrorKind::Usage.into(),
+            Self::Future(..) | Self::Confirmation(..) => ErrorKind::Usage.into(),
+            Self::NoInputs(_) => ErrorKind::Usage.hint(
+                "`--if-changed=PATTERN` names paths in the build, such as `--if-changed='sources/**'`",
+            ),
             Self::Shrunk(_) => {
                 ErrorKind::Refused.hint("if that is as it should be, publish it with `--allow-shrink`")
             }
@@ -186,7 +211,7 @@ impl Classify for PublishError {
                 "another publish took the name that the clock gives in this second; run the same command again, which takes the name of a later second",
             ),
             Self::CrossDevice { .. } => ErrorKind::Failed
-                .hint("a mirror and its .mirrorkeep lie on one file system; mount it at the mirror's root"),
+                .hint("a mirror and its .mirrorkeep are on one file system; mount it at the mirror's root"),
             Self::Mounted { mount, .. } => ErrorKind::Failed.hint(format!(
                 "`umount` what is at `{mount}`, or mount the whole mirror instead of one directory of it"
             )),
@@ -199,7 +224,8 @@ impl Classify for PublishError {
             ),
             Self::NoRequired(_) => ErrorKind::Failed.hint("`mirrorkeep list` lists the builds"),
             Self::Source(_)
-            | Self::Nothing(_)
+            | Self::Nothing { .. }
+            | Self::Overtaken(_)
             | Self::NoContext(_)
             | Self::ReadContext { .. }
             | Self::LargeContext(_)
@@ -209,6 +235,9 @@ impl Classify for PublishError {
             | Self::Said(_)
             | Self::OwnSource(_)
             | Self::InTrash(_) => ErrorKind::Failed.into(),
+            Self::Withdrawn { .. } => ErrorKind::Refused.hint(
+                "publish the build without what it was withdrawn for under another `--build`, or add --allow-withdrawn",
+            ),
             Self::Sign(error) => error.class(),
             Self::Trash(error) => error.class(),
             Self::Stage(error) => error.class(),
@@ -223,12 +252,26 @@ impl Classify for PublishError {
     }
 }
 
+fn no_inputs(pattern: Option<&str>) -> String {
+    match pattern {
+        Some(pattern) => {
+            format!("`--if-changed={pattern}` matches no file of the source or of the newest success")
+        }
+        None => "the source has no inputs to compare: no file is below `inputs`, and there is no CONTEXT"
+            .to_owned(),
+    }
+}
+
+fn beside(own: bool) -> &'static str {
+    if own { " beside CONTEXT and the marker of the result" } else { "" }
+}
+
 fn brought(given: &[RelPath]) -> String {
     let files: Vec<String> = given.iter().map(|path| format!("`{path}`")).collect();
     if files.is_empty() {
         String::new()
     } else {
-        format!(" but what the build says itself in {}", files.join(", "))
+        format!(" except a result that the build itself states in {}", files.join(", "))
     }
 }
 

@@ -1,7 +1,8 @@
-//! What publishing did.
+//! The result of publishing.
 
 use crate::commit::{Moved, Tally, TimeRule};
 use crate::model::{BuildId, Outcome, RelPath};
+use crate::ops::publish::inputs_report::InputsReport;
 use crate::ops::publish::prepared::Prepared;
 use crate::ops::publish::run::PublishRun;
 use crate::sign::Signature;
@@ -9,49 +10,53 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::atomic::Ordering;
 
-/// What publishing did.
+/// The result of publishing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PublishReport {
-    /// Which build.
+    /// The ID of the build; if the inputs did not change, of the newest success, which has them.
     pub id: BuildId,
     /// Its path.
     pub path: RelPath,
-    /// Whether it was published now or had been there with the same content.
+    /// Whether it was published now or already existed with the same content.
     pub outcome: PublishOutcome,
-    /// How the build went.
+    /// The result of the build.
     pub result: Outcome,
-    /// How many files it has, SHA256SUMS not counted.
+    /// The number of its files, without SHA256SUMS.
     pub files: u64,
-    /// How many bytes they have.
+    /// Their size in bytes.
     pub bytes: u64,
-    /// How many bytes were written.
+    /// The number of bytes that were written.
     pub copied_bytes: u64,
-    /// How many files share their bytes with earlier builds.
+    /// The number of files that share their bytes with earlier builds.
     pub shared_files: u64,
-    /// How many bytes these have.
+    /// The size of these files in bytes.
     pub shared_bytes: u64,
-    /// How many files share their bytes with another file of the same build.
+    /// The number of files that share their bytes with another file of the same build.
     pub joined_files: u64,
-    /// How many bytes these have.
+    /// The size of these files in bytes.
     pub joined_bytes: u64,
-    /// How many files, links and directories of the source were left out on request.
+    /// The number of files, links and directories of the source that were excluded on request.
     pub excluded: u64,
-    /// How many files and links of the source are not in the list of `--only-listed`.
+    /// The number of files and links of the source that are not in the list of `--only-listed`.
     pub unlisted: u64,
-    /// How many files an interrupted run had copied already.
+    /// The number of files that an interrupted run had already copied.
     pub resumed_files: u64,
-    /// How many files got a later time than their source, since their bytes changed and their size and time did not show it.
+    /// The number of files that got a later time than their source, since their bytes changed and their size and time
+    /// did not show it.
     pub later_files: u64,
-    /// How many links it has that no reader but mirrorkeep follows, as in an object store.
+    /// The number of its links that no reader except mirrorkeep follows, as in an object store.
     pub unserved_links: u64,
     /// The new signatures of its checksums.
     pub signatures: Vec<Signature>,
-    /// Labels, `key=value`, that were set on a build that was there already.
+    /// Labels, `key=value`, that were set on a build that already existed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub labelled: Vec<String>,
-    /// Names that moved.
+    /// How the inputs compare with those of the newest success; absent unless requested and known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<InputsReport>,
+    /// The aliases that moved.
     pub aliases: Vec<Moved>,
-    /// Warnings for a person.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
@@ -61,14 +66,17 @@ pub struct PublishReport {
 pub enum PublishOutcome {
     /// It is visible now and was not before.
     Published,
-    /// It was there already, with the same content.
+    /// It already existed, with the same content.
     Unchanged,
     /// Nothing was done: this is a dry run.
     Trial,
+    /// Nothing was published, since the inputs are those of the newest success, which is confirmed unless this is a dry run.
+    #[serde(rename = "inputs-unchanged")]
+    InputsUnchanged,
 }
 
 impl PublishRun<'_> {
-    /// Returns a warning where clients may keep old bytes, since the times of the source are kept.
+    /// Returns a warning if clients may keep old bytes, since the times of the source are kept.
     fn misleading(&self, tally: &Tally) -> Option<String> {
         let first = tally.first_unnoticed.as_ref()?;
         let files = match tally.unnoticed {
@@ -84,7 +92,7 @@ impl PublishRun<'_> {
         })
     }
 
-    /// Returns the report of a build with so many files and bytes.
+    /// Returns the report of a build with this number of files and bytes.
     pub(crate) fn report(
         &self,
         prepared: &Prepared,
@@ -115,6 +123,7 @@ impl PublishRun<'_> {
             },
             signatures: prepared.sums.signatures.clone(),
             labelled: Vec::new(),
+            inputs: prepared.inputs.clone(),
             aliases: Vec::new(),
             warnings: prepared
                 .warnings

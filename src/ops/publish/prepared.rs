@@ -1,12 +1,13 @@
-//! What is to be published, checked as far as that is possible without copying: its place, its time, its result, its
-//! CONTEXT, and that everything in it has a place in the layout.
+//! The build to publish, checked as far as possible without copying: its path, time, result and CONTEXT, and that
+//! everything in it has a place in the layout.
 
 use crate::commit::reveal::{AliasUpdate, was_moved};
 use crate::commit::stage::Claim;
 use crate::layout::{Created, Place};
 use crate::mirror::{Mirror, StateError, builds_of};
-use crate::model::{BuildId, Label, Outcome, RelPath, Stamp, is_sums};
+use crate::model::{BuildId, CLOCK_SKEW, Label, Outcome, RelPath, Stamp, is_sums};
 use crate::ops::publish::error::{CONTEXT_LIMIT, PublishError};
+use crate::ops::publish::inputs_report::{Compared, InputsReport};
 use crate::ops::publish::request::{ContextFrom, PublishRequest};
 use crate::ops::retention::prune::store_clock;
 use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Context, LabelValue, Manifest, Origin};
@@ -18,33 +19,34 @@ use std::fs::File;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 
-/// How far in the future a build's stamp may lie, in seconds: clocks of several machines differ.
-const SKEW: i64 = 3600;
-
-/// Everything of a build but the bytes of its files: what is to be published, checked.
+/// Everything of a build except the bytes of its files, checked.
 pub(crate) struct Prepared {
     pub(crate) path: RelPath,
     created: Stamp,
-    /// The respin; nothing where the name does not say it.
+    /// The respin; nothing if the name does not state it.
     seq: Option<u64>,
     pub(crate) result: Outcome,
     pub(crate) source: Source,
-    /// Small files of ours: CONTEXT and marker.
+    /// Small files that mirrorkeep writes: CONTEXT and marker.
     pub(crate) own: Vec<(RelPath, Vec<u8>)>,
     pub(crate) warnings: Vec<String>,
-    /// What another mirror knows of it, when it is copied from there.
+    /// The record of another mirror, if the build is copied from there.
     pub(crate) known: Option<BuildRecord>,
-    /// Its checksums, as far as they are more than the list of its files.
+    /// Its checksums, if they are more than the list of its files.
     pub(crate) sums: Checksums,
-    /// What is noted in its stage, when its name came from the clock.
+    /// The claim in its stage, if its name came from the clock.
     pub(crate) claim: Option<Claim>,
-    /// Whether the build is there and took its files out of the source.
+    /// Whether the build exists and its files were moved out of the source.
     pub(crate) moved: bool,
+    /// How its inputs compare with those of the newest success, once compared.
+    pub(crate) inputs: Option<InputsReport>,
+    /// What was compared, where the build is to be published since its inputs are others.
+    pub(crate) compared: Option<Compared>,
 }
 
 impl Prepared {
-    /// Returns what of another mirror is to be laid out at `path`: its record there, and its SHA256SUMS, where that is
-    /// not the one that mirrorkeep would write, and what signs it.
+    /// Returns what to write at `path` from another mirror: the record there, and its SHA256SUMS, if it differs from
+    /// the one that mirrorkeep would write, with its signatures.
     pub(crate) fn copied(path: RelPath, source: Source, record: BuildRecord, sums: Checksums) -> Self {
         let (created, seq) = (record.created.unwrap_or_default(), Some(record.seq));
         let (result, own, warnings) = (record.result, Vec::new(), Vec::new());
@@ -60,6 +62,8 @@ impl Prepared {
             known: Some(record),
             claim: None,
             moved: false,
+            inputs: None,
+            compared: None,
         }
     }
 
@@ -72,19 +76,19 @@ impl Prepared {
         Ok(())
     }
 
-    /// Returns how many files it has, and how many bytes they have.
+    /// Returns the number of its files and bytes.
     pub(crate) fn size(&self) -> (u64, u64) {
         let own = self.own.iter().map(|(_, bytes)| bytes.len() as u64);
         let files = self.source.files.len() + self.own.len();
         (files as u64, self.source.bytes() + own.sum::<u64>())
     }
 
-    /// Returns when its names move: those of copies when all of them are there.
+    /// Returns when its aliases move: those of copies when all builds are copied.
     pub(crate) fn names(&self) -> AliasUpdate {
         if self.known.is_some() { AliasUpdate::Deferred } else { AliasUpdate::Now }
     }
 
-    /// Has the checksums signed of a build that holds this, unless it brings them with their signatures.
+    /// Has the checksums of a build with these contents signed, unless they came with their signatures.
     pub(crate) fn sign(&mut self, publishing: &PublishRequest, manifest: &Manifest) -> Result<(), SignError> {
         if self.known.is_none() {
             self.sums.signatures = publishing.signers.sign(manifest)?;
@@ -145,13 +149,13 @@ pub(crate) fn prepare(
     let (result, marker) = result(mirror, publishing.result, &source)?;
     let artifacts = source.files.iter().filter(|file| !is_own_file(mirror, &file.to)).count();
     if artifacts == 0 && result == Outcome::Success && !moved {
-        return Err(PublishError::Nothing(result));
+        return Err(PublishError::Nothing { result, own: !source.files.is_empty() });
     }
     let mut own: Vec<(RelPath, Vec<u8>)> = marker.into_iter().collect();
     own.extend(context(mirror, publishing, &source, &mut warnings)?);
     for (to, _) in &own {
         if source.files.iter().any(|file| file.to == *to) {
-            warnings.push(format!("`{to}` of the source is replaced by the one that was asked for"));
+            warnings.push(format!("`{to}` of the source is replaced by the given one"));
         }
     }
     let places: Vec<RelPath> = own.iter().map(|(to, _)| to.clone()).collect();
@@ -175,10 +179,12 @@ pub(crate) fn prepare(
         sums: Checksums::default(),
         claim: None,
         moved,
+        inputs: None,
+        compared: None,
     })
 }
 
-/// Returns what is to be published; of a build that took its files out of the source, what is still there.
+/// Returns what is to be published; for a build whose files were moved out of the source, what is left there.
 fn gathered(specs: &[SourceSpec], apart: Exclusions<'_>, moved: bool) -> Result<Source, SourceError> {
     match Source::gather(specs, apart) {
         Err(error) if moved && error.0.iter().all(SourceProblem::is_gone) => {
@@ -193,7 +199,7 @@ fn gathered(specs: &[SourceSpec], apart: Exclusions<'_>, moved: bool) -> Result<
     }
 }
 
-/// Leaves empty directories out where the mirror cannot keep them, and says so.
+/// Omits empty directories if the mirror cannot keep them, with a warning.
 pub(crate) fn without_directories(mirror: &Mirror, source: &mut Source) -> Option<String> {
     if mirror.store().abilities().directories || source.dirs.is_empty() {
         return None;
@@ -202,7 +208,7 @@ pub(crate) fn without_directories(mirror: &Mirror, source: &mut Source) -> Optio
     Some(format!("an object store keeps no empty directories; {count} of the source are left out"))
 }
 
-/// Warns of links where the mirror keeps them as objects, which no reader but mirrorkeep follows.
+/// Warns of links if the mirror keeps them as objects, which no reader except mirrorkeep follows.
 pub(crate) fn unserved_links(mirror: &Mirror, source: &Source) -> Option<String> {
     if mirror.store().abilities().symlinks {
         return None;
@@ -217,16 +223,16 @@ pub(crate) fn unserved_links(mirror: &Mirror, source: &Source) -> Option<String>
     ))
 }
 
-/// Returns when a build was made, and fails for one from the future.
+/// Returns when a build was made; fails for a time in the future.
 fn in_time(id: &BuildId, created: Stamp, now: Stamp) -> Result<Stamp, PublishError> {
-    if created.since(now) > SKEW {
+    if created.since(now) > CLOCK_SKEW {
         return Err(PublishError::Future(id.clone(), format!("it is {now} now")));
     }
     Ok(created)
 }
 
-/// Compares the clock with the one of the mirror's store and with the last event; fails where the stamp of a build is
-/// wrong by the store's, and returns what a person should know.
+/// Compares the clock with that of the mirror's store and with the last event; fails if by the store's clock the
+/// stamp of a build is in the future, and returns warnings.
 pub(crate) fn clocks(
     mirror: &Mirror,
     prepared: &Prepared,
@@ -237,20 +243,20 @@ pub(crate) fn clocks(
     let mut warnings = Vec::new();
     if let Some(store) = store_clock(mirror)? {
         let (there, here) = (store.iso(), now.iso());
-        if prepared.created.since(store) > SKEW {
+        if prepared.created.since(store) > CLOCK_SKEW {
             let why = format!(
                 "it is {there} by the clock of the mirror's store, and {here} by the clock of this machine"
             );
             return Err(PublishError::Future(id.clone(), why));
         }
-        if store.since(now).abs() > SKEW {
+        if store.since(now).abs() > CLOCK_SKEW {
             warnings.push(format!(
                 "the clock of the mirror's store says {there}, the clock of this machine {here}; times in the \
                  record may be wrong"
             ));
         }
     }
-    if let Some(last) = last.filter(|last| last.since(now) > SKEW) {
+    if let Some(last) = last.filter(|last| last.since(now) > CLOCK_SKEW) {
         warnings.push(format!(
             "the last event of the mirror is dated {}, in the future: it is {} now; a clock is wrong or was",
             last.iso(),
@@ -260,7 +266,7 @@ pub(crate) fn clocks(
     Ok(warnings)
 }
 
-/// Fails when a build could not be moved from its stage to its place in one step.
+/// Fails if a build could not be moved from its stage to its path in one step.
 fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> {
     let store = mirror.store();
     let stage = RelPath::state("stage");
@@ -284,14 +290,14 @@ fn one_file_system(mirror: &Mirror, path: &RelPath) -> Result<(), PublishError> 
     Ok(())
 }
 
-/// Fails when files would be moved or linked out of the mirror itself, whose builds never change.
+/// Fails if files would be moved or linked out of the mirror itself, whose builds never change.
 fn is_no_part_of(mirror: &Mirror, sources: &[SourceSpec]) -> Result<(), PublishError> {
     if !mirror.store().abilities().inodes {
         return Ok(());
     }
     let Some(root) = mirror.store().look(&RelPath::root())?.map(|entry| entry.inode) else { return Ok(()) };
     for spec in sources {
-        // What cannot be found is reported when the source is gathered.
+        // A missing path is reported when the source is gathered.
         let Ok(from) = std::fs::canonicalize(&spec.from) else { continue };
         let is_root =
             |dir: &std::path::Path| std::fs::metadata(dir).is_ok_and(|meta| (meta.dev(), meta.ino()) == root);
@@ -302,7 +308,7 @@ fn is_no_part_of(mirror: &Mirror, sources: &[SourceSpec]) -> Result<(), PublishE
     Ok(())
 }
 
-/// Returns what the layout has no place for.
+/// Returns the files for which the layout has no place.
 pub(crate) fn strays(mirror: &Mirror, root: &RelPath, source: &Source) -> Vec<String> {
     let files = source.files.iter().map(|file| &file.to);
     let links = source.links.iter().map(|(to, _)| to);
@@ -326,9 +332,9 @@ pub(crate) fn strays(mirror: &Mirror, root: &RelPath, source: &Source) -> Vec<St
     strays
 }
 
-/// Returns what is at the place of a marker or CONTEXT without being a regular file.
+/// Returns what is at the path of a marker or CONTEXT and is not a regular file.
 ///
-/// A link there would say what its target says at the time of reading, past every check that is made here.
+/// A link there would have the contents of its target at the time of reading, past every check that is made here.
 fn no_files(mirror: &Mirror, source: &Source) -> Vec<String> {
     let mut wrong: Vec<String> = Vec::new();
     for place in mirror.layout().markers().places() {
@@ -346,16 +352,16 @@ fn no_files(mirror: &Mirror, source: &Source) -> Vec<String> {
     wrong
 }
 
-/// Returns whether a file of the source is a marker or CONTEXT and no artifact.
+/// Returns whether a file of the source is a marker or CONTEXT and not an artifact.
 fn is_own_file(mirror: &Mirror, to: &RelPath) -> bool {
     let markers = mirror.layout().markers();
     markers.context.as_ref() == Some(to) || markers.results.iter().any(|marker| marker.paths.contains(to))
 }
 
-/// A small file of ours with its place.
+/// A small file that mirrorkeep writes, with its path.
 type OwnFile = (RelPath, Vec<u8>);
 
-/// Returns how the build went, and the marker that is to be written if the source has none.
+/// Returns the result of the build, and the marker to write if the source has none.
 fn result(
     mirror: &Mirror,
     wanted: Option<Outcome>,
@@ -368,7 +374,7 @@ fn result(
     }
     match (told.marker, wanted) {
         (Some(marker), _) if told.outcome == Outcome::Partial => {
-            Err(PublishError::Unfit(format!("`{marker}` says that the build is not finished")))
+            Err(PublishError::Unfit(format!("`{marker}` states that the build is not finished")))
         }
         (Some(marker), Some(result)) if told.outcome != result => {
             Err(PublishError::TwoResults { marker, result })
@@ -391,7 +397,7 @@ fn result(
     }
 }
 
-/// Returns the CONTEXT that is to be written; one among the sources is checked and stays where it is.
+/// Returns the CONTEXT to write; one among the sources is checked and stays where it is.
 fn context(
     mirror: &Mirror,
     publishing: &PublishRequest,
@@ -427,14 +433,15 @@ fn context(
     }
 }
 
-/// Returns the record that the stage is sealed with; what is known only later is filled in then.
+/// Returns the record with which the stage is sealed; what is known only later is filled in then.
 pub(crate) fn record(
     mirror: &Mirror,
     publishing: &PublishRequest,
     prepared: &Prepared,
 ) -> Result<BuildRecord, StateError> {
     if let Some(known) = &prepared.known {
-        return Ok(BuildRecord { published: None, origin: Origin::Published, ..known.clone() });
+        let (published, confirmed_at) = (None, None);
+        return Ok(BuildRecord { published, confirmed_at, origin: Origin::Published, ..known.clone() });
     }
     let said = |label: &Label| {
         let value = label.value().to_owned();
@@ -453,6 +460,7 @@ pub(crate) fn record(
         created: Some(prepared.created),
         seq,
         published: None,
+        confirmed_at: None,
         result: prepared.result,
         labels: publishing.labels.iter().map(said).collect(),
         requires: publishing.requires.clone(),
@@ -465,7 +473,8 @@ pub(crate) fn record(
     })
 }
 
-/// Returns the respin of a build whose name does not say it: after those of the stream's builds of the same instant.
+/// Returns the respin of a build whose name does not state it: the next after the stream's builds of the same
+/// instant.
 fn respin(mirror: &Mirror, id: &BuildId, created: Stamp) -> Result<u64, StateError> {
     let builds = builds_of(mirror, &id.stream, None)?;
     let same = builds.iter().filter(|build| build.build != id.name && build.created == Some(created));

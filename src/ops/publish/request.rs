@@ -1,55 +1,60 @@
-//! What is to be published.
+//! The request to publish a build.
 
 use crate::commit::Filling;
+use crate::decide::InputPatterns;
 use crate::model::{BuildId, Label, Outcome};
 use crate::sign::Signers;
 use crate::source::SourceSpec;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-/// What is to be published.
+/// The request to publish a build.
 #[derive(Debug, Clone)]
 pub struct PublishRequest {
-    /// As which build.
+    /// The ID of the build.
     pub id: BuildId,
-    /// How that name came.
+    /// Where that name comes from.
     pub named: Named,
-    /// From where.
+    /// The sources.
     pub sources: Vec<SourceSpec>,
-    /// Which files of the sources are left out: patterns over the path below the source, or over the name alone.
+    /// Patterns of source files to exclude, compared with the path below the source, or with the name alone.
     pub exclude: Vec<glob::Pattern>,
-    /// Where only these are taken: paths below the source, or names of files; one that is not there is an error.
+    /// If set, only these are published: paths below the source, or names of files; a missing one is an error.
     pub listed: Option<BTreeSet<String>>,
-    /// How the build went; nothing means as its marker says, and success without one.
+    /// If set, nothing is published unless these files differ from those of the newest success of its stream.
+    pub if_changed: Option<InputPatterns>,
+    /// The result of the build; if absent, that of its marker, or success without one.
     pub result: Option<Outcome>,
-    /// Its CONTEXT, if it is to have one that is not among the sources.
+    /// Its CONTEXT, if it should have one that is not among the sources.
     pub context: Option<ContextFrom>,
-    /// What is said of it from the start.
+    /// Its first labels.
     pub labels: Vec<Label>,
     /// Whether it may be much smaller than the last success of its stream.
     pub allow_shrink: bool,
-    /// Builds that it needs.
+    /// Whether it is published although a build of this ID was withdrawn.
+    pub allow_withdrawn: bool,
+    /// Builds that it requires.
     pub requires: Vec<BuildId>,
-    /// How its bytes come in.
+    /// How its bytes are ingested.
     pub filling: Filling,
-    /// Who signs its checksums.
+    /// The signers of its checksums.
     pub signers: Signers,
 }
 
-/// Where a CONTEXT comes from.
+/// The source of a CONTEXT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContextFrom {
-    /// From a file made elsewhere.
+    /// A file made elsewhere.
     File(PathBuf),
-    /// From the git checkouts below a directory.
+    /// The git checkouts below a directory.
     Checkouts(PathBuf),
 }
 
-/// How the name of a build came.
+/// Where the name of a build comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Named {
     /// It was given.
     Given,
-    /// From the clock: an interrupted publish of the same is resumed under its own name.
+    /// From the clock: an interrupted equal publish is resumed under its own name.
     ByClock,
 }

@@ -1,4 +1,4 @@
-//! Whether a success is much smaller than the last one of its stream, as after a build that lost half of its packages.
+//! Whether a success is much smaller than the last one of its stream, such as a build that lost half of its packages.
 
 use crate::decide::policy::Policy;
 use crate::mirror::{InForce, builds_of, chain};
@@ -8,10 +8,10 @@ use crate::ops::publish::prepared::Prepared;
 use crate::ops::publish::run::PublishRun;
 
 impl PublishRun<'_> {
-    /// Fails when a success lost more of its files or bytes than the policy accepts; says so where nothing can be compared.
+    /// Fails if a success lost more of its files or bytes than the policy accepts; warns if they cannot be compared.
     pub(crate) fn has_not_shrunk(&self, prepared: &mut Prepared) -> Result<(), PublishError> {
         let (mirror, id) = (self.session.mirror(), &self.publishing.id);
-        // A copy has the size that it has in the mirror from which it comes.
+        // A copy has the size that it has in the source mirror.
         if self.publishing.allow_shrink || prepared.result != Outcome::Success || prepared.known.is_some() {
             return Ok(());
         }

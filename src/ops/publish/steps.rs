@@ -1,5 +1,6 @@
-//! Steps of publishing that are the same on a directory and in an object store.
+//! Steps of publishing that are the same in a directory and in an object store.
 
+use crate::commit::choose::protocol;
 use crate::commit::reveal::{Revealed, reveal};
 use crate::commit::{Sealed, Tally};
 use crate::decide::{Reuse, Whose};
@@ -14,12 +15,12 @@ use crate::store::Take;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 
-/// How many earlier builds of the stream are asked for bytes that are there already.
+/// The number of earlier builds of the stream that are searched for bytes to share.
 const ASKED: usize = 30;
 
 impl PublishRun<'_> {
-    /// Looks again once the ticket is ours: whoever held it before may have published the build, and may have been killed
-    /// before that was told.
+    /// Looks again once the ticket is locked: its previous holder may have published the build, and may have been
+    /// killed before it was recorded.
     pub(crate) fn published_meanwhile(
         &self,
         prepared: &Prepared,
@@ -30,7 +31,7 @@ impl PublishRun<'_> {
         self.there_already(prepared)
     }
 
-    /// Makes a build visible whose files are all there, and says what was done.
+    /// Makes a build visible whose files are all staged, and returns the report.
     pub(crate) fn show(
         &self,
         mut prepared: Prepared,
@@ -40,6 +41,12 @@ impl PublishRun<'_> {
         let size = (sealed.manifest.files.len() as u64, sealed.manifest.bytes());
         sealed.moved = self.publishing.filling.take == Some(Take::Move);
         let lock = self.session.begin()?;
+        if self.is_overtaken(&prepared)? {
+            drop(lock);
+            let mirror = self.session.mirror();
+            protocol(mirror).abandon(mirror, sealed)?;
+            return Err(PublishError::Overtaken(self.publishing.id.clone()));
+        }
         let Revealed { aliases, warnings } = reveal(&lock, sealed, prepared.names())?;
         prepared.warnings.extend(warnings);
         drop(lock);
@@ -49,10 +56,10 @@ impl PublishRun<'_> {
         Ok(PublishReport { aliases, ..self.report(&prepared, size, tally, PublishOutcome::Published) })
     }
 
-    /// Returns what the stream's earlier builds hold, and the last build of some other streams; what cannot be read of them is
-    /// not reused.
+    /// Returns the contents of the stream's earlier builds, and of the last build of some other streams; unreadable
+    /// ones are not reused.
     ///
-    /// When the request says that nothing is shared, only the times of the stream's builds.
+    /// If the request excludes sharing, only the times of the stream's builds are read.
     pub(crate) fn earlier(&self, prepared: &Prepared) -> Reuse {
         let (mirror, stream) = (self.session.mirror(), &self.publishing.id.stream);
         let mut builds = match builds_of(mirror, stream, None) {
@@ -73,7 +80,7 @@ impl PublishRun<'_> {
         if shares {
             asked.extend(last_of_others(mirror, stream, &mut changed));
         }
-        // One manifest at a time: each is as large as the build.
+        // One manifest at a time: each grows with its build.
         let found = asked.into_iter().enumerate().filter_map(|(index, id)| {
             let whose = if index < own { Whose::Own } else { Whose::Other };
             Some((whose, mirror.layout().build_path(&id).ok()?, mirror.manifest(&id).ok()??))
@@ -85,7 +92,7 @@ impl PublishRun<'_> {
     }
 }
 
-/// Returns whether a file of the source and the published one are two names for the same bytes.
+/// Returns whether a file of the source and the published one are the same inode.
 pub(crate) fn is_shared(mirror: &Mirror, prepared: &Prepared, entry: &SourceEntry) -> bool {
     let there = mirror.store().look(&prepared.path.join(&entry.to)).ok().flatten();
     there.is_some_and(|there| {
@@ -100,7 +107,8 @@ pub(crate) fn leave<'a>(moved: impl ParallelIterator<Item = &'a SourceEntry>) ->
     stayed.map(|problem| format!("published, but not removed from the source: {problem}")).collect()
 }
 
-/// Returns the last published build of the other streams that were published into last, and adds when their inodes changed.
+/// Returns the last published builds of the other streams with the latest publishes, and adds when their inodes
+/// changed.
 fn last_of_others(mirror: &Mirror, stream: &Stream, changed: &mut BTreeMap<u64, i128>) -> Vec<BuildId> {
     if !mirror.store().abilities().inodes {
         return Vec::new();
@@ -110,7 +118,7 @@ fn last_of_others(mirror: &Mirror, stream: &Stream, changed: &mut BTreeMap<u64, 
     let last = others.filter_map(|other| {
         let notes = mirror.inodes(&other)?;
         for (inode, time) in notes.changed {
-            // The later of two streams that have the file made the last link.
+            // Of two streams that have the file, the later one made the last link.
             let known = changed.entry(inode).or_insert(time);
             *known = time.max(*known);
         }
@@ -119,5 +127,5 @@ fn last_of_others(mirror: &Mirror, stream: &Stream, changed: &mut BTreeMap<u64, 
     last.collect()
 }
 
-/// How many other streams are asked, each for its last published build.
+/// The number of other streams that are searched, each in its last published build.
 const OTHERS: usize = 8;

@@ -1,4 +1,4 @@
-//! What each name points to and what it left: from a census, or from what was written and the events since then.
+//! The present and the former builds of each alias: from a census, or from the state file and the events since then.
 
 use super::state::ReadersState;
 use super::{NameState, ReadersError};
@@ -14,27 +14,27 @@ use crate::record::{Event, EventKind, Phase};
 use crate::store::StoreError;
 use std::collections::BTreeSet;
 
-/// How much is looked at.
+/// How much is examined.
 #[derive(Debug, Clone, Copy)]
 pub enum Look<'a> {
-    /// What the journal says has changed since the last time.
+    /// The changes in the journal since the last time.
     Changes,
-    /// Every name and every file.
+    /// Every alias and every file.
     Everything,
     /// The same, with a census that was taken after the event with that number.
     Census(&'a Census, u64),
 }
 
-/// The names as they are now, and which of them may have changed.
+/// The present aliases, and which of them may have changed.
 pub(super) struct Seen {
     pub(super) names: ReaderNames,
-    /// Nothing where each may have.
+    /// Nothing if each may have changed.
     pub(super) changed: Option<BTreeSet<RelPath>>,
     /// The number of the last event that is taken into account.
     pub(super) seq: u64,
 }
 
-/// Returns the names of the mirror and the paths of the builds of their lists, the current one first.
+/// Returns the aliases of the mirror and the paths of the builds of their lists, the current one first.
 pub fn lists(
     mirror: &Mirror,
     newest: usize,
@@ -51,20 +51,20 @@ pub(super) fn paths(mirror: &Mirror, builds: &[BuildId]) -> Vec<RelPath> {
     builds.iter().map(|id| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path())).collect()
 }
 
-/// Returns the policy that says how long builds stay; without one that can be used nothing is pruned.
+/// Returns the policy, which determines how long builds stay; without a usable one nothing is pruned.
 pub(super) fn policy(mirror: &Mirror) -> Option<Policy> {
     mirror.config().policy.as_ref().and_then(|_| policy_of(mirror).ok())
 }
 
-/// Returns the digest of everything but the mirror that decides what is written.
+/// Returns the digest of everything except the mirror that determines what is written.
 pub(super) fn inputs(config: &ReadersConfig, policy: Option<&Policy>) -> Digest {
-    // Settings are plain data.
+    // Plain data always serializes.
     let settings = serde_json::to_string(config).unwrap_or_default();
     let policy = policy.map(|policy| policy.digest.to_string()).unwrap_or_default();
     Digest::of(format!("1\n{settings}\n{policy}").as_bytes())
 }
 
-/// Looks at the names; builds that are about to go are taken for gone.
+/// Examines the aliases; builds that are about to be deleted count as deleted.
 pub(super) fn look(
     mirror: &Mirror,
     how: Look<'_>,
@@ -78,7 +78,7 @@ pub(super) fn look(
     {
         return Ok(by_events(mirror, state, &events, without)?);
     }
-    // Before the names, which then are at least as new.
+    // Read before the aliases, which then are at least as new.
     let (names, seq) = match how {
         Look::Census(census, seq) => (by_census(mirror, census, without)?, seq),
         Look::Changes | Look::Everything => {
@@ -89,7 +89,8 @@ pub(super) fn look(
     Ok(Seen { names, changed: None, seq })
 }
 
-/// Returns a census that has every name; fails where one may be in what cannot be read, since it must not pass for gone.
+/// Returns a census that has every alias; fails if one may be in an unreadable part, since it must not count as
+/// removed.
 fn whole(mirror: &Mirror, now: Stamp) -> Result<Census, ReadersError> {
     let survey = survey(mirror, now)?;
     match survey.troubles.into_iter().find(|trouble| hides_names(mirror, trouble)) {
@@ -98,14 +99,14 @@ fn whole(mirror: &Mirror, now: Stamp) -> Result<Census, ReadersError> {
     }
 }
 
-/// Returns whether names or builds may be missing in a census because of what could not be read.
+/// Returns whether aliases or builds may be missing in a census because of what could not be read.
 pub fn hides_names(mirror: &Mirror, trouble: &Unreadable) -> bool {
-    // A build that cannot be read is in the census; holds and trash have no names.
+    // A build that cannot be read is in the census; holds and trash have no aliases.
     let known = ["holds", "trash"].map(RelPath::state).contains(&trouble.path);
     !known && !matches!(mirror.layout().place(&trouble.path), Place::Build { .. })
 }
 
-/// Returns whether after such an event more than names may be other than was written.
+/// Returns whether such an event may have changed more than aliases.
 fn unclear(what: EventKind) -> bool {
     matches!(
         what,
@@ -117,7 +118,7 @@ fn unclear(what: EventKind) -> bool {
     )
 }
 
-/// Returns the names by a census.
+/// Returns the aliases by a census.
 pub(super) fn by_census(
     mirror: &Mirror,
     census: &Census,
@@ -135,7 +136,7 @@ pub(super) fn by_census(
     Ok(names)
 }
 
-/// Takes builds off all lists, and names that point to them.
+/// Removes builds from all lists, and the aliases that point to them.
 fn forget(names: &mut ReaderNames, gone: &[BuildId]) {
     names.retain(|_, name| !gone.contains(&name.build));
     for name in names.values_mut() {
@@ -143,7 +144,7 @@ fn forget(names: &mut ReaderNames, gone: &[BuildId]) {
     }
 }
 
-/// Returns the names by what was written and what happened since then.
+/// Returns the aliases by the state file and the events since then.
 fn by_events(
     mirror: &Mirror,
     state: &ReadersState,
@@ -169,7 +170,7 @@ fn by_events(
             _ => {}
         }
     }
-    // A name that points to another one moves with that.
+    // An alias that points to another one moves with that one.
     loop {
         let goes = |(path, name): (&RelPath, &ReaderName)| {
             let follows = name.via.as_ref().is_some_and(|via| moved.contains(via));
@@ -201,7 +202,7 @@ fn by_events(
     for name in names.values_mut() {
         name.via = name.via.take().filter(|via| there.contains(via));
     }
-    // What is on a list that a removed build was on is listed again.
+    // Lists that had a removed build are made again.
     let listed = |state: &NameState| state.list.iter().any(|build| gone.contains(build));
     let listing = state.names.iter().filter(|(_, state)| listed(state)).map(|(path, _)| path.clone());
     moved.extend(listing);
@@ -209,7 +210,7 @@ fn by_events(
     Ok(Seen { names, changed: Some(moved), seq })
 }
 
-/// Returns the build whose place a path is.
+/// Returns the build that has this path.
 fn build_at(mirror: &Mirror, path: &RelPath) -> Option<BuildId> {
     match mirror.layout().place(path) {
         Place::Build { build } => Some(build),
@@ -217,7 +218,7 @@ fn build_at(mirror: &Mirror, path: &RelPath) -> Option<BuildId> {
     }
 }
 
-/// Returns what is known of a build; its manifest is read only where `known` is not of the same bytes.
+/// Returns the facts about a build; its manifest is read only if `known` is not of the same bytes.
 pub(super) fn facts(
     mirror: &Mirror,
     build: &BuildId,

@@ -1,4 +1,4 @@
-//! What can come in the way of writing for readers.
+//! What can stop writing for readers.
 
 use crate::mirror::{JournalError, StateError};
 use crate::model::{Class, Classify, ErrorKind};
@@ -6,10 +6,10 @@ use crate::store::StoreError;
 use std::io;
 use std::path::PathBuf;
 
-/// Says why what readers get is not up to date.
+/// Why the files for readers are not up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadersError {
-    /// What is kept of builds cannot be read.
+    /// The records of builds cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
     /// The journal cannot be used.
@@ -26,12 +26,20 @@ pub enum ReadersError {
         /// Why not.
         source: io::Error,
     },
+    /// The file of the rules is in a directory that is missing.
+    #[error("cannot write `{path}`: the directory `{dir}` does not exist")]
+    NoDirectory {
+        /// Which file.
+        path: PathBuf,
+        /// Its directory.
+        dir: PathBuf,
+    },
     /// The command that makes the server read the rules failed.
     #[error("`{command}` failed: {why}")]
     Reload {
         /// The command.
         command: String,
-        /// How it ended.
+        /// How the command ended.
         why: String,
     },
 }
@@ -42,7 +50,7 @@ impl Classify for ReadersError {
             Self::Kept(error) => error.class(),
             Self::Journal(error) => error.class(),
             Self::Store(error) => error.class(),
-            Self::Out { .. } | Self::Reload { .. } => ErrorKind::Failed.into(),
+            Self::Out { .. } | Self::NoDirectory { .. } | Self::Reload { .. } => ErrorKind::Failed.into(),
         }
     }
 }

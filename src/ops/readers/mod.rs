@@ -1,7 +1,7 @@
-//! What readers of names get beyond the names: public files with lists of builds, and rules of a web server.
+//! Additional files for readers of aliases: public files with lists of builds, and rules of a web server.
 //!
-//! `docs/decisions/0012-readers.md` has the order of writes and what a kill leaves. Nothing here may fail the command that
-//! moved a name: its caller warns, and the next command that changes something tries again.
+//! `docs/decisions/0012-readers.md` has the order of writes and the state after a kill. A failure here never fails
+//! the command that moved an alias: its caller warns, and the next command that changes something tries again.
 
 mod compute;
 mod error;

@@ -11,46 +11,57 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// For how long the command may run.
+/// The time limit of the command.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// How often its end is looked for.
+/// How often to check whether it ended.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// How many bytes of what it said are shown.
+/// How many bytes of its output are shown.
 const SAID: u64 = 400;
 
-/// Writes a file in one step, so that a server that reads it finds the old text or the new; returns whether it changed.
+/// Writes a file in one step, so that a server reads the old text or the new; returns whether it changed.
 ///
-/// A trial looks whether it would.
+/// A dry run only compares.
 pub fn replace(out: &Path, text: &str, mode: Mode) -> Result<bool, ReadersError> {
     let failed = |source| ReadersError::Out { path: out.to_owned(), source };
-    match fs::read(out) {
-        Ok(old) if old == text.as_bytes() => return Ok(false),
+    match fs::metadata(out) {
+        // A device or a pipe would be replaced, or read without end.
+        Ok(found) if !found.is_file() => return Err(failed(io::Error::other("it is not a regular file"))),
+        Ok(found)
+            if found.len() == text.len() as u64 && fs::read(out).map_err(failed)? == text.as_bytes() =>
+        {
+            return Ok(false);
+        }
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
         _ => {}
     }
     let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !dir.exists() {
+        return Err(ReadersError::NoDirectory { path: out.to_owned(), dir: dir.to_owned() });
+    }
     if mode == Mode::Trial {
         fs::metadata(dir).map_err(failed)?;
         return Ok(true);
     }
     // As readable as any new file of the user: servers read it.
     let permissions = fs::Permissions::from_mode(0o666);
-    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(failed)?;
+    // Without the name of the temporary file, which would not help.
+    let plain = |error: io::Error| failed(error.raw_os_error().map_or(error, io::Error::from_raw_os_error));
+    let mut file = tempfile::Builder::new().permissions(permissions).tempfile_in(dir).map_err(plain)?;
     file.write_all(text.as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     file.persist(out).map_err(|error| failed(error.error))?;
     Ok(true)
 }
 
-/// Runs a command without a shell, for a limited time, and says how it failed.
+/// Runs a command without a shell, with a time limit; fails with how it failed.
 pub(super) fn run(command: &[String]) -> Result<(), ReadersError> {
     let words: Vec<String> = command.iter().map(|word| shell_word(word.as_ref())).collect();
     let failed = |why: String| ReadersError::Reload { command: words.join(" "), why };
     let io = |error: io::Error| failed(error.to_string());
     let Some((program, args)) = command.split_first() else { return Ok(()) };
     let mut said = tempfile::tempfile().map_err(io)?;
-    // In a group of its own, so that what it started ends with it.
+    // In a process group of its own, so that its children end with it.
     let mut child = Command::new(program)
         .args(args)
         .stdin(Stdio::null())
@@ -67,7 +78,7 @@ pub(super) fn run(command: &[String]) -> Result<(), ReadersError> {
             None => {
                 let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
                 if let Some(group) = group {
-                    // A group that is gone has ended just now.
+                    // If the group is missing, it has just ended.
                     rustix::process::kill_process_group(group, rustix::process::Signal::KILL).ok();
                 }
                 child.wait().ok();
@@ -79,7 +90,7 @@ pub(super) fn run(command: &[String]) -> Result<(), ReadersError> {
         return Ok(());
     }
     let mut text = Vec::new();
-    // What it said is only shown.
+    // Its output is only shown.
     said.rewind().and_then(|()| said.take(SAID).read_to_end(&mut text)).ok();
     let text = String::from_utf8_lossy(&text);
     let text = text.trim();

@@ -1,6 +1,7 @@
-//! What was written for readers, and up to which event: so that a change of one name costs no look at the others.
+//! What was written for readers, and up to which event, so that a change of one alias does not require reading the
+//! others.
 //!
-//! The file is written after everything that it states, and may be lost: then everything is looked at again.
+//! The file is written after everything that it states, and may be lost: then everything is read again.
 
 use crate::decide::readers::{Facts, ReaderName};
 use crate::mirror::Mirror;
@@ -9,7 +10,7 @@ use crate::store::{Guard, Put, StoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// More than a state ever has, in bytes.
+/// More bytes than a state file ever has.
 const LIMIT: u64 = 64 << 20;
 
 /// What was written for readers.
@@ -24,26 +25,26 @@ pub struct ReadersState {
     pub seq: u64,
     /// The digest of the settings and the policy.
     pub inputs: Digest,
-    /// The names that point to builds.
+    /// The aliases that point to builds.
     pub names: BTreeMap<RelPath, NameState>,
     /// The digest of the rules that the server has read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loaded: Option<Digest>,
 }
 
-/// What was written for one name.
+/// What was written for one alias.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NameState {
-    /// The name.
+    /// The alias.
     pub name: ReaderName,
-    /// What is known of its build.
+    /// The facts about its build.
     pub facts: Facts,
     /// The builds of its list.
     pub list: Vec<BuildId>,
     /// The instant at which the list was made.
     pub at: Stamp,
-    /// Its public files, and the digest of what is in each.
+    /// Its public files, with the digest of each.
     pub files: BTreeMap<RelPath, Digest>,
 }
 
@@ -52,26 +53,21 @@ impl ReadersState {
         RelPath::state("readers.json")
     }
 
-    /// Returns what was written in a mirror; nothing where that is not known.
+    /// Returns what was written in a mirror; nothing if that is not known.
     pub fn read(mirror: &Mirror) -> Result<Option<Self>, StoreError> {
-        match mirror.store().read(&Self::place(), LIMIT) {
-            Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => Err(error),
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes)
-                .ok()
-                .filter(|state: &Self| state.readers == 1 && state.mirror == mirror.config().id)),
-        }
+        let state: Option<Self> = mirror.noted(&Self::place(), LIMIT)?;
+        Ok(state.filter(|state| state.readers == 1 && state.mirror == mirror.config().id))
     }
 
-    /// Writes down what was written.
+    /// Writes the state file.
     pub(super) fn keep(&self, mirror: &Mirror) -> Result<(), StoreError> {
-        // A state is plain data.
+        // Plain data always serializes.
         let text = serde_json::to_vec(self).unwrap_or_default();
         mirror.store().put(&Self::place(), &text, Put::ReplaceSoon)
     }
 }
 
-/// Takes the right to write for readers, waiting for others as for the lock of the mirror.
+/// Takes the right to write for readers, waiting for other processes as for the lock of the mirror.
 pub(super) fn alone(mirror: &Mirror) -> Result<Guard, StoreError> {
     mirror.store().lock(&RelPath::state("readers.lock"), mirror.who(), mirror.wait())
 }

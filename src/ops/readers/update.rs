@@ -1,4 +1,4 @@
-//! Bringing what readers get up to date, in the order: public files, the rules, the server, what was written.
+//! Updating the files for readers, in the order: public files, the rules, the server, the state file.
 
 use super::compute::{Look, Seen, by_census, facts, inputs, look, paths, policy};
 use super::state::{NameState, ReadersState, alone};
@@ -11,19 +11,19 @@ use crate::mirror::{Mirror, ReadersConfig, chain};
 use crate::model::{BuildId, Digest, RelPath, Stamp, unprintable};
 use crate::ops::Mode;
 use crate::session::Session;
-use crate::store::{Kind, Put, StoreError, io_pool};
+use crate::store::{Kind, Put, StoreError, at_once};
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// How many files are written at once.
+/// The number of files that are written at once.
 const AT_ONCE: usize = 16;
 
-/// More than a public file ever has, in bytes.
+/// More bytes than a public file ever has.
 const LIMIT: u64 = 16 << 20;
 
-/// What a warning says where something failed.
+/// The beginning of the warning about a failure.
 pub const NOT_UPDATED: &str = "what readers of names get is not up to date";
 
 /// What was written for readers, or would be.
@@ -35,26 +35,26 @@ pub struct ReadersReport {
     pub removed: Vec<RelPath>,
     /// Whether the file of the rules changed; `null` without one.
     pub out: Option<bool>,
-    /// Whether the server was made to read it.
+    /// Whether the server loaded it.
     pub reloaded: bool,
-    /// Warnings for a person.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
     /// Why the rules or the server are not up to date; the next command tries again.
     pub failure: Option<String>,
 }
 
-/// The names with their files, as they are to be.
+/// The aliases with their files, as they should be.
 struct Wanted {
     names: BTreeMap<RelPath, NameState>,
-    /// The texts of the files of names that may have changed.
+    /// The texts of the files of aliases that may have changed.
     texts: BTreeMap<RelPath, String>,
     warnings: Vec<String>,
 }
 
-/// Brings the public files and the rules up to date; nothing where the mirror's settings have no `readers`.
+/// Updates the public files and the rules; does nothing if the mirror's settings have no `readers`.
 ///
-/// Builds of `without` are about to be removed and are on no list any more. Killed anywhere, each file is the old one or the
-/// new one, and the next call goes on.
+/// Builds of `without` are about to be removed and are on no list any more. After a kill at any point, each file is
+/// the old one or the new one, and the next call continues.
 pub fn update(
     session: &Session<'_>,
     how: Look<'_>,
@@ -101,7 +101,7 @@ pub fn update(
     let moved_on = |old: &ReadersState| {
         (old.inputs, old.loaded) != (after.inputs, after.loaded) || old.names != after.names
     };
-    // Events that are about something else are read again by the next command, until one changes a name.
+    // Events about something else are read again by the next command, until one changes an alias.
     let far = state.as_ref().is_none_or(|old| seq.saturating_sub(old.seq) > 200);
     if mode == Mode::Real && (far || state.as_ref().is_none_or(moved_on)) {
         after.keep(mirror)?;
@@ -110,7 +110,7 @@ pub fn update(
     Ok(Some(report))
 }
 
-/// Takes builds off all lists before they are removed; that it fails is a warning, since the removal must go on.
+/// Removes builds from all lists before they are deleted; a failure is a warning, since the deletion must go on.
 pub(crate) fn before_removal(session: &Session<'_>, how: Look<'_>, without: &[BuildId]) {
     let why = match update(session, how, without, Mode::Real) {
         Ok(report) => report.and_then(|report| report.failure),
@@ -121,7 +121,7 @@ pub(crate) fn before_removal(session: &Session<'_>, how: Look<'_>, without: &[Bu
     }
 }
 
-/// Returns the public files that differ from what the names of a census say, each with how; nothing is changed.
+/// Returns the public files that differ from the aliases of a census, each with the difference; nothing is changed.
 pub fn differing(
     mirror: &Mirror,
     census: &Census,
@@ -133,14 +133,14 @@ pub fn differing(
     let state = state.as_ref();
     let terms = Terms { policy: policy.as_ref(), newest: config.newest };
     let names = by_census(mirror, census, &[])?;
-    // What has been left for long enough since a list was made is on it until the next change.
+    // A build whose time on a list ended since the list was made stays on it until the next change.
     let at = |name: &RelPath| state.and_then(|state| state.names.get(name)).map_or(now, |name| name.at);
     let wanted = wanted(mirror, config, &names, state, terms, &|_| true, &at)?;
     let (old, new) = (there(mirror, config)?, files(&wanted.names));
     let missing = new.keys().filter(|path| !old.contains_key(*path)).map(|path| (path.clone(), "missing"));
     let changed = |(path, digest): (&RelPath, &Digest)| {
         let how = match new.get(path) {
-            None => "of a name that is gone",
+            None => "of an alias that was removed",
             Some(wanted) if wanted != digest => "out of date",
             Some(_) => return None,
         };
@@ -151,7 +151,7 @@ pub fn differing(
     Ok(found)
 }
 
-/// Returns the names with their files; those that are not affected as they were written.
+/// Returns the aliases with their files; those that are not affected, as they were written.
 fn wanted(
     mirror: &Mirror,
     config: &ReadersConfig,
@@ -166,7 +166,7 @@ fn wanted(
     for name in names.keys().filter(|name| !affected(name)) {
         wanted.names.extend(known(name).map(|known| (name.clone(), known.clone())));
     }
-    // Of names that are in each other's way the one that has a file keeps it.
+    // If two aliases conflict, the one that has a file keeps it.
     let kept = names.keys().filter_map(|name| Some((name, known(name)?)));
     let mut taken: BTreeMap<RelPath, RelPath> =
         kept.flat_map(|(name, known)| known.files.keys().map(|file| (file.clone(), name.clone()))).collect();
@@ -207,7 +207,7 @@ fn wanted(
     Ok(wanted)
 }
 
-/// Returns the file of another name that is at a path, above it or below it.
+/// Returns the file of another alias at a path, above it or below it.
 fn in_the_way<'a>(
     taken: &'a BTreeMap<RelPath, RelPath>,
     at: &RelPath,
@@ -217,12 +217,12 @@ fn in_the_way<'a>(
     others.map(|(other, _)| other).find(|other| at.is_within(other) || other.is_within(at))
 }
 
-/// Returns every file of these names.
+/// Returns every file of these aliases.
 fn files(names: &BTreeMap<RelPath, NameState>) -> BTreeMap<RelPath, Digest> {
     names.values().flat_map(|name| name.files.clone()).collect()
 }
 
-/// Returns the public files that are there and were written by mirrorkeep.
+/// Returns the existing public files that mirrorkeep wrote.
 fn there(mirror: &Mirror, config: &ReadersConfig) -> Result<BTreeMap<RelPath, Digest>, ReadersError> {
     let store = mirror.store();
     let files = store
@@ -236,11 +236,10 @@ fn there(mirror: &Mirror, config: &ReadersConfig) -> Result<BTreeMap<RelPath, Di
         Ok(bytes) => Ok(is_ours(&bytes).then(|| (path.clone(), Digest::of(&bytes)))),
     };
     let read = || files.par_iter().map(read).collect::<Result<Vec<_>, StoreError>>();
-    let found = if store.abilities().slow_calls { io_pool(store, AT_ONCE)?.install(read) } else { read() };
-    Ok(found?.into_iter().flatten().collect())
+    Ok(at_once(store, (AT_ONCE, files.len()), read)??.into_iter().flatten().collect())
 }
 
-/// Writes and removes public files; goes on after a failure and returns the first.
+/// Writes and removes public files; continues after a failure and returns the first.
 fn put(
     mirror: &Mirror,
     config: &ReadersConfig,
@@ -248,24 +247,21 @@ fn put(
     remove: &[&RelPath],
 ) -> Result<(), ReadersError> {
     let store = mirror.store();
-    // What is removed may be in the way of what is written.
+    // A file to remove may be in the way of one to write.
     let removed: Result<Vec<()>, StoreError> = remove.iter().map(|path| store.remove(path)).collect();
     for dir in remove.iter().flat_map(|path| path.ancestors().take_while(|dir| *dir != config.path)) {
-        // One that holds something else stays.
+        // A directory that has other files stays.
         store.remove_dir(&dir).ok();
     }
     let one = |(path, text): &(&RelPath, &String)| store.put(path, text.as_bytes(), Put::ReplaceSoon);
     let all = || write.par_iter().map(one).collect::<Vec<Result<(), StoreError>>>();
-    let written = if write.len() > 1 && store.abilities().slow_calls {
-        io_pool(store, AT_ONCE)?.install(all)
-    } else {
-        all()
-    };
+    let written = at_once(store, (AT_ONCE, write.len()), all)?;
     removed?;
     Ok(written.into_iter().collect::<Result<(), StoreError>>()?)
 }
 
-/// Writes the rules and makes the server read them; returns the digest of what it has read, and why it has not read all.
+/// Writes the rules and makes the server load them; returns the digest of the loaded rules, and why not all are
+/// loaded.
 fn serve(
     mirror: &Mirror,
     config: &ReadersConfig,

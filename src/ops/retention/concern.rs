@@ -1,4 +1,4 @@
-//! What a person must look at after a nightly run, whether or not anything was due: as far as a census shows it.
+//! What a person must look at after a nightly run, whether or not anything was due, as far as a census shows it.
 
 use crate::census::{AliasCensus, BuildCensus, Census, StreamCensus};
 use crate::decide::meets;
@@ -15,7 +15,7 @@ use std::fmt;
 /// A problem that needs a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Concern {
-    /// Where.
+    /// The path.
     pub path: RelPath,
     /// What is wrong.
     pub why: String,
@@ -30,7 +30,7 @@ impl fmt::Display for Concern {
     }
 }
 
-/// Returns what is reported of directories that no event made.
+/// Returns the reports of directories that no event made.
 pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
     let concern = |(path, why): (RelPath, String)| {
         let why =
@@ -40,11 +40,11 @@ pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
     alien.into_iter().map(concern).collect()
 }
 
-/// Returns the required aliases that resolve to nothing, and the builds that vanished.
+/// Returns the required aliases that resolve to nothing, and the missing builds.
 pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
     let required = census.aliases.iter().filter(|alias| alias.required);
     let mut concerns: Vec<Concern> = Vec::new();
-    // Read once, and only where something is broken. What cannot be read permits nothing.
+    // Read once, and only if something is broken. What cannot be read permits nothing.
     let told = OnceCell::new();
     for alias in required {
         let Some(broken) = broken(mirror, census, alias) else { continue };
@@ -60,7 +60,9 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
         Ok(vanished) => concerns.extend(vanished.into_iter().map(|id| Concern {
             path: mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path()),
             why: "the build is recorded, was not pruned, and is missing".to_owned(),
-            hint: Some(format!("put it back, or `mirrorkeep adopt --changed {id}` records that it is gone")),
+            hint: Some(format!(
+                "restore it from a copy, or `mirrorkeep adopt --changed {id}` records that it is missing"
+            )),
         })),
         Err(why) => concerns.push(Concern {
             path: RelPath::state("builds"),
@@ -71,15 +73,15 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
     concerns
 }
 
-/// What is wrong with a required alias.
+/// The problem of a required alias.
 struct Broken {
     concern: Concern,
-    /// Whether it resolves to a build whose result its rule does not allow: mirrorkeep sets it so only when a person
-    /// permits that.
+    /// Whether it resolves to a build whose result its rule does not allow; mirrorkeep sets it so only with the
+    /// user's permission.
     by_result: bool,
 }
 
-/// Returns what is wrong with a required alias: it resolves to nothing, or to a build that its rule does not allow.
+/// Returns the problem of a required alias: it resolves to nothing, or to a build that its rule does not allow.
 fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Broken> {
     let path = &alias.path;
     let (stream, rule) = ruled(mirror, census, path)?;
@@ -130,7 +132,7 @@ fn ruled<'a>(mirror: &Mirror, census: &'a Census, alias: &RelPath) -> Option<(&'
     Some((stream, rules.into_iter().find(|rule| rule.name == alias.name())?))
 }
 
-/// Returns whether a directory above a build's place is a link: what is seen through it is not kept there.
+/// Returns whether a directory above a build's path is a link: what is behind it does not belong to the mirror.
 fn is_behind_a_link(mirror: &Mirror, id: &BuildId) -> bool {
     let Ok(path) = mirror.layout().build_path(id) else { return false };
     let mut above = path.parent();
@@ -143,11 +145,11 @@ fn is_behind_a_link(mirror: &Mirror, id: &BuildId) -> bool {
     false
 }
 
-/// Returns the builds that should be there and are not.
+/// Returns the missing builds.
 fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, String> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let mut vanished = mirror.expected().map_err(|error| chain(&error))?;
-    // One that cannot be looked at is a trouble of the survey; one that came since the census is there.
+    // A build that cannot be read is reported by the survey; one that appeared after the census exists.
     vanished.retain(|id| {
         !there.contains(id)
             && (mirror.has_build(id).is_ok_and(|is_there| !is_there) || is_behind_a_link(mirror, id))
@@ -155,7 +157,7 @@ fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, Strin
     if vanished.is_empty() {
         return Ok(vanished);
     }
-    // One that another command removed since the census is not expected any more.
+    // A build that another command removed after the census is not expected any more.
     let expected = mirror.expected().map_err(|error| chain(&error))?;
     vanished.retain(|id| expected.contains(id));
     Ok(vanished)

@@ -1,8 +1,9 @@
 //! The two sides of the handshake in every order of their store calls.
 //!
-//! Both believe that they hold the lock. The real code of each side runs in a thread of its own on the same objects; a
-//! schedule says whose call comes next. Only calls that the other side can notice are scheduled: those at the name, the
-//! mark, the seal and the holds, and listings of the stream. All others commute with whatever the other side does.
+//! Both sides believe that they have the lock. The real code of each side runs in a thread of its own on the same
+//! objects; a schedule determines the order of calls. Only calls that the other side can notice are scheduled: those
+//! on the alias, the mark, the seal and the holds, and listings of the stream. All others commute with whatever the
+//! other side does.
 
 use crate::commit::handshake::*;
 use crate::decide::policy::Policy;
@@ -29,12 +30,12 @@ enum Side {
     Protects,
 }
 
-/// Whose call comes next, and how far they are.
+/// Whose call is next, and the progress of both.
 #[derive(Debug, Default)]
 struct Turns {
     order: Vec<Side>,
     next: usize,
-    /// Calls before the sides meet pass freely.
+    /// Calls before the sides meet are not scheduled.
     met: bool,
     done: Vec<Side>,
     calls: Vec<(Side, String)>,
@@ -152,7 +153,7 @@ impl Store for Stepped {
         self.step("point", at, || self.inner.point(at, target))
     }
     fn lock(&self, _at: &RelPath, _who: &str, _wait: Duration) -> Result<Guard> {
-        // Its time is over while both believe to have it.
+        // The lease has expired, while both believe to have it.
         Ok(Guard::new(()))
     }
     fn discard(&self, at: &RelPath) -> Result<u64> {
@@ -236,6 +237,7 @@ fn record(build: &str) -> BuildRecord {
         id: id(build),
         created,
         seq: 0,
+        confirmed_at: None,
         published: created,
         result: Outcome::Success,
         labels: crate::record::Labels::default(),
@@ -249,7 +251,7 @@ fn record(build: &str) -> BuildRecord {
     }
 }
 
-/// Returns a bucket with two builds, of which the policy lets the older one go.
+/// Returns a bucket with two builds, of which the policy deletes the older one.
 fn bucket() -> Arc<ObjectStore> {
     let store = Arc::new(ObjectStore::in_memory().unwrap());
     let setup = Setup {
@@ -276,10 +278,10 @@ fn locked(mirror: &Mirror) -> WriteLock<'_> {
     mirror.lock_and_recover(&now, |_| Ok::<_, LockError>(())).unwrap().0
 }
 
-/// What one side came to: whether it has its way.
+/// The result of one side: whether it succeeded.
 type End = std::result::Result<bool, String>;
 
-/// Lets the build go, as prune does; true when it went.
+/// Deletes the build, as prune does; true if it was deleted.
 fn goes(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     let mirror = lock.mirror();
     let policy = Policy::load(POLICY, "test").unwrap();
@@ -303,7 +305,7 @@ fn goes(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     parted.map(|why| why.is_none()).map_err(|error| crate::mirror::chain(&error))
 }
 
-/// Somebody who protects the build; true when that stands.
+/// The protection of the build; true if it is in force.
 type Protects = fn(&WriteLock<'_>, &dyn Fn()) -> End;
 
 fn aliases(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
@@ -311,7 +313,7 @@ fn aliases(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     point(lock, &at("master/centos/stable"), None, &at(BUILD)).map_err(|error| error.to_string())
 }
 
-/// The name leads to the newer build before.
+/// The alias points to the newer build before.
 fn moves(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     let stable = at("master/centos/stable");
     lock.mirror().store().point(&stable, &at(NEWER)).unwrap();
@@ -334,16 +336,16 @@ fn labels(lock: &WriteLock<'_>, meet: &dyn Fn()) -> End {
     meet();
     let stands = say(lock, &id(BUILD), || lock.renew_record(&old, &new), || lock.renew_record(&new, &old));
     match stands {
-        // PrunedBuild already, or gone before it could be taken back.
+        // Already pruned, or deleted before it could be restored.
         Err(error) if error.is_not_found() || error.kind() == StoreErrorKind::Busy => Ok(false),
         stands => stands.map_err(|error| error.to_string()),
     }
 }
 
-/// How both sides ended, the calls in their order, and the store afterwards.
+/// The results of both sides, the calls in their order, and the store afterwards.
 type Run = ((End, End), Vec<(Side, String)>, Arc<ObjectStore>);
 
-/// Runs both sides in that order of their calls; returns how each ended, the calls, and the bucket.
+/// Runs both sides in that order of their calls; returns the result of each, the calls, and the bucket.
 fn run(order: &[Side], protects: Protects) -> Run {
     let inner = bucket();
     let turns: Table = Arc::default();
@@ -371,7 +373,7 @@ fn run(order: &[Side], protects: Protects) -> Run {
     (ends, calls, inner)
 }
 
-/// Returns every order of so many calls of the one and so many of the other.
+/// Returns every order of N calls of the one side and M of the other.
 fn orders(goes: usize, protects: usize) -> Vec<Vec<Side>> {
     if goes == 0 || protects == 0 {
         return vec![[vec![Side::Goes; goes], vec![Side::Protects; protects]].concat()];
@@ -381,7 +383,7 @@ fn orders(goes: usize, protects: usize) -> Vec<Vec<Side>> {
     one.chain(first(Side::Protects, orders(goes, protects - 1))).collect()
 }
 
-/// Returns what is wrong after both ended; a name that does not stand leads where it led `before`.
+/// Returns what is wrong after both ended; an alias that was not moved must point where it pointed `before`.
 fn wrong((goes, protects): &(End, End), store: &ObjectStore, before: Option<&str>) -> Option<String> {
     let there = |text: &str| store.look(&RelPath::state(text)).unwrap().is_some();
     let sealed = there(&format!("builds/{BUILD}.json"));
@@ -400,7 +402,7 @@ fn wrong((goes, protects): &(End, End), store: &ObjectStore, before: Option<&str
 
 #[track_caller]
 fn in_every_order(protects: Protects, before: Option<&str>) {
-    // Each side alone, the one after the other: as many calls as each ever makes.
+    // One side after the other, to count the calls that each can make.
     let count = |calls: &[(Side, String)], side| calls.iter().filter(|(by, _)| *by == side).count();
     let (_, first, _) = run(&[Side::Goes; 64], protects);
     let (_, last, _) = run(&[Side::Protects; 64], protects);
@@ -415,7 +417,7 @@ fn in_every_order(protects: Protects, before: Option<&str>) {
         }
         ends.insert(end);
     }
-    // Each has its way in some order.
+    // Each side succeeds in some order.
     assert!(ends.contains(&(Ok(true), Ok(false))) && ends.contains(&(Ok(false), Ok(true))), "{ends:?}");
 }
 

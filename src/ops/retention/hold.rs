@@ -1,4 +1,4 @@
-//! Holds: a reasoned wish that a build stay. A build that waits in the trash comes back when it is held.
+//! Holds: protection of a build, with a reason. Holding a build in the trash restores it.
 
 use crate::commit::trash::find_unread;
 use crate::commit::untrash::{bring_back, find};
@@ -9,20 +9,20 @@ use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What holding or letting go did.
+/// The result of `hold` or `unhold`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HoldReport {
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
     /// All its holds now.
     pub holds: Vec<Hold>,
-    /// Whether it came back from the trash, or would come back in a trial.
+    /// Whether it was restored from the trash, or would be in a dry run.
     pub restored: bool,
     /// Whether anything changed.
     pub changed: bool,
 }
 
-/// Returns the user and host of who is acting; the number of a process says nothing later.
+/// Returns the user and host of an actor; the process ID means nothing later.
 pub(crate) fn person(who: &str) -> String {
     who.rsplit_once(" pid ").map_or(who, |(person, _)| person).to_owned()
 }
@@ -38,7 +38,7 @@ pub fn hold(session: &Session<'_>, id: &BuildId, hold: Hold, mode: Mode) -> Resu
     })
 }
 
-/// Takes back the holds of a build: those with that reason, or all.
+/// Removes the holds of a build: those with that reason, or all.
 pub fn unhold(
     session: &Session<'_>,
     id: &BuildId,

@@ -1,4 +1,4 @@
-//! Which builds expire, and how they reach the trash, come back, or are deleted.
+//! Which builds expire, and how they are moved to the trash, restored, or deleted.
 
 pub(crate) mod concern;
 #[cfg(test)]

@@ -1,7 +1,7 @@
-//! What a mirror's policy lets go now: a survey, judged.
+//! The plan of a mirror: its policy applied to a survey.
 //!
-//! Nothing is changed. What could not be read is taken for something that might protect: a link or a directory that
-//! cannot be followed stops everything, a damaged record its build, many of them their stream.
+//! Nothing is changed. What could not be read counts as a possible protection: a link or a directory that cannot be
+//! followed stops everything, a damaged record protects its build, many of them their stream.
 
 use crate::census::Census;
 use crate::commit::PipelineInForceError;
@@ -18,39 +18,40 @@ use crate::ops::images::{TaggedError, protect_pinned, protect_tagged};
 use crate::ops::promotion::protect;
 use crate::ops::retention::concern::alien;
 use crate::ops::retention::report::unreadable;
+use crate::ops::targets::note_mirrored;
 use crate::store::{Kind, Put, StoreError, TreeSnapshot};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
-/// Of a hundred builds of a stream so many may be unreadable before all of it is left alone.
+/// The percentage of a stream's builds that may be unreadable before the whole stream is protected.
 const UNREADABLE: usize = 10;
 
-/// A plan, and what it was made from.
+/// A plan, and its inputs.
 #[derive(Debug)]
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
     /// The policy by which it was made.
     pub policy: Policy,
-    /// What is there.
+    /// The census.
     pub census: Census,
     /// What could not be read.
     pub troubles: Vec<Unreadable>,
     /// How full the store was.
     pub space: Option<Space>,
-    /// The plan that somebody accepted.
+    /// The plan that the user accepted.
     pub(crate) accepted: Option<Digest>,
-    /// What is really freed, where that was measured.
+    /// The bytes that are really freed, if measured.
     pub(crate) measured: Option<HashMap<BuildId, u64>>,
-    /// What the plan knew beyond the census.
+    /// Its inputs beyond the census.
     past: PreviousRuns,
-    /// How many builds each stream had after the last run.
+    /// How many builds each stream had after the last run, without those that the journal states to be gone.
     pub(crate) before: BTreeMap<Stream, usize>,
     /// The policy of the last run.
     pub(crate) previous: Option<String>,
 }
 
-/// Says why no plan could be made.
+/// Why no plan could be made.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     /// The mirror has no policy.
@@ -62,20 +63,20 @@ pub enum PlanError {
     /// The mirror cannot be read.
     #[error(transparent)]
     Mirror(#[from] MirrorError),
-    /// The pipeline cannot be used, so that it is not known which builds its stages protect.
+    /// The pipeline cannot be used, so it is not known which builds its stages protect.
     #[error(transparent)]
     Pipeline(#[from] PipelineInForceError),
     /// The journal cannot be used.
     #[error(transparent)]
     Journal(#[from] JournalError),
-    /// What is kept of builds cannot be read.
+    /// The records of builds cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
-    /// What the last run left cannot be read.
+    /// The state of the last run cannot be read.
     #[error("what the last run of prune left in `{0}` cannot be used")]
     LastRun(RelPath, #[source] serde_json::Error),
     /// The store failed.
-    #[error("cannot look at the mirror")]
+    #[error("cannot read the mirror")]
     Store(#[from] StoreError),
 }
 
@@ -109,7 +110,7 @@ pub fn policy_of(mirror: &Mirror) -> Result<Policy, PlanError> {
     }
 }
 
-/// Returns what may go at `now` by `policy`, or by the mirror's own without one.
+/// Returns the plan at `now` by `policy`, or by the mirror's own without one.
 pub fn plan(
     mirror: &Mirror,
     policy: Option<Policy>,
@@ -120,7 +121,7 @@ pub fn plan(
     shown(mirror, weighed(mirror, policy, now, base)?)
 }
 
-/// Adds warnings of what a prune reports of the trash.
+/// Adds warnings about the trash, as a prune reports them.
 fn shown(mirror: &Mirror, mut planned: Planned) -> Result<Planned, PlanError> {
     let trash = mirror.trash()?;
     let warnings = &mut planned.plan.warnings;
@@ -130,12 +131,12 @@ fn shown(mirror: &Mirror, mut planned: Planned) -> Result<Planned, PlanError> {
     Ok(planned)
 }
 
-/// Returns what may go at `at`, any instant: clocks are not compared.
+/// Returns the plan for any instant `at`: clocks are not compared.
 pub fn plan_at(mirror: &Mirror, policy: Option<Policy>, at: Stamp) -> Result<Planned, PlanError> {
     shown(mirror, weighed(mirror, policy, at, PreviousRuns { any_clock: true, ..PreviousRuns::default() })?)
 }
 
-/// Returns what may go, with the bytes that are really freed.
+/// Returns the plan, with the bytes that are really freed.
 pub(crate) fn weighed(
     mirror: &Mirror,
     policy: Option<Policy>,
@@ -152,7 +153,7 @@ pub(crate) fn weighed(
     Ok(planned)
 }
 
-/// Returns what may go, knowing what `base` says beyond what is read, and not yet what it frees.
+/// Returns the plan, with the inputs of `base` beyond what is read, and without the freed bytes.
 pub(crate) fn evaluate(
     mirror: &Mirror,
     policy: Option<Policy>,
@@ -162,16 +163,16 @@ pub(crate) fn evaluate(
     let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
     let mut survey = survey(mirror, now)?;
     note_protections(mirror, &mut survey.census, &survey.pins)?;
+    let unsure = note_mirrored(mirror, &policy, &mut survey.census)?;
     if let Some(lost) = survey.lost.first() {
         return Err(PlanError::Journal(lost.clone().into()));
     }
     if let Some(lost) = survey.lost_holds.first() {
         return Err(lost.error().into());
     }
-    let last = LastRun::read(mirror)?;
-    let past = past(mirror, &survey, last.as_ref(), base)?;
+    let (mut past, Known { before, previous }) = past(mirror, &survey, base)?;
+    past.warnings.extend(unsure);
     let plan = retain(&survey.census, &policy, now, &past);
-    let (before, previous) = last.map(|last| (last.streams, last.policy)).unzip();
     Ok(Planned {
         plan,
         policy,
@@ -181,12 +182,28 @@ pub(crate) fn evaluate(
         accepted: past.accepted,
         measured: past.measured.clone(),
         past,
-        before: before.unwrap_or_default(),
+        before,
         previous,
     })
 }
 
-/// Notes at each build of a census what protects it beyond the mirror's own names and holds: stages, image tags and pins.
+/// Returns the verdict on each build if builds and names were there that `add` adds to the census; brakes count as no reason to keep.
+pub(crate) fn verdicts_with(
+    mirror: &Mirror,
+    now: Stamp,
+    add: impl FnOnce(&mut Census),
+) -> Result<Vec<Verdict>, PlanError> {
+    let policy = policy_of(mirror)?;
+    let mut survey = survey(mirror, now)?;
+    note_protections(mirror, &mut survey.census, &survey.pins)?;
+    add(&mut survey.census);
+    survey.census.sort();
+    let past = PreviousRuns { any_clock: true, ..PreviousRuns::default() };
+    Ok(retain(&survey.census, &policy, now, &past).builds)
+}
+
+/// Records at each build of a census what protects it beyond the mirror's own aliases and holds: stages, image tags
+/// and pins.
 fn note_protections(mirror: &Mirror, census: &mut Census, pins: &PinsInForce) -> Result<(), PlanError> {
     protect(mirror, census)?;
     protect_tagged(mirror, census).map_err(|error| match error {
@@ -197,21 +214,53 @@ fn note_protections(mirror: &Mirror, census: &mut Census, pins: &PinsInForce) ->
     Ok(())
 }
 
-/// Returns what the mirror's policy says of each build of a census, for whoever shows it and decides nothing.
-pub fn verdicts(mirror: &Mirror, census: &Census) -> Result<Vec<Verdict>, PlanError> {
-    let (policy, pins, mut census) = (policy_of(mirror)?, mirror.pins()?, census.clone());
-    note_protections(mirror, &mut census, &pins)?;
-    Ok(retain(&census, &policy, census.at, &PreviousRuns::default()).builds)
+/// Returns the verdict on each build of a survey, brakes and freezes included, for whoever shows it and decides nothing.
+pub fn verdicts(mirror: &Mirror, survey: &Survey) -> Result<Vec<Verdict>, PlanError> {
+    let (policy, mut census) = (policy_of(mirror)?, survey.census.clone());
+    note_protections(mirror, &mut census, &survey.pins)?;
+    note_mirrored(mirror, &policy, &mut census)?;
+    let (past, _) = past(mirror, survey, PreviousRuns::default())?;
+    Ok(retain(&census, &policy, census.at, &past).builds)
 }
 
-/// Returns what the plan must know beyond the census.
+/// Returns the policy whose deletions nobody needs to accept any more: that of the last run, or before the first one that with
+/// which the mirror began.
+fn accepted_policy(mirror: &Mirror, last: Option<&LastRun>) -> Result<Option<String>, PlanError> {
+    if let Some(last) = last {
+        return Ok(Some(last.policy.clone()));
+    }
+    let first = mirror.first_policy()?;
+    Ok(first.map(|text| Policy::shipped(text.trim()).map_or(text, str::to_owned)))
+}
+
+/// Returns how many builds each stream must have: those of the last run, without those that were pruned or recorded as gone.
+fn expected(last: &LastRun, survey: &Survey) -> BTreeMap<Stream, usize> {
+    let mut streams = last.streams.clone();
+    for (id, _) in survey.pruned.iter().filter(|(_, at)| *at >= last.at) {
+        if let Some(count) = streams.get_mut(&id.stream) {
+            *count = count.saturating_sub(1);
+        }
+    }
+    streams
+}
+
+/// What is known of a mirror from before.
+struct Known {
+    /// How many builds each stream must have.
+    before: BTreeMap<Stream, usize>,
+    /// The policy whose deletions nobody needs to accept any more.
+    previous: Option<String>,
+}
+
+/// Returns the plan's inputs beyond the census.
 fn past(
     mirror: &Mirror,
     survey: &Survey,
-    last: Option<&LastRun>,
     mut past: PreviousRuns,
-) -> Result<PreviousRuns, PlanError> {
+) -> Result<(PreviousRuns, Known), PlanError> {
     let census = &survey.census;
+    let last = LastRun::read(mirror)?;
+    let before = last.as_ref().map(|last| expected(last, survey)).unwrap_or_default();
     past.mirror = Some(mirror.config().id.clone());
     let mut damaged: BTreeMap<Stream, usize> = BTreeMap::new();
     for trouble in &survey.troubles {
@@ -226,22 +275,24 @@ fn past(
             past.frozen.insert(stream, format!("{count} of its {all} builds cannot be read"));
         }
     }
-    // A run that had nothing to delete showed nobody what the policy deletes.
+    // A run that had nothing to delete did not show what the policy deletes.
     past.first_run = survey.scripted && (last.is_none() || !survey.planned);
+    // It was good then; one that this version cannot read any more says nothing.
+    let previous = accepted_policy(mirror, last.as_ref())?;
+    let policy = previous.as_deref().and_then(|text| Policy::load(text, "policy of the last run").ok());
+    past.previous = policy.map(Box::new);
     if let Some(last) = last {
-        // The policy of the last run was good then; one that this version cannot read any more says nothing.
-        past.previous = Policy::load(&last.policy, "policy of the last run").ok().map(Box::new);
         past.last_run = Some(last.at);
         past.last_count = Some(last.streams.values().sum());
-        let mut pruned: BTreeMap<Stream, usize> = BTreeMap::new();
-        for (id, _) in survey.pruned.iter().filter(|(_, at)| *at >= last.at) {
-            *pruned.entry(id.stream.clone()).or_default() += 1;
-        }
-        for (stream, before) in &last.streams {
+        for (stream, expected) in &before {
             let now = census.stream(stream).map_or(0, |stream| stream.builds.len());
-            if now + pruned.get(stream).copied().unwrap_or(0) < *before {
-                let why =
-                    format!("{now} builds are there, {before} were at the last run, and nobody pruned them");
+            if now < *expected {
+                let why = format!(
+                    "{} of {expected} builds disappeared since {} without being pruned; `mirrorkeep adopt --changed {stream}` records that they \
+                     are gone, and accepting the plan does as well",
+                    expected - now,
+                    last.at.iso()
+                );
                 past.dropped.insert(stream.clone(), why);
             }
         }
@@ -259,22 +310,22 @@ fn past(
         }
         None => None,
     };
-    Ok(past)
+    Ok((past, Known { before, previous }))
 }
 
-/// More bytes than any disk has: what cannot be measured passes no brake that counts bytes, and frees enough.
+/// More bytes than any disk has: what cannot be measured exceeds every brake that counts bytes, and frees enough.
 const UNMEASURED: u64 = 1 << 60;
 
 impl Planned {
-    /// Returns whether the plan was made since the disk was too full.
+    /// Returns whether the plan was made because the disk was too full.
     pub(crate) fn is_pressed(&self) -> bool {
         let pressure = self.policy.pressure.zip(self.space);
         pressure.is_some_and(|(pressure, space)| space.free < pressure.free_below.of(space.total))
     }
 
-    /// Finds how many bytes are really freed of each build: those of inodes that no staying name holds.
+    /// Computes the bytes that each build really frees: those of inodes that no remaining name has.
     ///
-    /// Every tree of which something is deleted is walked, so this is not for where others wait.
+    /// Every tree from which something is deleted is walked, so do not call this while other processes wait.
     pub(crate) fn compute_freed(&mut self, mirror: &Mirror) {
         let changes = |verdict: &Verdict| verdict.fate == Fate::Expire || verdict.is_trimmed();
         let going: Vec<&Verdict> = self.plan.builds.iter().filter(|verdict| changes(verdict)).collect();
@@ -282,7 +333,7 @@ impl Planned {
         let going = self.plan.builds.iter_mut().filter(|verdict| changes(verdict));
         for (verdict, found) in going.zip(found) {
             verdict.bytes_freed = found.unwrap_or_else(|error| {
-                let why = format!("how many bytes go is not known: {}", crate::mirror::chain(&error));
+                let why = format!("how many bytes it frees is not known: {}", crate::mirror::chain(&error));
                 self.plan.warnings.push(why);
                 0
             });
@@ -291,20 +342,21 @@ impl Planned {
     }
 }
 
-/// Returns how many bytes become free with what each verdict deletes, or would delete but for a brake, in this order.
+/// Returns the bytes that each verdict frees, or would free without a brake, in this order.
 fn freed(
     mirror: &Mirror,
     policy: &Policy,
     census: &Census,
     verdicts: &[&Verdict],
 ) -> Vec<Result<u64, StoreError>> {
-    // No two builds share bytes there: what a build has is what it frees.
+    // In a bucket, builds share no bytes: the size of a build is what it frees.
     let apart = !mirror.store().abilities().shares_files;
     let whole = |verdict: &Verdict| apart && verdict.fate != Fate::Keep;
     let trees: Vec<Result<Vec<File>, StoreError>> = (verdicts.par_iter())
         .map(|verdict| if whole(verdict) { Ok(Vec::new()) } else { files(mirror, policy, verdict) })
         .collect();
-    // An inode is freed with the last of its names: seen as often as it has names, all of them go.
+    // An inode is freed with the last of its names: once it was seen as often as it has names, all of them are
+    // deleted.
     let mut seen: HashMap<(u64, u64), u64> = HashMap::new();
     let mut sum = |tree: Vec<File>| {
         let mut bytes = 0;
@@ -324,7 +376,7 @@ fn freed(
     each.collect()
 }
 
-/// Measures what may be deleted, where how much that is decides: under pressure, and for brakes that count bytes.
+/// Measures what may be deleted, if the number of bytes matters: under pressure, and for brakes that count bytes.
 fn measured(planned: &Planned, mirror: &Mirror, now: Stamp) -> Option<HashMap<BuildId, u64>> {
     let (policy, census, past) = (&planned.policy, &planned.census, &planned.past);
     let brakes = policy.brakes.run.bytes.is_some() || policy.brakes.stream.bytes.is_some();
@@ -333,7 +385,7 @@ fn measured(planned: &Planned, mirror: &Mirror, now: Stamp) -> Option<HashMap<Bu
     if !brakes && !full {
         return None;
     }
-    // As long as nothing is known to free anything, all that may go does.
+    // As long as nothing is known to free bytes, all that may be deleted is.
     let past = PreviousRuns { measured: Some(HashMap::new()), ..past.clone() };
     let plan = retain(census, policy, now, &past);
     let braked = |verdict: &Verdict| {
@@ -346,7 +398,7 @@ fn measured(planned: &Planned, mirror: &Mirror, now: Stamp) -> Option<HashMap<Bu
             || !verdict.parts_withheld.is_empty()
     };
     let mut going: Vec<&Verdict> = plan.builds.iter().filter(changes).collect();
-    // What is deleted first frees only what no later one holds.
+    // A build that is deleted first frees only bytes that no later one has.
     going.sort_by_cached_key(|verdict| {
         let build = census.build(&verdict.id);
         (verdict.pressed, build.and_then(|build| build.created), build.map(|build| build.seq))
@@ -356,7 +408,7 @@ fn measured(planned: &Planned, mirror: &Mirror, now: Stamp) -> Option<HashMap<Bu
     Some(each.map(|(verdict, found)| (verdict.id.clone(), found.unwrap_or(UNMEASURED))).collect())
 }
 
-/// Returns how many bytes what a plan deletes of each build frees, or would free but for a brake.
+/// Returns the bytes that the plan frees with each build, or would free without a brake.
 pub fn would_free(
     mirror: &Mirror,
     policy: &Policy,
@@ -398,9 +450,9 @@ fn files(mirror: &Mirror, policy: &Policy, verdict: &Verdict) -> Result<Vec<File
     Ok(found.map(|(_, _, entry)| File { inode: entry.inode, names: entry.names, size: entry.size }).collect())
 }
 
-/// Writes the deadlines of each stream's builds beside them, for consumers, and returns how many files that were.
+/// Writes the deadlines of each stream's builds beside them, for consumers, and returns the number of files.
 ///
-/// A trial writes none and returns how many it would be.
+/// A dry run writes none and returns how many it would write.
 pub fn publish_deadlines(mirror: &Mirror, plan: &Plan, mode: Mode) -> Result<usize, PlanError> {
     let mut written = 0;
     for group in plan.builds.chunk_by(|a, b| a.id.stream == b.id.stream) {
@@ -429,7 +481,7 @@ pub fn publish_deadlines(mirror: &Mirror, plan: &Plan, mode: Mode) -> Result<usi
     Ok(written)
 }
 
-/// Returns the policy that suits a layout, if one ships.
+/// Returns the policy that suits a layout, if one is shipped.
 pub fn suiting(layout: &crate::layout::Layout) -> Option<Chosen> {
     let name = layout.default_policy()?;
     Policy::shipped(name).map(|_| Chosen::Shipped(name.to_owned()))

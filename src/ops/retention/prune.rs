@@ -1,14 +1,13 @@
-//! Carrying a plan out: what the policy lets go is moved into the trash, build by build, and what has waited there
-//! long enough is swept.
+//! Carrying out a plan: expired builds are moved to the trash one by one, and trash whose term is over is swept.
 //!
-//! The plan is made without the lock. Under it every protection is looked at again for each build (the recheck), and
-//! only what the plan and the recheck both let go goes. A reader sees a whole build or none; what was moved by
-//! mistake can come back; what is killed half-way is finished by the next command.
+//! The plan is made without the lock. Under the lock every protection of each build is checked again (the recheck),
+//! and a build is deleted only if both the plan and the recheck allow it. A reader sees a whole build or none; what
+//! was moved by mistake can be restored; the next command finishes what a kill interrupted.
 
 use crate::commit::move_to_trash::{Leaving, Trashing};
 use crate::commit::reserve;
 use crate::decide::policy::PolicyChange;
-use crate::decide::{Fate, Plan, PlanOutcome, PreviousRuns};
+use crate::decide::{Fate, Plan, PlanOutcome, PreviousRuns, Verdict};
 use crate::mirror::{LastRun, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::readers::{Look, before_removal, hides_names};
@@ -27,10 +26,10 @@ use crate::store::{Put, StoreError};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-/// How long the lock is kept before others get their turn.
+/// How long the lock is kept before other processes get a turn.
 const TURN: Duration = Duration::from_secs(1);
 
-/// Lets go what the policy lets go.
+/// Deletes the builds that expired.
 pub fn prune(session: &Session<'_>, how: &PruneOptions, mode: Mode) -> Result<PruneReport, ActError> {
     let mirror = session.mirror();
     if mode == Mode::Trial {
@@ -51,10 +50,11 @@ pub fn prune(session: &Session<'_>, how: &PruneOptions, mode: Mode) -> Result<Pr
 }
 
 fn empty(plan: Plan) -> PruneReport {
-    let outcome = plan.outcome;
+    let (outcome, accept) = (plan.outcome, plan.accept());
     PruneReport {
         plan,
         outcome,
+        accept,
         pruned: Vec::new(),
         trimmed: Vec::new(),
         skipped: Vec::new(),
@@ -108,19 +108,24 @@ fn run(session: &Session<'_>, how: &PruneOptions) -> Result<PruneReport, ActErro
     if let Some(wanted) = pressed {
         run.press(&at_once, wanted)?;
     }
-    let PruneRun { planned, recheck, report, .. } = run;
+    let PruneRun { planned, recheck, mut report, .. } = run;
     remember(mirror, &planned, &report, now, recheck.last())?;
+    if report.accept.is_some() && !(report.pruned.is_empty() && report.trimmed.is_empty()) {
+        // What was deleted is no part of the next plan. A mirror that cannot be read any more is told by the next command.
+        let left = weighed(mirror, None, session.now(), PreviousRuns::default()).ok();
+        report.accept = left.and_then(|left| left.plan.accept());
+    }
     Ok(report)
 }
 
-/// Returns what the clock of the store says, by writing a file.
+/// Returns the time of the store's clock, by writing a file.
 pub(crate) fn store_clock(mirror: &Mirror) -> Result<Option<Stamp>, StoreError> {
     let probe = RelPath::state("clock");
     mirror.store().put(&probe, b"", Put::Replace)?;
     Ok(mirror.store().look(&probe)?.and_then(|entry| Stamp::from_unix(entry.ctime)))
 }
 
-/// Returns the going builds, each after those that need it, the oldest first where that leaves a choice.
+/// Returns the builds to delete, each after those that need it, and otherwise the oldest first.
 fn order(planned: &Planned) -> Vec<BuildId> {
     let going: HashSet<&BuildId> = planned.plan.expiring().map(|verdict| &verdict.id).collect();
     let mut builds: Vec<_> = planned.census.builds().filter(|(id, _)| going.contains(id)).collect();
@@ -150,7 +155,7 @@ fn order(planned: &Planned) -> Vec<BuildId> {
 }
 
 impl PruneRun<'_> {
-    /// Moves builds into the trash, a turn of the lock at a time.
+    /// Moves builds to the trash, one turn of the lock at a time.
     fn send(&mut self, builds: &[BuildId]) -> Result<(), ActError> {
         let mut left = builds.iter();
         let mut next = left.next();
@@ -189,7 +194,7 @@ impl PruneRun<'_> {
         Ok(())
     }
 
-    /// Moves one build into the trash, or says what protects it after all.
+    /// Moves one build to the trash, or returns what protects it after all.
     fn move_to_trash(
         &mut self,
         lock: &WriteLock<'_>,
@@ -202,6 +207,7 @@ impl PruneRun<'_> {
             bytes: self.planned.census.build(id).and_then(|build| build.bytes).unwrap_or(0),
             plan: Some(self.planned.plan.digest),
             why: None,
+            rules: self.planned.plan.verdict(id).map(Verdict::lapsed).unwrap_or_default(),
         };
         let protects = || self.recheck.recheck(lock, &mut self.planned, id);
         Ok(match crate::commit::move_to_trash::move_to_trash::<ActError>(lock, leaving, protects)? {
@@ -210,7 +216,7 @@ impl PruneRun<'_> {
         })
     }
 
-    /// Frees the disk: the trash first, then what only pressure lets go, measuring after each.
+    /// Frees the disk: deletes first the trash, then what expires only under pressure, measuring after each step.
     fn press(&mut self, at_once: &[BuildId], wanted: u64) -> Result<(), ActError> {
         let mirror = self.session.mirror();
         let free = || Ok::<u64, ActError>(mirror.store().space()?.map_or(u64::MAX, |space| space.free));
@@ -218,7 +224,7 @@ impl PruneRun<'_> {
         let mut gone: HashSet<&BuildId> = HashSet::new();
         loop {
             self.session.check_cancelled()?;
-            // Builds that need each other go together, also when the first of them freed enough.
+            // Builds that need each other are deleted together, even if the first of them freed enough.
             let lost = builds.peek().is_some_and(|id| {
                 let build = self.planned.census.build(id);
                 build.is_some_and(|build| build.requires.iter().any(|wanted| gone.contains(wanted)))
@@ -246,7 +252,7 @@ impl PruneRun<'_> {
     }
 }
 
-/// Returns how many bytes must be free in the end, when the disk is under pressure.
+/// Returns how many bytes must be free at the end, if the disk is under pressure.
 fn pressed(planned: &Planned) -> Option<u64> {
     let (pressure, space) = (planned.policy.pressure?, planned.space?);
     planned.is_pressed().then(|| pressure.until_free.of(space.total))
@@ -259,7 +265,7 @@ fn needed(planned: &Planned, report: &PruneReport) -> HashSet<BuildId> {
     kept.flat_map(|(_, build)| build.requires.clone()).collect()
 }
 
-/// Leaves for the next run what this one found.
+/// Writes the state of this run for the next one.
 fn remember(
     mirror: &Mirror,
     planned: &Planned,
@@ -267,12 +273,12 @@ fn remember(
     now: Stamp,
     seq: u64,
 ) -> Result<(), ActError> {
-    let waits = |verdict: &crate::decide::Verdict| {
+    let waits = |verdict: &Verdict| {
         let mut reasons = verdict.reasons.iter().chain(&verdict.parts_withheld);
         reasons.any(|reason| &*reason.rule == "first_run")
     };
     if planned.plan.builds.iter().any(waits) {
-        // As long as nobody accepted the first plan, the next run is the first one, too.
+        // Until the user accepts the first plan, the next run is a first run too.
         return Ok(());
     }
     let gone: HashSet<&BuildId> = report.pruned.iter().map(|gone| &gone.id).collect();
@@ -290,19 +296,23 @@ fn remember(
             !gone.contains(&BuildId::new(stream.stream.clone(), name.clone()))
         };
         let count = stream.builds.iter().filter(|build| stays(&build.build)).count();
-        // What is missing stays missed until somebody accepts that.
+        // Missing builds stay missed until the user accepts that.
         let before = planned.before.get(&stream.stream).copied().filter(|_| dropped.contains(&stream.stream));
         streams.insert(stream.stream.clone(), before.map_or(count, |before| before.max(count)));
     }
     let is_accepted = planned.accepted.is_some() && planned.accepted == Some(planned.plan.digest);
-    // A policy whose consequences may still wait for somebody is not the policy of the last run yet, whatever was due today.
+    // A policy whose effects may still wait for the user is not the policy of the last run yet, whatever was due
+    // today.
     let policy = match &planned.previous {
+        // Of no build can the edit change the verdict.
+        Some(_) if planned.plan.builds.is_empty() => planned.policy.text().to_owned(),
         Some(previous) if !is_accepted && planned.policy.brakes.policy_change == PolicyChange::Defer => {
             previous.clone()
         }
         _ => planned.policy.text().to_owned(),
     };
     let id = Some(mirror.config().id.clone());
-    LastRun { version: 1, at: now, policy, streams, mirror: id, seq: Some(seq) }.write(mirror)?;
+    let failed = (report.failures.len() + report.trash.failures.len()) as u64;
+    LastRun { version: 1, at: now, policy, streams, failed, mirror: id, seq: Some(seq) }.write(mirror)?;
     Ok(())
 }

@@ -1,7 +1,8 @@
-//! The recheck: every protection of a build looked at once more, under the lock, before it goes.
+//! The recheck: every protection of a build is checked again, under the lock, before the build is deleted.
 //!
-//! What other commands changed since the plan is seen in the journal, and then everything is judged anew. What
-//! people changed by hand is seen by reading every link outside the builds, at most a fifth of a second before.
+//! Changes that other commands made since the plan are in the journal, and after them the whole plan is made again.
+//! Changes that users made by hand are found by reading every link outside the builds, at most a fifth of a second
+//! before.
 
 use crate::decide::{Fate, PartFate, PreviousRuns, Verdict};
 use crate::mirror::{WriteLock, build_info, mounted_at, pointing};
@@ -11,10 +12,10 @@ use crate::ops::retention::plan::{Planned, evaluate};
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-/// How old a look at the links may be.
+/// How old a read of the links may be.
 const FRESH: Duration = Duration::from_millis(200);
 
-/// What was seen last, and when.
+/// What was read last, and when.
 #[derive(Debug)]
 pub(crate) struct Recheck {
     seq: u64,
@@ -29,12 +30,12 @@ struct Seen {
 }
 
 impl Recheck {
-    /// Returns a recheck for a plan that was made when the journal was to go on with that number.
+    /// Returns a recheck for a plan that was made when the journal's next number was that one.
     pub(crate) fn new(seq: u64) -> Self {
         Self { seq, seen: None }
     }
 
-    /// Judges everything anew when another command changed something since the last turn.
+    /// Makes the plan again if another command changed something since the last turn.
     pub(crate) fn renew(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
         if lock.next_seq() != self.seq {
             self.replan(lock, planned)?;
@@ -42,19 +43,19 @@ impl Recheck {
         Ok(())
     }
 
-    /// Notes the number with which the journal will go on when this turn ends.
+    /// Records the next number of the journal at the end of this turn.
     pub(crate) fn end_turn(&mut self, lock: &WriteLock<'_>) {
         self.seq = lock.next_seq();
     }
 
-    /// Returns the number of an event that the journal had at the end of the last turn.
+    /// Returns the number of the last event that the journal had at the end of the last turn.
     pub(crate) fn last(&self) -> u64 {
         self.seq.saturating_sub(1)
     }
 
-    /// What the plan lets go may only become less.
+    /// The deletions of the plan may only become fewer.
     fn replan(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
-        // The clock was looked at for the plan, and what it frees was measured then.
+        // The clock was checked for the plan, and the freed bytes were measured then.
         let base = PreviousRuns {
             accepted: planned.accepted,
             any_clock: true,
@@ -85,7 +86,7 @@ impl Recheck {
         Ok(())
     }
 
-    /// Returns what protects a build now; nothing when it may go.
+    /// Returns what protects a build now; nothing if it may be deleted.
     pub(crate) fn protects(
         &mut self,
         lock: &WriteLock<'_>,
@@ -107,7 +108,7 @@ impl Recheck {
         self.protected_by(lock, id)
     }
 
-    /// Looks at everything once more, however fresh the last look is, and returns what protects a build now.
+    /// Checks everything again, however recent the last check is, and returns what protects a build now.
     pub(crate) fn recheck(
         &mut self,
         lock: &WriteLock<'_>,
@@ -120,7 +121,7 @@ impl Recheck {
         }
     }
 
-    /// Forgets every look at the links, and returns that something else is said of a build now, if it is.
+    /// Forgets the last read of the links, and returns that the labels of a build changed, if they did.
     pub(crate) fn labels_changed(
         &mut self,
         lock: &WriteLock<'_>,
@@ -130,10 +131,10 @@ impl Recheck {
         self.seen = None;
         let labels = build_info(lock.mirror(), id)?.labels;
         let same = planned.census.build(id).is_some_and(|build| build.labels == labels);
-        Ok((!same).then(|| "something else is said of it now".to_owned()))
+        Ok((!same).then(|| "its labels changed".to_owned()))
     }
 
-    /// Returns which hold or link protects a build now, whatever the plan says.
+    /// Returns which hold or link protects a build now, independently of the plan.
     pub(crate) fn protected_by(
         &self,
         lock: &WriteLock<'_>,
@@ -150,10 +151,10 @@ impl Recheck {
         }
         let targets = self.seen.iter().flat_map(|seen| &seen.targets);
         let named = targets.into_iter().find(|(_, target)| target.is_within(&path));
-        Ok(named.map(|(link, _)| format!("alias: {link} leads to it")))
+        Ok(named.map(|(link, _)| format!("alias: {link} resolves to it")))
     }
 
-    /// Looks at the links again when the last look is too old.
+    /// Reads the links again if the last read is too old.
     pub(crate) fn refresh(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
         if self.seen.as_ref().is_none_or(|seen| seen.at.elapsed() > FRESH) {
             self.look(lock, planned)?;
@@ -161,7 +162,7 @@ impl Recheck {
         Ok(())
     }
 
-    /// Reads every link outside the builds; builds that appeared without a word may need any other.
+    /// Reads every link outside the builds; builds that appeared without an event may need any other build.
     fn look(&mut self, lock: &WriteLock<'_>, planned: &mut Planned) -> Result<(), ActError> {
         let at = Instant::now();
         let mut found = pointing(lock.mirror())?;

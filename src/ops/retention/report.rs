@@ -1,4 +1,4 @@
-//! How a prune is carried out, and what it did.
+//! Options and report of a prune.
 
 use crate::decide::{Fate, PartFate, Plan, PlanOutcome};
 use crate::model::{BuildId, Digest, RelPath, Stamp};
@@ -7,33 +7,37 @@ use crate::recover::LeftStage;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How a plan is to be carried out.
+/// How a plan is carried out.
 #[derive(Debug, Clone, Default)]
 pub struct PruneOptions {
-    /// The plan that somebody accepted, brakes notwithstanding.
+    /// The plan that the user accepted, despite brakes.
     pub accepted: Option<Digest>,
-    /// Whether the clock is right, whatever the last run and the clock of the store say.
+    /// Whether the clock is right, whatever the last run and the clock of the store show.
     pub any_clock: bool,
 }
 
-/// What a run of prune did.
+/// The report of a prune.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PruneReport {
     /// The plan that was carried out.
     pub plan: Plan,
-    /// How it ended: as the plan says, or short of what the disk needs.
+    /// How it ended: as planned, or with less than the disk needs.
     pub outcome: PlanOutcome,
+    /// What `prune --accept` takes to delete what brakes withhold after this run; `null` if that is nothing.
+    #[schemars(regex(pattern = "^sha256:[0-9a-f]{64}$"))]
+    pub accept: Option<String>,
     /// The builds that were moved to the trash, or deleted at once because the disk filled.
     pub pruned: Vec<PrunedBuild>,
     /// Builds that lost parts.
     pub trimmed: Vec<PrunedBuild>,
-    /// The builds that expire in the plan and gained a protection since.
+    /// The expired builds of the plan that gained a protection after it was made.
     pub skipped: Vec<Skipped>,
-    /// What became of the trash.
+    /// The report on the trash.
     pub trash: SweepReport,
-    /// Stages of interrupted publishes that were cleared, a day after they were left; in a dry run, that would be.
+    /// Stages of interrupted publishes that were deleted a day after they were abandoned; in a dry run, that would
+    /// be.
     pub stages: Vec<LeftStage>,
-    /// What could not be done.
+    /// What failed.
     pub failures: Vec<Failure>,
     /// Problems that need a person, whether or not anything was due.
     pub findings: Vec<Concern>,
@@ -42,7 +46,7 @@ pub struct PruneReport {
 /// A build that was pruned, or that lost parts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct PrunedBuild {
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
     /// The parts that were removed; empty for the whole build.
     pub parts: Vec<String>,
@@ -53,13 +57,13 @@ pub struct PrunedBuild {
 /// A build that was not pruned after all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Skipped {
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
     /// What protects it now.
     pub why: String,
 }
 
-/// Returns the parts that go of each staying build.
+/// Returns the expiring parts of each kept build.
 pub(crate) fn parts(plan: &Plan) -> Vec<(BuildId, Vec<String>)> {
     let going = |verdict: &crate::decide::Verdict| -> Vec<String> {
         let parts = verdict.parts.iter().filter(|(_, fate)| **fate == PartFate::Expire);
@@ -69,29 +73,29 @@ pub(crate) fn parts(plan: &Plan) -> Vec<(BuildId, Vec<String>)> {
     kept.map(|verdict| (verdict.id.clone(), going(verdict))).filter(|(_, parts)| !parts.is_empty()).collect()
 }
 
-/// Something that could not be done to one path.
+/// A failure at one path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Failure {
-    /// Where.
+    /// The path.
     pub path: String,
-    /// Why not.
+    /// Why it failed.
     pub error: String,
 }
 
-/// What a sweep did.
+/// The report of a sweep.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct SweepReport {
     /// Builds that were deleted from the trash.
     pub swept: Vec<BuildId>,
     /// Builds that were restored, since they are protected again.
     pub restored: Vec<BuildId>,
-    /// How many files, links and directories were removed.
+    /// The number of files, links and directories that were removed.
     pub entries: u64,
     /// What could not be removed.
     pub failures: Vec<Failure>,
 }
 
-/// Returns what is reported of directories whose ticket cannot be used.
+/// Returns the reports of directories whose ticket cannot be used.
 pub(crate) fn unreadable(strange: Vec<(RelPath, String)>) -> Vec<Failure> {
     let hint = "`mirrorkeep recover` writes its ticket again, if the journal or its record states what it is";
     let failure =

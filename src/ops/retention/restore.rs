@@ -1,6 +1,6 @@
-//! Taking a build back from the trash, byte for byte: the same tree is moved to its place again.
+//! Restoring a build from the trash, byte for byte: the same tree is moved back to its path.
 //!
-//! A hold of 14 days goes with it, so that the next prune does not undo what a person asked for.
+//! It gets a hold of 14 days, so that the next prune does not undo the restore.
 
 use crate::commit::sweep::clear;
 use crate::commit::trash::find_unread;
@@ -14,13 +14,13 @@ use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// The reason of the hold that a restored build has.
+/// The reason of the hold of a restored build.
 const RESTORED: &str = "restored from the trash";
 
 /// A build that was restored.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Restored {
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
     /// Its path.
     pub path: RelPath,
@@ -28,7 +28,7 @@ pub struct Restored {
     pub held_until: Option<Stamp>,
 }
 
-/// Takes a build back from the trash, or the parts that were taken out of one.
+/// Restores a build, or the parts that were removed from one.
 pub fn restore(session: &Session<'_>, id: &BuildId, mode: Mode) -> Result<Restored, ActError> {
     let mirror = session.mirror();
     mirror.layout().build_path(id)?;
@@ -59,7 +59,7 @@ pub fn restore(session: &Session<'_>, id: &BuildId, mode: Mode) -> Result<Restor
     if let Some(lock) = &lock {
         let mut holds = mirror.holds_of(id)?;
         let why = RESTORED.to_owned();
-        // A restore that was cut off left its hold already.
+        // An interrupted restore left its hold already.
         holds.retain(|hold| hold.why != why);
         holds.push(Hold { who: hold::person(mirror.who()), why, until, since: Some(now) });
         crate::commit::holds::write(lock, id, EventKind::Held, &holds, now)?;
@@ -68,7 +68,7 @@ pub fn restore(session: &Session<'_>, id: &BuildId, mode: Mode) -> Result<Restor
     Ok(Restored { id: id.clone(), path, held_until: until })
 }
 
-/// Returns a build that an earlier `restore` brought back, as its hold states; the command may have been cut off.
+/// Returns a build that an earlier `restore` restored, as its hold states; the command may have been interrupted.
 fn already_back(mirror: &Mirror, id: &BuildId) -> Result<Option<Restored>, ActError> {
     let holds = mirror.holds_of(id)?;
     let Some(hold) = holds.iter().find(|hold| hold.why == RESTORED) else { return Ok(None) };
@@ -80,7 +80,7 @@ fn already_back(mirror: &Mirror, id: &BuildId) -> Result<Option<Restored>, ActEr
     Ok(Some(Restored { id: id.clone(), path, held_until: hold.until }))
 }
 
-/// Fails with where a build is that is not in its place, when it is in the trash.
+/// Fails with the path of a build that is in the trash and not at its path.
 pub fn not_trashed(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
     match find(mirror, id)?.map(|trashed| trashed.ticket) {
         Some(ticket) if ticket.what == TicketKind::Build => {
@@ -91,7 +91,7 @@ pub fn not_trashed(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
     }
 }
 
-/// Fails when a directory of the trash has the record of a build and no ticket that can be used.
+/// Fails if a directory of the trash has the record of a build and no usable ticket.
 pub(crate) fn not_unread(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
     match unread(mirror, id)? {
         Some((at, why)) => Err(ActError::TrashUnread { id: id.clone(), at, why }),
@@ -99,12 +99,12 @@ pub(crate) fn not_unread(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> 
     }
 }
 
-/// Returns a directory of the trash that has the record of a build and no ticket that can be used, and why not.
+/// Returns a directory of the trash that has the record of a build and no usable ticket, and why it cannot be used.
 pub(crate) fn unread(mirror: &Mirror, id: &BuildId) -> Result<Option<(RelPath, String)>, ActError> {
     Ok(mirror.trash()?.unread().find(|(at, _)| mirror.build_in(at).as_ref() == Some(id)))
 }
 
-/// Says that a build is not in the trash, or that nobody can tell.
+/// Returns the error that a build is not in the trash, or that this is not known.
 fn not_found(mirror: &Mirror, id: &BuildId) -> Result<ActError, ActError> {
     let id = id.clone();
     Ok(match mirror.trash()?.strange.into_iter().next() {

@@ -1,4 +1,4 @@
-//! A prune at work: its session, its plan, what is rechecked before each step, and what it did so far.
+//! A running prune: its session, its plan, its recheck before each step, and its report so far.
 
 use crate::ops::retention::plan::Planned;
 use crate::ops::retention::recheck::Recheck;
@@ -9,7 +9,7 @@ use crate::session::Session;
 pub(crate) struct PruneRun<'a> {
     pub(crate) session: &'a Session<'a>,
     pub(crate) planned: Planned,
-    /// What rechecks every protection under the lock.
+    /// The recheck of every protection under the lock.
     pub(crate) recheck: Recheck,
     pub(crate) report: PruneReport,
 }

@@ -1,4 +1,4 @@
-//! How many bytes each build has of its own, where builds share files by hard links.
+//! How many bytes each build has alone, if builds share files by hard links.
 
 use crate::census::Census;
 use crate::mirror::Mirror;
@@ -7,7 +7,7 @@ use crate::store::{Kind, StoreError, TreeSnapshot};
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
 
-/// What one tree has: bytes of files with one name, and files with more names, each once.
+/// The contents of one tree: bytes of files with one name, and files with more names, each once.
 struct Tree {
     own: u64,
     shared: HashMap<(u64, u64), u64>,
@@ -15,12 +15,13 @@ struct Tree {
 
 /// Replaces the sizes of the builds of a census by what each adds to the disk.
 ///
-/// A file that builds share counts for the newest of them, since older builds are deleted first. Of the newest success
-/// of a stream `bytes` has these files and `bytes_alone` has not what its predecessor has, too: that is what one more
-/// build like it adds. A build that cannot be read keeps the sizes that it had, and is returned with the reason.
+/// A file that builds share counts for the newest of them, since older builds are deleted first. For the newest
+/// success of a stream, `bytes` includes these files, and `bytes_alone` excludes those that its predecessor has too:
+/// that is what one more build like it adds. A build that cannot be read keeps its sizes, and is returned with the
+/// reason.
 pub fn share_out(mirror: &Mirror, census: &mut Census) -> Vec<(BuildId, StoreError)> {
     if !mirror.store().abilities().shares_files {
-        // No two builds share bytes there.
+        // In a bucket, builds share no bytes.
         return Vec::new();
     }
     let ids: Vec<BuildId> = census.builds().map(|(id, _)| id).collect();

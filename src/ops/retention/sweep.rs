@@ -1,7 +1,7 @@
-//! Sweeping the trash: what has waited long enough loses its bytes, in parallel and outside the lock.
+//! Sweeping the trash: what has been there long enough is deleted, in parallel and without the lock.
 //!
-//! What gained a hold, a pin, or a name that leads to where it lay, comes back first. Each build that goes is told and
-//! marked under the lock, so that a sweep that was cut off goes on where it was.
+//! A build that gained a hold, a pin, or an alias that points to its path, is restored first. Each build to delete is
+//! recorded and marked under the lock, so that the next command continues an interrupted sweep.
 
 use crate::commit::choose::protocol;
 use crate::commit::reserve;
@@ -16,7 +16,7 @@ use crate::ops::{ActError, Mode};
 use crate::session::Session;
 use std::collections::{HashMap, HashSet};
 
-/// Which builds of the trash go.
+/// Which builds of the trash are deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Which {
     /// Those whose term is over.
@@ -41,7 +41,7 @@ pub fn sweep(session: &Session<'_>, mode: Mode) -> Result<SweepReport, ActError>
     reserve::with_help(session.mirror(), || run(session, Which::All, &HashSet::new()))
 }
 
-/// Brings back what is needed, then sweeps what may go.
+/// Restores what is needed, then deletes the rest whose term is over.
 pub(crate) fn run(
     session: &Session<'_>,
     which: Which,
@@ -57,7 +57,7 @@ pub(crate) fn run(
     Ok(report)
 }
 
-/// Brings back what somebody needs.
+/// Restores what is needed.
 pub(crate) fn salvage(
     lock: &WriteLock<'_>,
     needed_by_builds: &HashSet<BuildId>,
@@ -75,7 +75,7 @@ pub(crate) fn salvage(
     Ok(())
 }
 
-/// Returns what waits in the trash and is needed: it is held or pinned, a name leads to where it lay, or a build needs it.
+/// Returns what is in the trash and needed: it is held or pinned, an alias points to its path, or a build needs it.
 fn needed(
     mirror: &Mirror,
     needed_by_builds: &HashSet<BuildId>,
@@ -87,7 +87,7 @@ fn needed(
         .into_iter()
         .filter(|trashed| trashed.ticket.what == TicketKind::Build)
         // Only a person brings back what a person withdrew.
-        .filter(|trashed| mirror.withdrawn(trashed).is_none())
+        .filter(|trashed| mirror.filled_by(trashed).is_none_or(|stated| stated.why.is_none()))
         .collect();
     if waiting.is_empty() {
         return Ok(Vec::new());
@@ -108,7 +108,7 @@ fn needed(
     Ok(needed)
 }
 
-/// Tells and marks what goes, so that it cannot come back.
+/// Records and marks what is deleted, so that it cannot be restored any more.
 pub(crate) fn mark(lock: &WriteLock<'_>, which: Which, report: &mut SweepReport) -> Result<(), ActError> {
     let trash = lock.mirror().trash()?;
     let now = lock.now();
@@ -130,11 +130,11 @@ pub(crate) fn mark(lock: &WriteLock<'_>, which: Which, report: &mut SweepReport)
     Ok(())
 }
 
-/// Removes everything that is marked, outside the lock.
+/// Removes everything that is marked, without the lock.
 pub(crate) fn finish(session: &Session<'_>, report: &mut SweepReport) -> Result<(), ActError> {
     let mirror = session.mirror();
     let going = mirror.trash()?.going;
-    // Looked at before the ticket may go.
+    // Checked before the ticket may be removed.
     let ids: HashMap<RelPath, BuildId> =
         going.iter().filter_map(|at| Some((at.clone(), mirror.ticket(at).ok()?.id))).collect();
     for (at, swept) in protocol(mirror).sweep(mirror, going, Some(session.stop()))? {

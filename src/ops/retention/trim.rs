@@ -1,8 +1,9 @@
-//! Taking parts out of a build in one step: a reader sees it with them or without, SHA256SUMS right both ways.
+//! Removing parts of a build in one step: a reader sees the build with them or without, and SHA256SUMS is right in
+//! both cases.
 //!
-//! A second tree is laid out beside it, by hard links, without the parts and with the checksums of the rest; then
-//! the two trees change places. The old one waits in the trash and can come back. Where trees are not moved, the list
-//! of checksums becomes another, and the objects stay for the term of the trash (`commit/bucket/trim.rs`).
+//! A second tree is staged beside it, by hard links, without the parts and with the checksums of the rest; then the
+//! two trees are exchanged. The old one is kept in the trash and can be restored. In stores that cannot move trees,
+//! the list of checksums is replaced, and the objects stay for the term of the trash (`commit/bucket/trim.rs`).
 
 use crate::commit::TRIM_STAGE;
 use crate::commit::choose::protocol;
@@ -20,7 +21,7 @@ use crate::record::Payload;
 use crate::store::{Store, StoreError, StoreErrorKind};
 use std::time::Duration;
 
-/// What became of the parts of one build.
+/// The result for the parts of one build.
 enum Trimmed {
     /// They are in the trash.
     Done(PrunedBuild),
@@ -31,7 +32,7 @@ enum Trimmed {
 }
 
 impl PruneRun<'_> {
-    /// Takes out all parts that the plan lets go; a failure with one build does not stop the others.
+    /// Removes all expiring parts; a failure with one build does not stop the others.
     pub(crate) fn trim(&mut self) -> Result<(), ActError> {
         let mirror = self.session.mirror();
         let store = mirror.store();
@@ -50,7 +51,7 @@ impl PruneRun<'_> {
             match self.trim_one(&id, &going) {
                 Ok(Trimmed::Done(gone)) => self.report.trimmed.push(gone),
                 Ok(Trimmed::Nothing) => {}
-                // Another command changed the build during that time; what is left is for the next run.
+                // Another command changed the build during that time; the rest is left to the next run.
                 Ok(Trimmed::Skipped(why)) => {
                     clear(store).ok();
                     self.report.skipped.push(Skipped { id, why });
@@ -67,13 +68,13 @@ impl PruneRun<'_> {
         Ok(())
     }
 
-    /// Takes parts out of one build; where the lock does not keep others out, its protections are looked at again.
+    /// Removes parts of one build; if the lock does not exclude other processes, its protections are checked again.
     fn trim_one(&mut self, id: &BuildId, going: &[Part]) -> Result<Trimmed, ActError> {
         let mirror = self.session.mirror();
         let path = mirror.layout().build_path(id)?;
         let names: Vec<String> = going.iter().map(|part| part.name.clone()).collect();
         let skipped = |why: &str| Ok(Trimmed::Skipped(why.to_owned()));
-        // Looked at before the lock is taken, since a build does not change.
+        // Read before the lock is taken, since a build does not change.
         let trim = match protocol(mirror).prepare_trim(mirror, id, &path, &|inner| goes(going, inner))? {
             Prepared::Missing => return Ok(Trimmed::Nothing),
             Prepared::Nothing => return self.note_only(id, &names).map(|()| Trimmed::Nothing),
@@ -100,7 +101,7 @@ impl PruneRun<'_> {
             .map_err(ActError::from)
             .and_then(|()| while_marked(&lock, id, recheck, || Ok(trim.carry_out(&lock, &trashed, &names)?)));
         if !matches!(done, Ok(None)) {
-            // What failed after it began is finished by the next command.
+            // The next command finishes what failed after the start.
             if trim.undo(&lock, &trashed)? {
                 pending.undone(lock.now())?;
             }
@@ -111,7 +112,7 @@ impl PruneRun<'_> {
         Ok(Trimmed::Done(PrunedBuild { id: id.clone(), parts: names, until: trashed.ticket.until }))
     }
 
-    /// Returns what the trash is told of a build whose parts go.
+    /// Returns the trash ticket of a build whose parts are removed.
     fn untrimmed(
         &self,
         lock: &WriteLock<'_>,
@@ -131,7 +132,7 @@ impl PruneRun<'_> {
         self.sheltered(lock, id)
     }
 
-    /// Returns the same by the plan as it is, and by what protects the build now.
+    /// Returns the same by the current plan, and by what protects the build now.
     fn sheltered(&mut self, lock: &WriteLock<'_>, id: &BuildId) -> Result<Option<String>, ActError> {
         self.recheck.refresh(lock, &mut self.planned)?;
         let verdict = self.planned.plan.verdict(id);
@@ -141,7 +142,7 @@ impl PruneRun<'_> {
         self.recheck.protected_by(lock, id)
     }
 
-    /// Notes in the record that a part is gone which was never there.
+    /// Records that a part is removed which never existed.
     fn note_only(&self, id: &BuildId, names: &[String]) -> Result<(), ActError> {
         let lock = self.session.begin()?;
         if let Some(mut record) = lock.mirror().record(id)? {
@@ -156,7 +157,7 @@ impl PruneRun<'_> {
     }
 }
 
-/// Clears what was laid out for trees that did not come into their place; nobody else lays any out meanwhile.
+/// Deletes staged trees that were not exchanged; no other process stages any at the same time.
 fn clear(store: &dyn Store) -> Result<(), StoreError> {
     let tmp = RelPath::state("tmp");
     let entries = match store.list(&tmp) {
@@ -169,7 +170,7 @@ fn clear(store: &dyn Store) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Returns what the journal is told.
+/// Returns the details of the journal event.
 fn trimmed(
     trashed: &Trashed,
     names: &[String],

@@ -1,6 +1,6 @@
-//! Putting another policy, pipeline or layout in force in a mirror that has builds already.
+//! Setting another policy, pipeline or layout in a mirror that has builds already.
 //!
-//! A layout in which a build would lose its place is refused, so that every build keeps its path and its id.
+//! A layout in which a build would lose its place is refused, so that every build keeps its path and its ID.
 
 pub use crate::commit::{PipelineInForceError, pipeline_of, required_pipeline};
 
@@ -8,17 +8,18 @@ use super::{ActError, Mode};
 use crate::decide::pipeline::Pipeline;
 use crate::decide::policy::Policy;
 use crate::layout::Layout;
-use crate::mirror::{Chosen, InForce, MirrorError};
-use crate::model::{BuildId, Class, Classify, ErrorKind, Stream};
+use crate::mirror::{Chosen, InForce, LastRun, MirrorError, WriteLock};
+use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, Stream};
+use crate::record::Payload;
 use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// How many of the builds that stand in the way are named.
+/// How many of the builds that prevent it are named.
 const NAMED: usize = 3;
 
-/// Says why a policy, pipeline or layout was not put in force.
+/// Why a policy, pipeline or layout was not set.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// Builds would have no place any more, or another one.
@@ -32,7 +33,7 @@ pub enum SettingsError {
     /// The mirror's settings could not be changed.
     #[error(transparent)]
     Mirror(#[from] MirrorError),
-    /// A step of it failed.
+    /// A step failed.
     #[error(transparent)]
     Act(#[from] ActError),
 }
@@ -58,12 +59,12 @@ impl Classify for SettingsError {
     }
 }
 
-/// What putting something in force did.
+/// The result of setting a policy, pipeline or layout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct SettingReport {
-    /// What was in force before, by its name in `mirror.yaml`.
+    /// The previous one, by its name in `mirror.yaml`.
     pub before: Option<String>,
-    /// What is in force now, or would be in a dry run.
+    /// The present one, or the one that would be set in a dry run.
     pub after: String,
     /// Whether anything changed, or would.
     pub changed: bool,
@@ -75,7 +76,7 @@ pub struct SettingReport {
     pub ruled: Vec<String>,
 }
 
-/// Puts a policy in force. The next prune waits for `--accept` where the edit makes builds expire.
+/// Sets a policy. The next prune waits for `--accept` if the edit makes builds expire.
 pub fn set_policy(
     session: &Session<'_>,
     chosen: &Chosen,
@@ -85,10 +86,33 @@ pub fn set_policy(
     let before = mirror.config().policy.clone();
     // One that cannot be read is replaced.
     let text = mirror.in_force(InForce::Policy, Policy::shipped).ok().flatten().map(|(_, text)| text);
-    put(session, (InForce::Policy, chosen), (before, text), mode, || Ok(())).map(|(report, ())| report)
+    let old = text.clone().map(Chosen::File);
+    let keep_old = |lock: Option<&WriteLock<'_>>| match lock {
+        Some(lock) => Ok(keep_first(lock, old, chosen)?),
+        None => Ok(()),
+    };
+    put(session, (InForce::Policy, chosen), (before, text), mode, keep_old).map(|(report, ())| report)
 }
 
-/// Puts a pipeline in force; no stage moves until the next promotion.
+/// Keeps the policy with which the first prune compares the new one: the old one, so that what expires only because of the edit
+/// waits for `--accept`. Without builds nothing can expire because of it.
+fn keep_first(lock: &WriteLock<'_>, old: Option<Chosen>, new: &Chosen) -> Result<(), ActError> {
+    let mirror = lock.mirror();
+    // What a prune left states the policy; what it left and cannot be read makes every prune fail.
+    if !matches!(LastRun::read(mirror), Ok(None)) {
+        return Ok(());
+    }
+    let first = if mirror.recorded()?.is_empty() {
+        new.clone()
+    } else if mirror.first_policy()?.is_some() {
+        return Ok(());
+    } else {
+        old.unwrap_or_else(|| new.clone())
+    };
+    Ok(lock.keep_first_policy(&first)?)
+}
+
+/// Sets a pipeline; no stage moves until the next promotion.
 pub fn set_pipeline(
     session: &Session<'_>,
     chosen: &Chosen,
@@ -98,10 +122,10 @@ pub fn set_pipeline(
     let before = mirror.config().pipeline.clone();
     // One that cannot be read is replaced.
     let text = mirror.in_force(InForce::Pipeline, Pipeline::shipped).ok().flatten().map(|(_, text)| text);
-    put(session, (InForce::Pipeline, chosen), (before, text), mode, || Ok(())).map(|(report, ())| report)
+    put(session, (InForce::Pipeline, chosen), (before, text), mode, |_| Ok(())).map(|(report, ())| report)
 }
 
-/// Puts a layout in force in which every build of the mirror and of its trash keeps its path.
+/// Sets a layout in which every build of the mirror and of its trash keeps its path.
 pub fn set_layout(
     session: &Session<'_>,
     (chosen, layout): (&Chosen, &Layout),
@@ -109,10 +133,10 @@ pub fn set_layout(
 ) -> Result<SettingReport, SettingsError> {
     let mirror = session.mirror();
     let old = mirror.layout();
-    let keeps_paths = || {
+    let keeps_paths = |_: Option<&WriteLock<'_>>| {
         let mut trash = mirror.trash().map_err(ActError::from)?;
         let trashed = std::mem::take(&mut trash.waiting).into_iter().map(|trashed| trashed.ticket.id);
-        // Without a ticket that can be read, the journal or the record states which build it is.
+        // Without a readable ticket, the journal or the record states which build it is.
         let unread = trash.unread().filter_map(|(at, _)| mirror.build_in(&at));
         let known: BTreeSet<BuildId> =
             mirror.recorded().map_err(ActError::from)?.into_iter().chain(trashed).chain(unread).collect();
@@ -142,13 +166,13 @@ fn ruled(layout: &Layout, streams: &BTreeSet<&Stream>) -> BTreeSet<String> {
     streams.iter().filter_map(of).flatten().collect()
 }
 
-/// Puts something in force if `check` allows it, which sees what no other command changes any more.
+/// Sets it if `check` allows that; no other command can change what `check` sees.
 fn put<T>(
     session: &Session<'_>,
     (which, chosen): (InForce, &Chosen),
     (before, text): (Option<String>, Option<String>),
     mode: Mode,
-    check: impl FnOnce() -> Result<T, SettingsError>,
+    check: impl FnOnce(Option<&WriteLock<'_>>) -> Result<T, SettingsError>,
 ) -> Result<(SettingReport, T), SettingsError> {
     let mirror = session.mirror();
     let after = mirror.name_in_force(which, chosen);
@@ -159,9 +183,16 @@ fn put<T>(
     let changed = before.as_ref() != Some(&after) || !same_text;
     let lock = (changed && mode == Mode::Real).then(|| session.begin());
     let lock = lock.transpose().map_err(ActError::from)?;
-    let checked = check()?;
+    let checked = check(lock.as_ref())?;
     if let Some(lock) = &lock {
+        let digest = match chosen {
+            Chosen::Shipped(_) => None,
+            Chosen::File(text) => Some(Digest::of(text.as_bytes())),
+        };
+        let payload = Payload::Configured { before: before.clone(), after: after.clone(), digest };
+        let pending = lock.begin(lock.now(), which.key(), &payload).map_err(ActError::from)?;
         mirror.put_in_force(which, chosen, lock)?;
+        pending.done(lock.now()).map_err(ActError::from)?;
     }
     Ok((SettingReport { before, after, changed, unruled: Vec::new(), ruled: Vec::new() }, checked))
 }

@@ -1,21 +1,27 @@
-//! Why a person should look: each reason with the command that helps, where there is one.
+//! Why a person should look: each reason with a command that helps, if there is one.
 
-use super::{DiskStatus, LastCheck, PruneStatus};
+use super::{DiskStatus, LastCheck, PruneStatus, StreamStatus, TrashStatus};
 use crate::census::Census;
 use crate::decide::Plan;
 use crate::mirror::{Mirror, Unreadable, chain};
 use crate::model::{Classify, RelPath, Stamp};
+use crate::ops::deliver::{DeliverError, SubscriberStatus};
 use crate::ops::promotion::stage_concerns;
 use crate::ops::retention::concern::Concern;
 use crate::ops::retention::plan::PlanError;
+use crate::ops::targets::{TargetStatus, TargetsError};
 use crate::recover::LeftStage;
 use crate::store::StoreError;
+use std::collections::BTreeSet;
 
-/// After this many seconds without a prune, the timer that runs it is worth a look.
+/// After this number of seconds without a prune, its timer should be checked.
 const OVERDUE: i64 = 2 * 86400;
 
 /// A disk with less than this share of its bytes free is nearly full, in percent.
-const NEARLY_FULL: u64 = 2;
+const NEARLY_FULL: u64 = 5;
+
+/// A stream without any build for this number of seconds is no longer built, and needs no one.
+const FINISHED: i64 = 30 * 86400;
 
 fn concern(path: RelPath, why: String, hint: Option<&str>) -> Concern {
     Concern { path, why, hint: hint.map(str::to_owned) }
@@ -55,7 +61,7 @@ pub(super) fn of_plan_error(error: &PlanError) -> Concern {
 }
 
 /// Returns what the plan withholds, refuses and cannot judge, and whether pruning is overdue.
-pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, at: Stamp) -> Vec<Concern> {
+pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, census: &Census, at: Stamp) -> Vec<Concern> {
     let root = RelPath::root;
     let mut found: Vec<Concern> = plan
         .refusals
@@ -65,9 +71,20 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, at: Stamp) -> Vec<Concer
         })
         .collect();
     if prune.withheld > 0 {
-        let why =
-            format!("a brake or freeze withholds {} from prune", super::counted(prune.withheld, "build"));
-        found.push(concern(root(), why, Some("`mirrorkeep plan` gives the reasons")));
+        let held = plan.builds.iter().filter(|verdict| verdict.is_held_back() && !verdict.waits_its_turn());
+        let rules: BTreeSet<&str> = held
+            .flat_map(|one| one.reasons.iter().chain(&one.parts_withheld))
+            .map(|why| &*why.rule)
+            .collect();
+        let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
+        let one = if prune.withheld == 1 { "is" } else { "are" };
+        let why = format!("{} {one} withheld from prune ({rules})", super::counted(prune.withheld, "build"));
+        let accept = plan.accept();
+        let accept = accept.map(|digest| {
+            format!(", and `mirrorkeep prune --accept {digest}` deletes what a brake withholds")
+        });
+        let hint = format!("`mirrorkeep plan` gives the reasons{}", accept.unwrap_or_default());
+        found.push(concern(root(), why, Some(&hint)));
     }
     if prune.blocked > 0 {
         let why = format!("{} cannot be judged", super::counted(prune.blocked, "build"));
@@ -76,6 +93,19 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, at: Stamp) -> Vec<Concer
     if let Some(lacking) = plan.shortfall {
         let why = format!("{lacking} bytes cannot be freed: {}", plan.obstacles());
         found.push(concern(root(), why, Some("`mirrorkeep explain ID` gives all reasons for a build")));
+    }
+    if prune.failed > 0 {
+        let why = format!("the last prune could not delete {}", super::counted(prune.failed, "build"));
+        found.push(concern(
+            RelPath::state("last-run.json"),
+            why,
+            Some("`mirrorkeep prune` tries again, and tells why"),
+        ));
+    }
+    let first = census.builds().filter_map(|(_, build)| build.published).min();
+    if prune.last.is_none() && first.is_some_and(|first| at.since(first) > OVERDUE) {
+        let hint = "enable a timer that runs `mirrorkeep prune`, such as contrib/mirrorkeep-prune.timer";
+        found.push(concern(RelPath::state("last-run.json"), "prune never ran".to_owned(), Some(hint)));
     }
     if let Some(last) = prune.last
         && at.since(last) > OVERDUE
@@ -91,7 +121,7 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, at: Stamp) -> Vec<Concer
     found
 }
 
-/// Returns the stages that nobody came back for, those that cannot be looked at, and what is not a stage.
+/// Returns the abandoned stages of publishes, those that cannot be read, and what is not a stage.
 pub(super) fn of_stages(
     stages: &[LeftStage],
     unread: &[(RelPath, StoreError)],
@@ -110,7 +140,49 @@ pub(super) fn of_stages(
     old.chain(unread).chain(unknown).collect()
 }
 
-/// Returns whether the last check found errors; a warning is listed and asks for nobody at night.
+/// Returns the subscribers of deliver.yaml that need attention, and the problems of that file.
+pub(super) fn of_deliver(subscribers: &Result<Vec<SubscriberStatus>, DeliverError>) -> Vec<Concern> {
+    let file = RelPath::state("deliver.yaml");
+    let subscribers = match subscribers {
+        Ok(subscribers) => subscribers,
+        Err(error) => {
+            let hint = "`mirrorkeep deliver lint` names everything that is wrong with it";
+            return vec![concern(file, chain(error), Some(hint))];
+        }
+    };
+    let late = subscribers.iter().filter(|one| one.attention).map(|one| {
+        let why = match (&one.problem, one.parked.len() as u64) {
+            (Some(problem), _) => problem.clone(),
+            (None, 0) => format!("{} wait", super::counted(one.behind, "event")),
+            (None, parked) => format!("{} parked", super::counted(parked, "event")),
+        };
+        let hint = "`mirrorkeep deliver status` shows how far each subscriber is";
+        concern(file.clone(), format!("subscriber `{}`: {why}", one.name), Some(hint))
+    });
+    late.collect()
+}
+
+/// Returns the copies elsewhere that the mirror needs and that are behind, and what is wrong with targets.yaml.
+pub(super) fn of_targets(targets: &Result<Vec<TargetStatus>, TargetsError>) -> Vec<Concern> {
+    let file = RelPath::state("targets.yaml");
+    let targets = match targets {
+        Ok(targets) => targets,
+        Err(error) => {
+            let hint = "`mirrorkeep sync lint` names everything that is wrong with it";
+            return vec![concern(file, chain(error), Some(hint))];
+        }
+    };
+    let late = targets.iter().filter(|one| one.attention).map(|one| {
+        let behind = format!("{} behind", super::counted(one.events, "event"));
+        let why =
+            one.problem.as_ref().map_or_else(|| behind.clone(), |problem| format!("{behind}: {problem}"));
+        let hint = format!("`mirrorkeep sync {}` brings it up to date", one.name);
+        concern(file.clone(), format!("target `{}`: {why}", one.name), Some(&hint))
+    });
+    late.collect()
+}
+
+/// Returns whether the last check found errors; warnings are listed and need no one at night.
 pub(super) fn of_check(check: &LastCheck) -> Option<Concern> {
     (check.error > 0).then(|| {
         let why = format!("the last check found {}", super::counted(check.error, "error"));
@@ -118,10 +190,35 @@ pub(super) fn of_check(check: &LastCheck) -> Option<Concern> {
     })
 }
 
-/// Returns whether the disk is nearly full.
-pub(super) fn of_disk(disk: &DiskStatus) -> Option<Concern> {
-    let full = disk.free < disk.total / 100 * NEARLY_FULL;
-    let why = format!("less than {NEARLY_FULL}% of the disk is free");
-    let hint = "`mirrorkeep sweep` empties the trash, and `mirrorkeep plan` shows what prune would free";
-    full.then(|| concern(RelPath::root(), why, Some(hint)))
+/// Returns whether the disk is nearly full, or will be within a day.
+pub(super) fn of_disk(disk: &DiskStatus, trash: &TrashStatus) -> Option<Concern> {
+    let why = if disk.free < disk.total / 100 * NEARLY_FULL {
+        format!("less than {NEARLY_FULL}% of the disk is free")
+    } else if disk.days == Some(0) {
+        "the disk is full in less than a day, at the rate of the last 14 days".to_owned()
+    } else {
+        return None;
+    };
+    let hint = match trash.builds {
+        0 => "`mirrorkeep plan` shows what prune would free",
+        _ => "`mirrorkeep sweep` empties the trash, and `mirrorkeep plan` shows what prune would free",
+    };
+    Some(concern(RelPath::root(), why, Some(hint)))
+}
+
+/// Returns the streams that are still built, and had no success for long against their usual rhythm.
+pub(super) fn of_streams(mirror: &Mirror, streams: &[StreamStatus], at: Stamp) -> Vec<Concern> {
+    let is_alive = |stream: &&StreamStatus| {
+        let last = stream.last.as_ref().and_then(|last| last.created);
+        last.is_some_and(|last| at.since(last) < FINISHED)
+    };
+    let stalled = streams.iter().filter(|stream| stream.stalled).filter(is_alive).map(|stream| {
+        let name = &stream.stream;
+        let path = mirror.layout().stream_path(name).unwrap_or_else(|_| name.as_path().clone());
+        let age = stream.newest_success.as_ref().and_then(|newest| newest.age).unwrap_or_default();
+        let days = super::counted(age.unsigned_abs() / 86_400, "day");
+        let why = format!("no success for {days}, which is more than three times as long as usual");
+        concern(path, why, Some(&format!("look at its pipeline; `mirrorkeep list {name}` lists its builds")))
+    });
+    stalled.collect()
 }

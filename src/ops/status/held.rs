@@ -14,15 +14,15 @@ const OLD: i64 = 90 * 86400;
 /// One hold.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct HeldBuild {
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
-    /// Who holds it.
+    /// Who set it.
     pub who: String,
-    /// Why.
+    /// The reason.
     pub why: String,
-    /// Since when.
+    /// When it was set.
     pub since: Option<Stamp>,
-    /// Until when; nothing until somebody removes it.
+    /// When it ends; nothing if it stays until somebody removes it.
     pub until: Option<Stamp>,
     /// Whether it protects now: its term is not over.
     pub active: bool,
@@ -32,13 +32,13 @@ pub struct HeldBuild {
     pub present: bool,
 }
 
-/// Returns every hold, sorted by build; holds that cannot be read are a trouble of the survey.
+/// Returns every hold, sorted by build; the survey reports holds that cannot be read.
 pub fn held(mirror: &Mirror, census: &Census) -> Vec<HeldBuild> {
     let mut holds: BTreeMap<BuildId, (bool, Vec<Hold>)> = BTreeMap::new();
     for (id, held) in mirror.holds().unwrap_or_default() {
         holds.insert(id, (false, held));
     }
-    // Those that are files in builds, too.
+    // Includes holds that are files in builds.
     for (id, build) in census.builds().filter(|(_, build)| !build.holds.is_empty()) {
         holds.insert(id, (true, build.holds.clone()));
     }

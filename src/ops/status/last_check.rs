@@ -1,6 +1,6 @@
 //! What the last check of the whole mirror found, so that `status` can state it without checking again.
 //!
-//! A note that is lost or damaged costs nothing: no check is known then.
+//! If the note is lost or damaged, no check is known; nothing else depends on it.
 
 use crate::decide::check::Severity;
 use crate::mirror::Mirror;
@@ -11,22 +11,22 @@ use crate::store::{Put, StoreError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// More than the note ever has, in bytes.
+/// More bytes than the note ever has.
 const LIMIT: u64 = 64 * 1024;
 
-/// How many findings the last check of the whole mirror had.
+/// The number of findings of the last check of the whole mirror.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LastCheck {
     /// The version of this form: 1.
     pub version: u32,
-    /// When it was.
+    /// When the check ran.
     pub at: Stamp,
-    /// How many errors it found.
+    /// The number of errors.
     pub error: u64,
-    /// How many warnings.
+    /// The number of warnings.
     pub warning: u64,
-    /// How many notes.
+    /// The number of notes.
     pub note: u64,
 }
 
@@ -34,7 +34,7 @@ fn place() -> RelPath {
     RelPath::state("last-check.json")
 }
 
-/// Returns what the last check found; nothing where that is not known.
+/// Returns what the last check found; nothing if that is not known.
 pub(super) fn read(mirror: &Mirror) -> Result<Option<LastCheck>, ActError> {
     match mirror.store().read(&place(), LIMIT) {
         Err(error) if error.is_not_found() => Ok(None),
@@ -42,7 +42,7 @@ pub(super) fn read(mirror: &Mirror) -> Result<Option<LastCheck>, ActError> {
     }
 }
 
-/// Notes what a check of the whole mirror found; fails where this user may not write.
+/// Writes what a check of the whole mirror found; fails if this user may not write.
 pub fn note_check(mirror: &Mirror, report: &CheckReport, at: Stamp) -> Result<(), StoreError> {
     let of = |severity| report.findings.iter().filter(|found| found.severity == severity).count() as u64;
     let check = LastCheck {
@@ -52,7 +52,7 @@ pub fn note_check(mirror: &Mirror, report: &CheckReport, at: Stamp) -> Result<()
         warning: of(Severity::Warning),
         note: of(Severity::Note),
     };
-    // It is plain data.
+    // Plain data always serializes.
     let text = serde_json::to_vec(&check).unwrap_or_default();
     mirror.store().put(&place(), &text, Put::Replace)
 }

@@ -1,7 +1,7 @@
-//! What a person wants to know of a mirror at a glance, and whether somebody should look at it.
+//! The state of a mirror at a glance, and whether it needs attention.
 //!
-//! Reads records, the journal and what the last runs left; no tree of a build is walked unless shared bytes are
-//! asked for, and nothing is changed. What is not known is stated as such.
+//! Reads records, the journal and the state of the last runs; no tree of a build is walked unless shared bytes are
+//! requested, and nothing is changed. What is not known is stated as such.
 
 mod attention;
 mod held;
@@ -15,28 +15,32 @@ pub use streams::{Expiry, LastBuild, NewestSuccess, StreamStatus};
 pub use trashed::{TrashStatus, TrashedBuild, trashed};
 
 use crate::census::Census;
+use crate::decide::policy::Policy;
 use crate::decide::{Plan, PlanOutcome, PreviousRuns, Space};
-use crate::mirror::{JournalError, LastRun, Mirror, Unreadable, survey_to_show};
+use crate::mirror::{JournalError, LastRun, Mirror, Unreadable, chain, survey_to_show};
 use crate::model::Stamp;
 use crate::ops::ActError;
+use crate::ops::deliver::{DeliverError, SubscriberStatus, subscribers};
 use crate::ops::retention::concern::{Concern, concerns};
 use crate::ops::retention::plan::{PlanError, evaluate};
+use crate::ops::targets::{TargetStatus, target_status};
 use crate::recover::{LeftStage, LeftStages, left_stages};
+use crate::store::StoreError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// How many seconds of publishing show how fast the disk fills.
+/// The number of seconds of publishing that show how fast the disk fills.
 const WINDOW: i64 = 14 * 86400;
 
-/// What is known of a mirror at one instant.
+/// The state of a mirror at one instant.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Status {
     /// The version of this form.
     #[schemars(extend("const" = 1))]
     pub status: u32,
-    /// When it was looked at.
+    /// The time of the report.
     pub at: Stamp,
-    /// Where the mirror is.
+    /// The path or URL of the mirror.
     pub mirror: String,
     /// The name of its layout.
     pub layout: String,
@@ -46,9 +50,9 @@ pub struct Status {
     pub pipeline: Option<String>,
     /// The streams, sorted by name.
     pub streams: Vec<StreamStatus>,
-    /// How many builds there are.
+    /// The number of builds.
     pub builds: u64,
-    /// How many bytes they have, as far as that is known; bytes that builds share count for each of them.
+    /// Their size in bytes, as far as known; bytes that builds share count for each of them.
     pub bytes: u64,
     /// How many of these bytes are stored once, but also counted for another build; `null` without `--shared`.
     pub bytes_shared: Option<u64>,
@@ -64,6 +68,8 @@ pub struct Status {
     pub prune: Option<PruneStatus>,
     /// What the last check of the whole mirror found; `null` if none was recorded.
     pub check: Option<LastCheck>,
+    /// How far the copies elsewhere were when `sync` last looked, in the order of targets.yaml.
+    pub targets: Vec<TargetStatus>,
     /// Problems that need a person.
     pub attention: Vec<Concern>,
     /// Other warnings.
@@ -73,13 +79,14 @@ pub struct Status {
 /// How full a disk is, and for how long it lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct DiskStatus {
-    /// How many bytes it has.
+    /// Its size in bytes.
     pub total: u64,
-    /// How many are free.
+    /// The number of free bytes.
     pub free: u64,
-    /// How many bytes a day were published within the last 14 days, shared ones included; `null` if none were.
+    /// The number of bytes that were published per day within the last 14 days, shared ones included; `null` if none
+    /// were.
     pub per_day: Option<u64>,
-    /// In how many days it is full at this rate if nothing is pruned.
+    /// The number of days until it is full at this rate if nothing is pruned.
     pub days: Option<u64>,
 }
 
@@ -88,64 +95,83 @@ pub struct DiskStatus {
 pub struct PruneStatus {
     /// When it last ran to its end; `null` if it never did.
     pub last: Option<Stamp>,
+    /// How many builds and parts that run could not move or delete.
+    pub failed: u64,
     /// How it would end now.
     pub outcome: PlanOutcome,
-    /// How many builds it would move to the trash.
+    /// The number of builds that it would move to the trash.
     pub due: u64,
-    /// How many builds a brake or freeze withholds, parts of builds included; those that only wait for their turn are not.
+    /// The number of builds that a brake or freeze withholds, parts of builds included, without those that only wait
+    /// for their turn.
     pub withheld: u64,
-    /// How many builds cannot be evaluated.
+    /// The number of builds that cannot be evaluated.
     pub blocked: u64,
 }
 
 /// Whether trees are walked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sizes {
-    /// What records state.
+    /// Only records are read.
     Recorded,
     /// Every tree is walked to find which bytes builds share.
     Shared,
 }
 
-/// Returns what is known of a mirror.
+/// Returns the state of a mirror.
 pub fn status(mirror: &Mirror, sizes: Sizes, at: Stamp) -> Result<Status, ActError> {
-    let Looked { census, troubles, plan, space, unplanned } = look(mirror, at)?;
-    let mut attention = concerns(mirror, &census);
-    attention.extend(attention::of_troubles(&troubles));
+    status_of(mirror, &look(mirror, at)?, sizes, at)
+}
+
+/// Returns the same from what was read.
+pub(crate) fn status_of(
+    mirror: &Mirror,
+    found: &Looked,
+    sizes: Sizes,
+    at: Stamp,
+) -> Result<Status, ActError> {
+    let Looked { census, troubles, plan, space, unplanned, subscribers, .. } = found;
+    let mut attention = concerns(mirror, census);
+    attention.extend(attention::of_troubles(troubles));
     attention.extend(unplanned.iter().map(attention::of_plan_error));
     if mirror.config().pipeline.is_some() {
-        attention.extend(attention::of_pipeline(mirror, &census));
+        attention.extend(attention::of_pipeline(mirror, census));
     }
     let (trash, odd) = trashed::of(mirror, at)?;
     attention.extend(odd);
     let LeftStages { left: stages, failures, unknown } = left_stages(mirror, at)?;
     attention.extend(attention::of_stages(&stages, &failures, &unknown));
-    let holds = held(mirror, &census);
+    let holds = held(mirror, census);
     let last = LastRun::read(mirror).map_err(PlanError::from);
     let prune = plan.as_ref().map(|plan| pruning(plan, last.as_ref().ok().and_then(Option::as_ref)));
-    if let (Some(plan), Some(prune)) = (&plan, &prune) {
-        attention.extend(attention::of_plan(plan, prune, at));
+    if let (Some(plan), Some(prune)) = (plan, &prune) {
+        attention.extend(attention::of_plan(plan, prune, census, at));
     }
+    attention.extend(attention::of_deliver(subscribers));
+    let targets = target_status(mirror, at);
+    attention.extend(attention::of_targets(&targets));
+    // What cannot be read is among the problems.
+    let targets = targets.unwrap_or_default();
     let check = last_check::read(mirror)?;
     attention.extend(check.iter().filter_map(attention::of_check));
-    let disk = space.map(|space| disk(&census, space, at));
-    attention.extend(disk.iter().filter_map(attention::of_disk));
-    let bytes = total(&census);
-    let mut streams = streams::of(&census, plan.as_ref(), at);
+    let disk = space.map(|space| disk(census, space, at));
+    attention.extend(disk.iter().filter_map(|disk| attention::of_disk(disk, &trash)));
+    let bytes = total(census);
+    let mut streams = streams::of(census, plan.as_ref(), at);
+    attention.extend(attention::of_streams(mirror, &streams, at));
     let mut shared = None;
     if sizes == Sizes::Shared {
-        let found = streams::shared(mirror, &census);
+        let found = streams::shared(mirror, census);
         for stream in &mut streams {
             stream.bytes_shared = Some(found.streams.get(&stream.stream).copied().unwrap_or_default());
         }
         attention.extend(found.unread);
         shared = Some(found.all);
     }
-    let mut warnings = plan.map(|plan| plan.warnings).unwrap_or_default();
+    let mut warnings = plan.as_ref().map(|plan| plan.warnings.clone()).unwrap_or_default();
     if prune.is_none() {
         warnings.extend(mirror.idle_settings().map_err(PlanError::from)?);
     }
-    // What needs attention is stated once.
+    // A problem is stated only once.
     let named = |warning: &str, one: &Concern| warning.contains(&format!("`{}`", one.path));
     warnings.retain(|warning| !attention.iter().any(|one| named(warning, one)));
     Ok(Status {
@@ -165,27 +191,54 @@ pub fn status(mirror: &Mirror, sizes: Sizes, at: Stamp) -> Result<Status, ActErr
         stages,
         prune,
         check,
+        targets,
         attention,
         warnings,
     })
 }
 
-/// What is there, and what the policy makes of it.
-struct Looked {
-    census: Census,
-    troubles: Vec<Unreadable>,
-    plan: Option<Plan>,
-    space: Option<Space>,
+/// The census, and the plan for it.
+pub(crate) struct Looked {
+    pub(crate) census: Census,
+    pub(crate) troubles: Vec<Unreadable>,
+    pub(crate) plan: Option<Plan>,
+    /// The policy by which it was made.
+    pub(crate) policy: Option<Policy>,
+    pub(crate) space: Option<Space>,
+    /// The progress of the subscribers of deliver.yaml.
+    pub(crate) subscribers: Result<Vec<SubscriberStatus>, DeliverError>,
     /// Why there is a policy and no plan.
     unplanned: Option<PlanError>,
 }
 
-fn look(mirror: &Mirror, at: Stamp) -> Result<Looked, ActError> {
+impl Looked {
+    /// Returns what could not be read at the moment, such as on a failing disk, so that the result may be wrong; what
+    /// is damaged can be read, and is known to be damaged.
+    pub(crate) fn failing(&self) -> Option<String> {
+        let unread = self.troubles.iter().find(|trouble| fails_for_the_moment(&trouble.error));
+        let unread = unread.map(|trouble| format!("`{}`: {}", trouble.path, chain(&trouble.error)));
+        let unplanned =
+            || self.unplanned.as_ref().filter(|error| fails_for_the_moment(*error)).map(|error| chain(error));
+        unread.or_else(unplanned)
+    }
+}
+
+/// Returns whether an error means that the store could not be read, not that its contents are wrong.
+pub(crate) fn fails_for_the_moment(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.downcast_ref::<StoreError>().is_some_and(|error| !error.kind().is_damage()))
+}
+
+/// Reads the state of a mirror.
+pub(crate) fn look(mirror: &Mirror, at: Stamp) -> Result<Looked, ActError> {
+    let subscribers = subscribers(mirror, at);
     match evaluate(mirror, None, at, PreviousRuns::default()) {
         Ok(planned) => Ok(Looked {
+            subscribers,
             census: planned.census,
             troubles: planned.troubles,
             plan: Some(planned.plan),
+            policy: Some(planned.policy),
             space: planned.space,
             unplanned: None,
         }),
@@ -195,7 +248,8 @@ fn look(mirror: &Mirror, at: Stamp) -> Result<Looked, ActError> {
             let (survey, _) = survey_to_show(mirror, at)?;
             let space = mirror.store().space()?;
             let space = space.map(|space| Space { total: space.total, free: space.free, trash: 0 });
-            Ok(Looked { census: survey.census, troubles: survey.troubles, plan: None, space, unplanned })
+            let (census, troubles) = (survey.census, survey.troubles);
+            Ok(Looked { census, troubles, plan: None, policy: None, space, subscribers, unplanned })
         }
     }
 }
@@ -204,6 +258,7 @@ fn pruning(plan: &Plan, last: Option<&LastRun>) -> PruneStatus {
     let withheld = plan.builds.iter().filter(|verdict| verdict.is_held_back() && !verdict.waits_its_turn());
     PruneStatus {
         last: last.map(|last| last.at),
+        failed: last.map_or(0, |last| last.failed),
         outcome: plan.outcome,
         due: plan.totals.expire as u64,
         withheld: withheld.count() as u64,
@@ -221,12 +276,13 @@ fn counted(count: u64, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
-/// Returns how full a disk is, and in how many days it is full if as much comes as within the last days and nothing goes.
+/// Returns how full a disk is, and in how many days it is full if as much is published as within the last days and
+/// nothing is deleted.
 fn disk(census: &Census, space: Space, at: Stamp) -> DiskStatus {
     let published = || census.builds().filter_map(|(_, build)| Some((build.published?, build.bytes?)));
     let recent = published().filter(|(when, _)| (0..WINDOW).contains(&at.since(*when)));
     let bytes = recent.map(|(_, bytes)| bytes).fold(0, u64::saturating_add);
-    // A mirror that is younger than that filled within its life.
+    // A younger mirror filled up within its life.
     let first = published().map(|(when, _)| at.since(when)).max().unwrap_or_default();
     let days = first.clamp(86400, WINDOW).unsigned_abs().div_ceil(86400);
     let per_day = Some(bytes / days.max(1)).filter(|bytes| *bytes > 0);
@@ -267,7 +323,7 @@ mod tests {
         census.streams[0].builds.push(build("20250101T000000Z", 1 << 40));
         let found = disk(&census, space, census.at);
         assert_eq!((found.per_day, found.days), (Some(14), Some(21)));
-        // A build of the future says nothing.
+        // A build of the future does not count.
         census.streams[0].builds.push(build("20270101T000000Z", 1 << 40));
         assert_eq!(disk(&census, space, census.at), found);
     }

@@ -1,9 +1,9 @@
-//! Each stream in a line: its newest success, its last result, its size and what expires next.
+//! Each stream in one line: its newest success, its last result, its size and what expires next.
 
 use crate::census::{BuildCensus, Census, StreamCensus};
 use crate::decide::{Fate, Plan};
 use crate::mirror::{Mirror, chain};
-use crate::model::{BuildId, BuildName, Outcome, Stamp, Stream};
+use crate::model::{BuildId, BuildName, CLOCK_SKEW, Outcome, Stamp, Stream};
 use crate::ops::retention::concern::Concern;
 use crate::store::{Kind, StoreError, TreeSnapshot};
 use rayon::prelude::*;
@@ -11,24 +11,32 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};
 
-/// What is known of a stream.
+/// The number of seconds of a day.
+const DAY: i64 = 86_400;
+
+/// From how many of its newest successes the rhythm of a stream is taken.
+const RHYTHM: usize = 20;
+
+/// The state of a stream.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct StreamStatus {
     /// Its name.
     pub stream: Stream,
-    /// How many builds it has.
+    /// The number of its builds.
     pub builds: u64,
-    /// How many bytes they have, as far as that is known; bytes that builds share count for each of them.
+    /// Their size in bytes, as far as known; bytes that builds share count for each of them.
     pub bytes: u64,
     /// How many of these bytes are stored once, but also counted for another build of the stream; `null` without `--shared`.
     pub bytes_shared: Option<u64>,
-    /// How many builds have no known size.
+    /// The number of builds without a known size.
     pub unknown_sizes: u64,
     /// The newest build that succeeded.
     pub newest_success: Option<NewestSuccess>,
-    /// The newest build, however it went.
+    /// Whether that is older than three times the usual time between successes of the stream, and than two days.
+    pub stalled: bool,
+    /// The newest build, whatever its result.
     pub last: Option<LastBuild>,
-    /// How many builds the next prune would move to the trash; `null` without a usable policy.
+    /// The number of builds that the next prune would move to the trash; `null` without a usable policy.
     pub due: Option<u64>,
     /// The next kept build that expires by time alone.
     pub next_expiry: Option<Expiry>,
@@ -41,7 +49,7 @@ pub struct NewestSuccess {
     pub build: BuildName,
     /// When it was built.
     pub created: Option<Stamp>,
-    /// How many seconds ago that was.
+    /// The number of seconds since then.
     pub age: Option<i64>,
 }
 
@@ -67,25 +75,33 @@ pub struct Expiry {
 
 /// Returns each stream of a census.
 pub(super) fn of(census: &Census, plan: Option<&Plan>, at: Stamp) -> Vec<StreamStatus> {
-    // A directory of streams can have the form of a stream itself, and is none as long as it has no build.
-    let above = |stream: &&StreamCensus| {
-        let path = stream.stream.as_path();
-        let below =
-            |other: &StreamCensus| other.stream != stream.stream && other.stream.as_path().is_within(path);
-        stream.builds.is_empty() && census.streams.iter().any(below)
-    };
-    census.streams.iter().filter(|stream| !above(stream)).map(|stream| one(stream, plan, at)).collect()
+    census.lines().map(|stream| one(stream, plan, at)).collect()
+}
+
+/// Returns after how many seconds without a success a stream is stalled: three times its usual rhythm, that of its newest
+/// successes, and at least two days. A stream with one success has no rhythm yet.
+fn patience(stream: &StreamCensus) -> Option<i64> {
+    let good = stream.builds.iter().filter(|build| build.result == Outcome::Success);
+    let mut good: Vec<Stamp> = good.filter_map(|build| build.created).collect();
+    good.sort_unstable_by(|a, b| b.cmp(a));
+    good.truncate(RHYTHM);
+    let mut gaps: Vec<i64> =
+        good.windows(2).filter_map(|pair| Some(pair.first()?.since(*pair.last()?))).collect();
+    gaps.sort_unstable();
+    gaps.get(gaps.len() / 2).map(|gap| (gap * 3).max(2 * DAY))
 }
 
 fn one(stream: &StreamCensus, plan: Option<&Plan>, at: Stamp) -> StreamStatus {
     let age = |build: &&BuildCensus| (build.created, build.seq, build.build.clone());
-    let newest = stream.builds.iter().filter(|build| build.result == Outcome::Success).max_by_key(age);
+    // A build dated in the future is not the newest.
+    let is_past = |build: &&BuildCensus| build.created.is_none_or(|created| created.since(at) <= CLOCK_SKEW);
+    let successes = stream.builds.iter().filter(|build| build.result == Outcome::Success);
+    let newest = successes.filter(is_past).max_by_key(age);
     let last = stream.builds.iter().max_by_key(age);
-    let verdicts = || {
-        let id = |build: &BuildCensus| BuildId::new(stream.stream.clone(), build.build.clone());
-        stream.builds.iter().filter_map(move |build| plan?.verdict(&id(build)))
-    };
+    let verdicts = || plan.map(|plan| plan.of_stream(&stream.stream)).unwrap_or_default().iter();
     let kept = verdicts().filter(|verdict| verdict.fate == Fate::Keep);
+    let age_of = |build: &BuildCensus| build.created.map(|created| at.since(created));
+    let stalled = newest.and_then(age_of).zip(patience(stream)).is_some_and(|(age, limit)| age > limit);
     let next = kept.filter_map(|verdict| Some((verdict.kept_until?, verdict.id.name.clone()))).min();
     StreamStatus {
         stream: stream.stream.clone(),
@@ -96,8 +112,9 @@ fn one(stream: &StreamCensus, plan: Option<&Plan>, at: Stamp) -> StreamStatus {
         newest_success: newest.map(|build| NewestSuccess {
             build: build.build.clone(),
             created: build.created,
-            age: build.created.map(|created| at.since(created)),
+            age: age_of(build),
         }),
+        stalled,
         last: last.map(|build| LastBuild {
             build: build.build.clone(),
             created: build.created,
@@ -108,22 +125,22 @@ fn one(stream: &StreamCensus, plan: Option<&Plan>, at: Stamp) -> StreamStatus {
     }
 }
 
-/// Returns how many bytes the builds of a stream have, as far as that is known.
+/// Returns the size of the builds of a stream in bytes, as far as known.
 fn bytes(stream: &StreamCensus) -> u64 {
     stream.builds.iter().filter_map(|build| build.bytes).fold(0, u64::saturating_add)
 }
 
-/// How many bytes are stored once and counted for more than one build.
+/// The number of bytes that are stored once and counted for more than one build.
 pub(super) struct Shared {
-    /// Of each stream, among its own builds.
+    /// For each stream, among its own builds.
     pub(super) streams: HashMap<Stream, u64>,
-    /// Of the whole mirror.
+    /// For the whole mirror.
     pub(super) all: u64,
     /// Builds that could not be read.
     pub(super) unread: Vec<Concern>,
 }
 
-/// Files of one build that have more names than one: inode and size.
+/// Files of one build that have more than one name: inode and size.
 type Files = HashMap<(u64, u64), u64>;
 
 /// Measures which bytes builds share, by walking every tree.

@@ -1,7 +1,7 @@
-//! Which builds should be there and are not.
+//! Builds that should exist and do not.
 //!
-//! The records and the journal are the list of what must be there, so that a build whose tree is gone is a fault as a
-//! file that is gone is one. A build that is pruned or published during the run is none.
+//! The records and the journal list what must exist, so a missing build is a fault, like a missing file. A build that
+//! is pruned or published during the run is not.
 
 use crate::census::Census;
 use crate::mirror::{ExpectedError, Mirror, Unreadable, chain};
@@ -10,7 +10,7 @@ use crate::ops::verify::Which;
 use crate::ops::verify::report::{FaultKind, VerifyReport};
 use std::collections::BTreeSet;
 
-/// Reports every build of `which` that should be there and is not, and returns those builds.
+/// Reports every build of `which` that should exist and does not, and returns these builds.
 pub(crate) fn look(
     mirror: &Mirror,
     (census, troubles): (&Census, &[Unreadable]),
@@ -23,7 +23,7 @@ pub(crate) fn look(
         Which::All { .. } | Which::Sample(_) => true,
     };
     let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
-    // Nothing is known of what is below a path that cannot be read; that path is a fault already.
+    // Nothing is known about what is below an unreadable path; that path is a fault already.
     let hidden = |id: &BuildId| troubles.iter().any(|trouble| place(id).is_within(&trouble.path));
     let mut absent: BTreeSet<BuildId> = match mirror.expected() {
         Ok(expected) => expected,
@@ -41,7 +41,7 @@ pub(crate) fn look(
             Err(error) => report.fault(&place(&id), FaultKind::Unreadable, &chain(&error)),
         }
     }
-    // One that was pruned since the census was taken is expected no longer.
+    // A build that was pruned after the census is not expected any more.
     match mirror.expected() {
         Ok(expected) => found.retain(|id| expected.contains(id)),
         Err(error) => return unknown(&error, report),
@@ -52,7 +52,7 @@ pub(crate) fn look(
     found
 }
 
-/// Reports that it is not known which builds should be there.
+/// Reports that it is not known which builds should exist.
 fn unknown(error: &ExpectedError, report: &mut VerifyReport) -> BTreeSet<BuildId> {
     let why = format!("it is not known which builds should be there: {}", chain(error));
     report.fault(&RelPath::state(""), FaultKind::Unreadable, &why);

@@ -1,6 +1,6 @@
-//! Where a run of verify ended, so that the next one goes on there.
+//! Where a run of verify ended, so that the next one continues there.
 //!
-//! A cursor that is lost or damaged costs time and nothing else: the next run begins with the first build.
+//! A lost or damaged cursor only costs time: the next run begins with the first build.
 
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath, Stamp};
@@ -8,7 +8,7 @@ use crate::ops::ActError;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// More than a cursor ever has, in bytes.
+/// More bytes than a cursor ever has.
 const LIMIT: u64 = 64 * 1024;
 
 /// The last file that was verified.
@@ -17,11 +17,11 @@ const LIMIT: u64 = 64 * 1024;
 pub struct Cursor {
     /// The version of this form: 1.
     pub version: u32,
-    /// Which build.
+    /// The ID of the build.
     pub build: BuildId,
-    /// Which file in it.
+    /// The file in it.
     pub file: RelPath,
-    /// When that was.
+    /// When it was verified.
     #[serde(default)]
     pub at: Option<Stamp>,
 }

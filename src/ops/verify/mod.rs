@@ -1,8 +1,8 @@
-//! Whether the bytes are what they were: every file against the digest that was written down for it.
+//! Checking file contents: every file is compared with its recorded digest.
 //!
 //! Files are read in parallel and leave nothing in the page cache that was not there before; a file that many builds
-//! share is read once. A run that was stopped, and a nightly sample, go on where the last one ended. Nothing is
-//! changed but the cursor that remembers this.
+//! share is read once. An interrupted run is resumed, and a nightly sample continues where the last one ended. Only
+//! the cursor that remembers this is written.
 
 mod absent;
 mod cursor;
@@ -29,28 +29,28 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use track::Track;
 
-/// How many files are read before the cursor is looked after.
+/// The number of files to read before the cursor is updated.
 const BATCH: usize = 2048;
 
-/// How many bytes are read before that.
+/// The number of bytes to read before that.
 const BATCH_BYTES: u64 = 8 << 30;
 
 /// Which bytes are verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Which {
-    /// Those of these builds.
+    /// The bytes of these builds.
     Builds(Vec<BuildId>),
-    /// All; a run that was stopped is gone on with, unless it is to start anew.
+    /// All; an interrupted run is resumed, unless a fresh start is requested.
     All {
         /// From the first build, whatever an earlier run left.
         anew: bool,
     },
-    /// So many hundredths of a percent of all, from where the last sample ended.
+    /// This many hundredths of a percent of all bytes, from where the last sample ended.
     Sample(u32),
 }
 
 impl Which {
-    /// Returns whether what cannot be read at a path stands in the way.
+    /// Returns whether a path that cannot be read may affect it.
     fn concerns(&self, mirror: &Mirror, path: &RelPath) -> bool {
         let Self::Builds(ids) = self else { return !path.is_own() };
         let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
@@ -61,27 +61,27 @@ impl Which {
 /// How bytes are verified.
 #[derive(Debug)]
 pub struct VerifyOptions {
-    /// Which.
+    /// Which bytes.
     pub which: Which,
-    /// What is held against the digests.
+    /// What is compared with the digests.
     pub by: By,
-    /// Who must have signed the lists of digests; nobody need where there are no keys.
+    /// Who must have signed the lists of digests; no one if there are no keys.
     pub keys: Keys,
 }
 
-/// What is held against the digests that were written down.
+/// What is compared with the recorded digests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum By {
-    /// What the store notes of a file, where it notes a digest beside it; else its bytes.
+    /// The digest that the store keeps for a file, if it keeps one; else its bytes.
     Notes,
-    /// The bytes, read anew.
+    /// The bytes, read again.
     Bytes,
 }
 
-/// How many files are asked for at once where each answer comes from far away.
+/// The number of files that are requested at once from a remote store.
 const AT_ONCE: usize = 16;
 
-/// One file that is to be read.
+/// One file to read.
 struct Job {
     id: BuildId,
     root: RelPath,
@@ -97,11 +97,11 @@ struct Reading<'a> {
     disk: Option<Disk>,
     verifying: &'a VerifyOptions,
     threads: Option<rayon::ThreadPool>,
-    /// What was read of files with more than one name.
+    /// The digests of files with more than one name.
     shared: Mutex<HashMap<(u64, u64), Digest>>,
 }
 
-/// Holds bytes against the digests that were written down for them.
+/// Compares bytes with their recorded digests.
 pub fn verify(session: &Session<'_>, verifying: &VerifyOptions) -> Result<VerifyReport, ActError> {
     let mirror = session.mirror();
     let survey = survey(mirror, session.now())?;
@@ -133,7 +133,8 @@ pub fn verify(session: &Session<'_>, verifying: &VerifyOptions) -> Result<Verify
         shared: Mutex::new(HashMap::new()),
     };
     report.resumed.clone_from(&track.started);
-    // What could not be listed may hold builds of which nobody knows now, and a record that cannot be read a digest.
+    // A part that could not be listed may have builds that are not known now, and an unreadable record may have a
+    // digest.
     for trouble in survey.troubles.iter().filter(|trouble| verifying.which.concerns(mirror, &trouble.path)) {
         report.fault(&trouble.path, FaultKind::Unreadable, &chain(&trouble.error));
     }
@@ -167,7 +168,7 @@ pub fn verify(session: &Session<'_>, verifying: &VerifyOptions) -> Result<Verify
     Ok(report.sorted())
 }
 
-/// Returns what verifying everything costs, as far as it is known.
+/// Returns the cost of verifying everything, as far as known.
 fn cost(census: &Census) -> u64 {
     let each = |build: &BuildCensus| {
         build.bytes.unwrap_or_default().saturating_add(file_cost(0) * build.files.unwrap_or_default())
@@ -175,7 +176,7 @@ fn cost(census: &Census) -> u64 {
     census.builds().map(|(_, build)| each(build)).fold(0, u64::saturating_add)
 }
 
-/// Adds to a list what the manifest says of sizes, which a listing shows without asking for each file.
+/// Adds the sizes in the manifest to a list; a listing of the store has sizes without a request for each file.
 fn sizes(mirror: &Mirror, id: &BuildId, list: &mut Listed) {
     let manifest = mirror.manifest(id).ok().flatten();
     for file in manifest.iter().flat_map(|manifest| &manifest.files) {
@@ -185,7 +186,7 @@ fn sizes(mirror: &Mirror, id: &BuildId, list: &mut Listed) {
     }
 }
 
-/// Tells which files are missing and which nobody listed.
+/// Reports which files are missing and which are not listed.
 fn names(
     mirror: &Mirror,
     (census, root): (&BuildCensus, &RelPath),
@@ -194,13 +195,13 @@ fn names(
     report: &mut VerifyReport,
 ) {
     let unread = |at: &RelPath| held.unread.iter().any(|(dir, _)| at.is_within(dir));
-    // Of what was taken out on purpose nothing is missing.
+    // Files that were removed on purpose are not missing.
     for at in list.files.keys().filter(|_| census.trimmed.is_empty()) {
         if !held.files.contains_key(at) && !unread(at) {
             report.fault(&root.join(at), FaultKind::Missing, "it is listed");
         }
     }
-    // A foreign list speaks for its own directory, and not always for all of it.
+    // A list of another program covers its own directory, and not always all of it.
     if list.by == ListedBy::Foreign {
         return;
     }
@@ -212,7 +213,7 @@ fn names(
 }
 
 impl Reading<'_> {
-    /// Compares the names in a build with its list, and returns the files that must be read, by path.
+    /// Compares the names in a build with its list, and returns the files to read, by path.
     fn look(
         &self,
         apart: &TrimmedObjects<'_>,
@@ -278,11 +279,11 @@ impl Reading<'_> {
         jobs
     }
 
-    /// Reads a batch of files, and remembers how far it came.
+    /// Reads a batch of files, and remembers the progress.
     fn read(&self, mut batch: Vec<Job>, track: &mut Track, report: &mut VerifyReport) {
         track.read_all();
         let Some(last) = batch.last().map(|job| Cursor::at(&job.id, &job.at)) else { return };
-        // The largest first, so that no thread is left with it at the end.
+        // The largest first, so that no thread has it left at the end.
         batch.sort_by_key(|job| std::cmp::Reverse(job.entry.size));
         let compare = || batch.par_iter().with_max_len(1).map(|job| self.compare(job)).collect();
         let faults: Vec<Option<(FaultKind, String)>> = match &self.threads {
@@ -290,7 +291,7 @@ impl Reading<'_> {
             None => compare(),
         };
         if self.session.check_cancelled().is_err() {
-            // What was read of this batch is read again by the next run.
+            // The next run reads this batch again.
             report.interrupted = true;
             track.keep(self.session.mirror(), self.session.now(), report);
         } else {
@@ -299,7 +300,7 @@ impl Reading<'_> {
         }
         for (job, fault) in batch.iter().zip(faults) {
             if let Some((what, why)) = fault
-                // A build that was pruned meanwhile has no faults.
+                // A build that was pruned during that time has no faults.
                 && self.session.mirror().has_build(&job.id).unwrap_or(true)
             {
                 report.fault(&job.root.join(&job.at), what, &why);
@@ -311,7 +312,7 @@ impl Reading<'_> {
         }
     }
 
-    /// Returns the digest of a file: the noted one where that is enough, else that of its bytes.
+    /// Returns the digest of a file: the one that the store keeps, if that is enough, else that of its bytes.
     fn digest(&self, at: &RelPath, size: u64) -> std::io::Result<Digest> {
         if self.verifying.by == By::Notes
             && self.session.mirror().store().abilities().keeps_digests
@@ -324,7 +325,7 @@ impl Reading<'_> {
         digest(self.session, self.disk.as_ref(), at)
     }
 
-    /// Reads one file; nothing when it is what it should be, or when somebody asked to stop.
+    /// Reads one file; returns nothing if it is unchanged, or if the run was cancelled.
     fn compare(&self, job: &Job) -> Option<(FaultKind, String)> {
         if self.session.check_cancelled().is_err() {
             return None;
@@ -351,6 +352,6 @@ impl Reading<'_> {
         }
         self.session.progress().file(&job.at);
         (found != job.wanted)
-            .then(|| (FaultKind::Changed, format!("sha256 {found}, {} is listed", job.wanted)))
+            .then(|| (FaultKind::Changed, format!("sha256 is {found}, expected {}", job.wanted)))
     }
 }

@@ -1,20 +1,20 @@
-//! What verifying found.
+//! The result of verifying.
 
 use crate::model::{BuildId, RelPath};
 use crate::ops::verify::cursor::Cursor;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What verifying found.
+/// The result of verifying.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct VerifyReport {
-    /// What is not as it was, by path.
+    /// The differences, by path.
     pub faults: Vec<Fault>,
-    /// How many builds were looked at.
+    /// The number of builds that were verified.
     pub builds: u64,
-    /// How many files were compared with their digest.
+    /// The number of files that were compared with their digests.
     pub files: u64,
-    /// How many bytes they have.
+    /// Their size in bytes.
     pub bytes: u64,
     /// Builds without any recorded digest.
     pub unlisted: Vec<BuildId>,
@@ -24,18 +24,18 @@ pub struct VerifyReport {
     pub next: Option<Cursor>,
     /// Whether it was stopped.
     pub interrupted: bool,
-    /// Warnings for a person.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
 }
 
-/// One file that is not as it was.
+/// One file that differs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 pub struct Fault {
-    /// Where.
+    /// The path.
     pub path: RelPath,
     /// What is wrong.
     pub what: FaultKind,
-    /// What was found.
+    /// The details.
     pub why: String,
 }
 
@@ -43,15 +43,15 @@ pub struct Fault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FaultKind {
-    /// It is listed and not there.
+    /// It is listed and missing.
     Missing,
-    /// It is there and not listed.
+    /// It exists and is not listed.
     Extra,
     /// Its bytes differ.
     Changed,
     /// It cannot be read.
     Unreadable,
-    /// It should sign the checksums, and is not there.
+    /// It should sign the checksums, and is missing.
     Unsigned,
     /// It signs other checksums, or its key is not trusted.
     BadSignature,

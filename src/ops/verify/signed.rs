@@ -1,4 +1,4 @@
-//! Whether somebody who is trusted signed the checksums of a build.
+//! Whether a trusted key signed the checksums of a build.
 
 use crate::mirror::{Mirror, chain};
 use crate::model::{RelPath, SUMS_NAME, Scheme};
@@ -8,7 +8,7 @@ use crate::record::BuildRecord;
 use crate::sign;
 use crate::sign::{Keys, Unproven};
 
-/// Holds SHA256SUMS against each signature that is wanted.
+/// Checks SHA256SUMS against each required signature.
 pub(crate) fn look(
     mirror: &Mirror,
     keys: &Keys,
@@ -28,9 +28,9 @@ pub(crate) fn look(
         mirror.store().read(&root.join(&at), limit).map(Some).map_err(|error| chain(&error))
     };
     let nobody = if trimmed {
-        "nobody signed SHA256SUMS since parts were taken out of the build"
+        "SHA256SUMS was not signed again after parts were removed from the build"
     } else {
-        "nobody signed SHA256SUMS"
+        "SHA256SUMS is not signed"
     };
     let text = read(SUMS_NAME, LIST_LIMIT);
     for scheme in schemes {
@@ -47,7 +47,7 @@ pub(crate) fn look(
     }
 }
 
-/// Returns what is wrong with the signatures of one build.
+/// Returns the problems of the signatures of one build.
 pub(crate) fn of_build(mirror: &Mirror, keys: &Keys, record: &BuildRecord) -> VerifyReport {
     let id = &record.id;
     let root = mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
@@ -60,7 +60,7 @@ pub(crate) fn of_build(mirror: &Mirror, keys: &Keys, record: &BuildRecord) -> Ve
     report.sorted()
 }
 
-/// Returns what is wrong with a signature of a text.
+/// Returns the problem of a signature of a text.
 fn judge(keys: &Keys, scheme: Scheme, signature: &[u8], text: &[u8]) -> Option<(FaultKind, String)> {
     match keys.verify(scheme, signature, text) {
         Ok(()) => None,

@@ -1,4 +1,4 @@
-//! The way of one run of verify: which builds and files, from where to where.
+//! The path of one run of verify: which builds and files, from where to where.
 
 use crate::decide::Portion;
 use crate::mirror::{Mirror, chain};
@@ -8,7 +8,7 @@ use crate::ops::verify::cursor::Cursor;
 use crate::ops::verify::report::VerifyReport;
 use crate::store::Put;
 
-/// How often the cursor is written while a run goes on, in seconds.
+/// How often a run writes the cursor, in seconds.
 const OFTEN: i64 = 10;
 
 /// Which files of a build belong to a run.
@@ -28,11 +28,11 @@ impl Part {
     }
 }
 
-/// The way of one run.
+/// The path of one run.
 pub(crate) struct Track {
-    /// Where the cursor is kept; nothing for a run that leaves none.
+    /// Where the cursor is stored; nothing for a run without one.
     place: Option<RelPath>,
-    /// Whether the run goes round, from the last build to the first.
+    /// Whether the run wraps around, from the last build to the first.
     round: bool,
     pub(crate) portion: Portion,
     pub(crate) started: Option<Cursor>,
@@ -43,7 +43,7 @@ pub(crate) struct Track {
 }
 
 impl Track {
-    /// Returns the way of a run that remembers nothing.
+    /// Returns the path of a run without a cursor.
     pub(crate) fn none(portion: Portion) -> Self {
         Self {
             place: None,
@@ -57,14 +57,14 @@ impl Track {
         }
     }
 
-    /// Returns the way through everything, from where it was interrupted.
+    /// Returns the path through everything, from where it was interrupted.
     pub(crate) fn all(mirror: &Mirror, anew: bool) -> Result<Self, ActError> {
         let place = RelPath::state("cursors/verify-all.json");
         let started = if anew { None } else { Cursor::read(mirror, &place)? };
         Ok(Self { place: Some(place), passed: started.clone(), started, ..Self::none(Portion::whole()) })
     }
 
-    /// Returns the way of a sample, from where the last one ended.
+    /// Returns the path of a sample, from where the last one ended.
     pub(crate) fn sample(mirror: &Mirror, portion: Portion) -> Result<Self, ActError> {
         let place = RelPath::state("cursors/verify-sample.json");
         let started = Cursor::read(mirror, &place)?;
@@ -80,7 +80,7 @@ impl Track {
         let mut order = after.to_vec();
         if self.round {
             order.extend_from_slice(before);
-            // Of the build in which the last run ended, what came before.
+            // The earlier files of the build in which the last run ended.
             order.extend(after.first().filter(|id| **id == started.build).cloned());
         }
         order
@@ -96,23 +96,23 @@ impl Track {
         }
     }
 
-    /// Notes that so many bytes are waiting to be read, and returns how many wait.
+    /// Adds to the number of bytes that are waiting to be read, and returns it.
     pub(crate) fn grew(&mut self, bytes: u64) -> u64 {
         self.bytes = self.bytes.saturating_add(bytes);
         self.bytes
     }
 
-    /// Notes that nothing waits.
+    /// Records that no bytes are waiting.
     pub(crate) fn read_all(&mut self) {
         self.bytes = 0;
     }
 
-    /// Notes the last file that was read.
+    /// Records the last file that was read.
     pub(crate) fn passed(&mut self, cursor: Cursor) {
         self.passed = Some(cursor);
     }
 
-    /// Writes the cursor when that was long ago.
+    /// Writes the cursor if the last write was long ago.
     pub(crate) fn keep_at_times(&mut self, mirror: &Mirror, now: Stamp, report: &mut VerifyReport) {
         if self.kept.is_some_and(|kept| now.since(kept) < OFTEN) {
             return;
@@ -120,13 +120,13 @@ impl Track {
         self.keep(mirror, now, report);
     }
 
-    /// Writes the cursor; where that cannot be done the run is worth no less.
+    /// Writes the cursor; if that fails, the run is no less valid.
     pub(crate) fn keep(&mut self, mirror: &Mirror, now: Stamp, report: &mut VerifyReport) {
         self.kept = Some(now);
         let (Some(place), Some(passed)) = (&self.place, &mut self.passed) else { return };
         passed.at = Some(now);
         report.next = Some(passed.clone());
-        // It is plain data.
+        // Plain data always serializes.
         let text = serde_json::to_vec(passed).unwrap_or_default();
         if let Err(error) = mirror.store().put(place, &text, Put::Replace) {
             let why = chain(&error);
@@ -137,7 +137,7 @@ impl Track {
         }
     }
 
-    /// Ends a run that came to the end of its way.
+    /// Ends a run that reached the end of its path.
     pub(crate) fn finish(&mut self, mirror: &Mirror, now: Stamp, report: &mut VerifyReport) {
         if self.round {
             self.keep(mirror, now, report);

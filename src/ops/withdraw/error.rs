@@ -3,50 +3,57 @@
 use crate::commit::RepointError;
 use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath, Stamp};
 use crate::ops::ActError;
+use crate::store::StoreError;
 
-/// Says why a build was not withdrawn.
+/// Why a build was not withdrawn.
 #[derive(Debug, thiserror::Error)]
 pub enum WithdrawError {
     /// Something protects it.
     #[error("`{id}` is protected:\n  {}", protections.join("\n  "))]
     Protected {
-        /// Which build.
+        /// The ID of the build.
         id: BuildId,
-        /// What protects it, one thing each.
+        /// What protects it, one item each.
         protections: Vec<String>,
     },
     /// Something is mounted in it.
     #[error("`{id}` cannot be moved: {why}")]
     Mounted {
-        /// Which build.
+        /// The ID of the build.
         id: BuildId,
-        /// What.
+        /// The mount point.
         why: String,
     },
-    /// What cannot be read may hide a name of it, or the build to which a name moves.
-    #[error("`{id}` cannot be withdrawn, since `{path}` cannot be read and its names are not known: {why}")]
+    /// What cannot be read may hide an alias of it, or the build to which an alias moves.
+    #[error("`{id}` cannot be withdrawn, since `{path}` cannot be read and its aliases are not known: {why}")]
     Unreadable {
-        /// Which build.
+        /// The ID of the build.
         id: BuildId,
         /// What cannot be read.
         path: RelPath,
-        /// Why not.
+        /// Why it cannot be read.
         why: String,
     },
     /// A prune moved it to the trash.
-    #[error("`{id}` is not published: a prune moved it to the trash, where it can come back until {}", until.iso())]
+    #[error("`{id}` is not published: a prune moved it to the trash, from which it can be restored until {}", until.iso())]
     Pruned {
-        /// Which build.
+        /// The ID of the build.
         id: BuildId,
-        /// The last instant at which it can come back.
+        /// The last instant at which it can be restored.
         until: Stamp,
     },
-    /// A name could not be moved.
+    /// An alias could not be moved.
     #[error(transparent)]
     Repoint(#[from] RepointError),
     /// A step failed.
     #[error(transparent)]
     Act(#[from] ActError),
+}
+
+impl From<StoreError> for WithdrawError {
+    fn from(error: StoreError) -> Self {
+        Self::Act(error.into())
+    }
 }
 
 impl Classify for WithdrawError {

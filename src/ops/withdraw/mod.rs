@@ -1,7 +1,8 @@
-//! Taking one build back that must not be in the mirror: its names move on, it goes to the trash, and the reason stays.
+//! Withdrawing one build that must not be in the mirror: its aliases move to other builds, it goes to the trash, and
+//! the reason is kept.
 //!
-//! Steps and their order are in `docs/decisions/0011-withdraw.md`. No rule of the policy has a say; what people and other
-//! builds protect needs `force`.
+//! Steps and their order are in `docs/decisions/0011-withdraw.md`. No rule of the policy applies; a build that holds
+//! or other builds protect needs `force`.
 
 mod error;
 mod names;
@@ -19,6 +20,7 @@ pub use tombstone::{Tombstone, tombstone};
 
 use crate::census::Census;
 use crate::commit::move_to_trash::{Leaving, Trashing, move_to_trash};
+use crate::commit::reserve;
 use crate::commit::untrash::RESTORE_TERM;
 use crate::commit::{Moved, Permit, set};
 use crate::mirror::{JournalError, Mirror, MirrorError, WriteLock, survey};
@@ -33,12 +35,19 @@ use crate::session::Session;
 use names::Names;
 use protections::{Protections, hides, protections};
 
-/// Withdraws a build.
+/// Withdraws a build; on a full disk, in the space that is reserved for this.
 pub fn withdraw(
     session: &Session<'_>,
     what: &Withdrawing,
     mode: Mode,
 ) -> Result<WithdrawReport, WithdrawError> {
+    match mode {
+        Mode::Real => reserve::with_help(session.mirror(), || take_out(session, what, mode)),
+        Mode::Trial => take_out(session, what, mode),
+    }
+}
+
+fn take_out(session: &Session<'_>, what: &Withdrawing, mode: Mode) -> Result<WithdrawReport, WithdrawError> {
     let mirror = session.mirror();
     let path = mirror.layout().build_path(&what.id).map_err(ActError::from)?;
     let mut report = WithdrawReport::of(what, path);
@@ -66,7 +75,7 @@ pub fn withdraw(
     Ok(report)
 }
 
-/// Moves a build that is there into the trash, its names before it.
+/// Moves an existing build to the trash, after its aliases.
 fn leave(
     session: &Session<'_>,
     lock: Option<&WriteLock<'_>>,
@@ -101,15 +110,24 @@ fn leave(
              names point then"
         ));
     }
-    // Whatever hides what promotions did, a secret has to go.
+    // A secret must be removed even if the promotions cannot be read.
     let tags = crate::ops::images::tagged(mirror).unwrap_or_default().remove(&what.id);
     for stage in tags.into_iter().flatten() {
+        let alias = mirror.layout().stream_path(&what.id.stream).ok().and_then(|dir| dir.child(&stage).ok());
+        let is_left = report.left.iter().any(|left| Some(&left.alias) == alias.as_ref());
+        let then = if is_left {
+            "no build has the stage then, so delete these tags in the registry, or promote a build".to_owned()
+        } else {
+            format!(
+                "the next `mirrorkeep promote {stage}` moves the tags to those of the build that has it then"
+            )
+        };
         mirror.warnings().add(format!(
-            "the image tags of `{stage}` stay at the images of `{}`, and registries keep these; the next promotion or demotion of `{stage}` moves the tags",
+            "the image tags of `{stage}` stay at the images of `{}`, and registries keep these; {then}",
             what.id
         ));
     }
-    report.share(mirror)?;
+    report.share(mirror, census)?;
     let until = term(mirror, now)?;
     report.until = Some(until);
     let Some(lock) = lock else {
@@ -119,7 +137,7 @@ fn leave(
             .collect();
         return Ok(());
     };
-    // The rule that chose the build allows it, whatever its result.
+    // The rule that selected the build allows it, whatever its result.
     let permit = Permit { backwards: true, no_success: true, stage: true };
     for (alias, to) in moves {
         report.moved.push(set(lock, &alias, &to, permit, lock.now())?);
@@ -137,6 +155,7 @@ fn leave(
         bytes: bytes(census, &what.id),
         plan: None,
         why: Some(what.why.clone()),
+        rules: Vec::new(),
     };
     let protects = || names::protects(mirror, &what.id, &report.path, &report.left, lock.now());
     match move_to_trash::<ActError>(lock, leaving, protects)? {
@@ -150,7 +169,7 @@ fn bytes(census: &Census, id: &BuildId) -> u64 {
     census.build(id).and_then(|build| build.bytes).unwrap_or_default()
 }
 
-/// Returns until when a build that goes now can come back: as the policy says, and 14 days without one.
+/// Returns until when a build that is withdrawn now can be restored: by the policy, and 14 days without one.
 fn term(mirror: &Mirror, now: Stamp) -> Result<Stamp, ActError> {
     match policy_of(mirror) {
         Ok(policy) => Ok(policy.trash.after(now, policy.zone)),
@@ -161,7 +180,7 @@ fn term(mirror: &Mirror, now: Stamp) -> Result<Stamp, ActError> {
     }
 }
 
-/// Looks at a build that is not there: an earlier try may have come so far, or a prune took it.
+/// Handles a build that is missing: an earlier run may have moved it already, or a prune.
 fn again(mirror: &Mirror, what: &Withdrawing, report: &mut WithdrawReport) -> Result<(), WithdrawError> {
     let id = &what.id;
     let trashed = crate::commit::untrash::find(mirror, id).map_err(ActError::from)?;
@@ -170,7 +189,7 @@ fn again(mirror: &Mirror, what: &Withdrawing, report: &mut WithdrawReport) -> Re
     report.until = trashed.as_ref().map(|trashed| trashed.ticket.until);
     match (withdrawn, trashed) {
         (Some(withdrawn), _) => {
-            // The reason that the journal has, not that of this try.
+            // The reason in the journal, not that of this run.
             report.why = withdrawn.why;
             Ok(())
         }

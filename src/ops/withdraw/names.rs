@@ -1,4 +1,4 @@
-//! The names of a build that is withdrawn: where each goes, and which cannot move.
+//! The aliases of a build that is withdrawn: where each moves, and which cannot move.
 
 use super::UnmovedAlias;
 use super::protections::line;
@@ -13,28 +13,28 @@ use crate::ops::ActError;
 use crate::ops::retention::plan::PlanError;
 use std::collections::HashMap;
 
-/// What becomes of the names of a build.
+/// What happens to the aliases of a build.
 pub(super) struct Names {
-    /// Names that move, and the path to which: a build, or a place in one.
+    /// Aliases that move, with their new targets: a build, or a path in one.
     pub(super) moves: Vec<(RelPath, RelPath)>,
-    /// Names that stay and lead nowhere from then on.
+    /// Aliases that stay, and then resolve to nothing.
     pub(super) left: Vec<UnmovedAlias>,
 }
 
-/// Where a name goes that resolves to a build or into it.
+/// Where an alias moves that resolves to a build or into it.
 #[derive(Debug, Clone)]
 enum Goes {
     /// To another build.
     To(BuildId),
-    /// To a place in another build.
+    /// To a path in another build.
     At(RelPath),
-    /// To wherever the name goes through which it leads, and there to the same path below it.
+    /// To the same path below the new target of the alias through which it points.
     With(RelPath, BuildId),
     /// Nowhere, for this reason.
     Stays(String),
 }
 
-/// Returns what becomes of each name that leads to a build or into it.
+/// Returns what happens to each alias that resolves to a build or into it.
 pub(super) fn of(mirror: &Mirror, census: &Census, id: &BuildId) -> Result<Names, ActError> {
     let path = mirror.layout().build_path(id)?;
     let mut names = Names { moves: Vec::new(), left: Vec::new() };
@@ -50,7 +50,7 @@ pub(super) fn of(mirror: &Mirror, census: &Census, id: &BuildId) -> Result<Names
         {
             let (name, stream) = (&stage.name, &id.stream);
             mirror.warnings().add(format!(
-                "withdraw runs no command that goes along with the stage `{name}`; \
+                "withdraw runs no command of the stage `{name}`; \
                  `mirrorkeep demote {name} --stream {stream} --why TEXT` does, before the build is withdrawn"
             ));
         }
@@ -76,7 +76,7 @@ pub(super) fn bundles(mirror: &Mirror, census: &Census, id: &BuildId) -> Vec<Str
     needing.filter(is_current).map(|other| other.stream).collect()
 }
 
-/// Returns where one of the names that lead to a build goes.
+/// Returns where one of the aliases that resolve to a build moves.
 fn goes(
     mirror: &Mirror,
     census: &Census,
@@ -96,7 +96,7 @@ fn goes(
     });
     let stage = pipeline.and_then(|pipeline| mover(mirror, pipeline, &alias.path));
     let goes = if let Some(via) = via {
-        // Links that lead through `..` of another link can seem to loop although each resolves.
+        // Links that point through `..` of another link can seem to loop although each resolves.
         known.insert(alias.path.clone(), stays("it seems to lead through itself"));
         let below = direct.and_then(|direct| direct.below(&via.path)).unwrap_or_default();
         match goes(mirror, census, id, (via, leading, pipeline), known)? {
@@ -135,7 +135,8 @@ fn goes(
     Ok(goes)
 }
 
-/// Returns where a name goes that leads to a place in the build of its stage: the same place in the build to which that goes.
+/// Returns where an alias moves that points to a path in the build of its stage: the same path in the stage's new
+/// build.
 fn along(
     mirror: &Mirror,
     census: &Census,
@@ -149,7 +150,8 @@ fn along(
     Ok(matches!(mirror.resolve(&there)?, Resolved::To(_)).then_some(there))
 }
 
-/// Returns the last build before this one to which a name of a stage led, and that no one keeps from having the stage.
+/// Returns the last build before this one to which an alias of a stage pointed, and that is not rejected for the
+/// stage.
 fn before(mirror: &Mirror, census: &Census, id: &BuildId, (stage, name): (&Stage, &str)) -> Option<BuildId> {
     let moves = Moves::of_census(census, mirror.layout());
     let view = View { census, moves: &moves, waivers: &[], now: census.at };
@@ -158,7 +160,7 @@ fn before(mirror: &Mirror, census: &Census, id: &BuildId, (stage, name): (&Stage
     before.map(|name| BuildId::new(id.stream.clone(), name.clone()))
 }
 
-/// Returns where a name goes that leads through another one, to a path below the build to which that moves.
+/// Returns where an alias moves that points through another one: to a path below that alias's new build.
 fn with(mirror: &Mirror, via: &RelPath, to: BuildId, below: &RelPath) -> Result<Goes, ActError> {
     let there = mirror.layout().build_path(&to)?.join(below);
     Ok(match mirror.resolve(&there)? {
@@ -167,7 +169,7 @@ fn with(mirror: &Mirror, via: &RelPath, to: BuildId, below: &RelPath) -> Result<
     })
 }
 
-/// Returns the rule of a name: that of the layout or the mirror; without one it points at successes.
+/// Returns the rule of an alias: that of the layout or the mirror; without one it points to successes.
 fn rule(mirror: &Mirror, census: &Census, id: &BuildId, alias: &RelPath) -> AliasRule {
     let builds = census.stream(&id.stream).map(|stream| &*stream.builds).unwrap_or_default();
     let dir = mirror.layout().stream_path(&id.stream).ok();
@@ -183,7 +185,7 @@ fn rule(mirror: &Mirror, census: &Census, id: &BuildId, alias: &RelPath) -> Alia
     })
 }
 
-/// Returns what protects a build now that did not when it was looked at: a name that came, or a hold.
+/// Returns what protects a build now and did not before: a new alias, or a hold.
 pub(super) fn protects(
     mirror: &Mirror,
     id: &BuildId,
@@ -197,10 +199,10 @@ pub(super) fn protects(
     let known = |link: &RelPath| left.iter().any(|left| left.alias == *link);
     let targets = pointing(mirror)?.targets;
     let name = targets.into_iter().find(|(link, target)| target.is_within(path) && !known(link));
-    Ok(name.map(|(link, _)| format!("alias: {link} leads to it")))
+    Ok(name.map(|(link, _)| format!("alias: {link} resolves to it")))
 }
 
-/// Returns the copies of a build below names of an object store.
+/// Returns the copies of a build below aliases of an object store.
 pub(super) fn copies(mirror: &Mirror, path: &RelPath) -> Result<Vec<RelPath>, ActError> {
     let mut copies = Vec::new();
     if !mirror.store().abilities().symlinks {

@@ -11,7 +11,7 @@ use crate::record::Hold;
 pub(super) struct Protections {
     /// Active holds, which force removes.
     pub(super) held: Vec<Hold>,
-    /// Anything else that force overrides, one thing each.
+    /// Anything else that force overrides, one item each.
     pub(super) others: Vec<String>,
     /// What is mounted in it, which nothing overrides.
     pub(super) mounted: Option<String>,
@@ -39,20 +39,20 @@ pub(super) fn protections(mirror: &Mirror, survey: &Survey, id: &BuildId) -> Res
     others.extend(pins.map(|pin| format!("pin: {pin}")));
     let unread = survey.troubles.iter().filter(|one| is_of_another_stream(mirror, id, one));
     others.extend(unread.map(|one| format!("unreadable: {}: {}", one.path, chain(&one.error))));
-    // Only its own holds protect it, whatever is wrong with those of others.
+    // Only its own holds protect it; problems with those of other builds do not matter.
     let held = mirror.holds_of(id)?.into_iter().filter(|hold| hold.is_active(census.at)).collect();
     let others = others.iter().map(|one: &String| shown(one).into_owned()).collect();
     Ok(Protections { held, others, mounted: mount.map(|mount| mounted_at(&mount)) })
 }
 
-/// Returns whether a trouble is with a build of another stream, which may need this one.
+/// Returns whether an unreadable path is a build of another stream, which may need this one.
 fn is_of_another_stream(mirror: &Mirror, id: &BuildId, trouble: &Unreadable) -> bool {
     matches!(mirror.layout().place(&trouble.path), Place::Build { build } if build.stream != id.stream)
 }
 
-/// Returns what cannot be read and may hide a name, or a build to which a name could move.
+/// Returns what cannot be read and may hide an alias, or a build to which an alias could move.
 ///
-/// A build of the stream counts only where names move.
+/// A build of the stream counts only if aliases move.
 pub(super) fn hides(
     mirror: &Mirror,
     survey: &Survey,

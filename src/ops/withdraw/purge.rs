@@ -1,7 +1,8 @@
-//! Deleting at once whatever the mirror has of a build that is withdrawn, wherever it is: its trash, and the stage of an
-//! interrupted publish of it.
+//! Deleting at once whatever the mirror has of a withdrawn build: its trash, and the stage of an interrupted publish
+//! of it.
 //!
-//! What cannot be read is never taken for another build's: it is reported as a failure, so that "deleted" is true.
+//! An unreadable path is never assumed to belong to another build: it is reported as a failure, so that "deleted" is
+//! true.
 
 use super::WithdrawReport;
 use crate::commit::choose::protocol;
@@ -15,13 +16,13 @@ use crate::ops::retention::Failure;
 use crate::recover::{SettledAs, discard_stage};
 use std::collections::HashMap;
 
-/// Returns where an interrupted publish of a build left its stage, or a running one has it.
+/// Returns the stage of an interrupted or running publish of a build.
 pub(super) fn stage(mirror: &Mirror, id: &BuildId) -> Result<Option<RelPath>, ActError> {
     let stage = stage_of(id);
     Ok(mirror.store().look(&stage)?.map(|_| stage))
 }
 
-/// Returns the directories of the trash of which nothing states whose they are: each may have this build.
+/// Returns the directories of the trash whose build is not known: each may have this build.
 pub(super) fn unknown(mirror: &Mirror, id: &BuildId) -> Result<Vec<Failure>, ActError> {
     let unread = mirror.trash()?.unread().filter(|(at, _)| mirror.build_in(at).is_none());
     Ok(unread.map(|(at, why)| may_be(&at, id, &why)).collect())
@@ -31,8 +32,8 @@ fn may_be(at: &RelPath, id: &BuildId, why: &str) -> Failure {
     Failure { path: at.to_string(), error: format!("it may have `{id}`, and is not deleted: {why}") }
 }
 
-/// Marks everything that is in the trash of a build, parts that were taken out of it included, so that none comes back,
-/// and deletes its stage.
+/// Marks everything that the trash has of a build, removed parts included, so that nothing can be restored, and
+/// deletes its stage.
 pub(super) fn mark(lock: &WriteLock<'_>, report: &mut WithdrawReport) -> Result<(), ActError> {
     let (mirror, id) = (lock.mirror(), report.id.clone());
     let is_others = |at: &RelPath| mirror.build_in(at).is_some_and(|build| build != id);
@@ -47,7 +48,7 @@ pub(super) fn mark(lock: &WriteLock<'_>, report: &mut WithdrawReport) -> Result<
     for trashed in protocol(mirror).due(&trash.waiting, &of_it) {
         sweep::mark_one(lock, trashed, Some(&report.why), lock.now())?;
     }
-    // By this look alone, since what could be read before may be unreadable now.
+    // By this read alone, since what could be read before may be unreadable now.
     for (at, why) in trash.unread().filter(|(at, _)| !is_others(at)) {
         report.failures.push(may_be(&at, &id, errors.get(&at).unwrap_or(&why)));
     }

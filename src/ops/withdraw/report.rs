@@ -1,30 +1,35 @@
-//! What withdrawing a build did, or would do.
+//! The report of a withdrawal.
 
 use super::Withdrawing;
+use crate::census::Census;
 use crate::commit::Moved;
 use crate::mirror::Mirror;
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::ActError;
 use crate::ops::retention::Failure;
-use crate::store::{Kind, TreeSnapshot};
+use crate::store::{Entry, Kind, TreeSnapshot};
+use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// What withdrawing a build did, or would do.
+/// The number of shared files that are named.
+const NAMED: usize = 100;
+
+/// The report of a withdrawal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WithdrawReport {
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
-    /// Where it was.
+    /// Its path.
     pub path: RelPath,
-    /// Why.
+    /// The reason.
     pub why: String,
     /// Whether it was withdrawn before.
     pub already: bool,
-    /// Names that moved to another build.
+    /// Aliases that moved to another build.
     pub moved: Vec<Moved>,
-    /// Names that could not move and resolve to nothing now.
+    /// Aliases that could not move and resolve to nothing now.
     pub left: Vec<UnmovedAlias>,
     /// What protected it and was overridden.
     pub protections: Vec<String>,
@@ -32,13 +37,17 @@ pub struct WithdrawReport {
     pub until: Option<Stamp>,
     /// Whether its bytes are deleted at once.
     pub purged: bool,
-    /// How many files were removed.
+    /// The number of files that were removed.
     pub removed: u64,
-    /// How many of its files other builds share, where they stay.
+    /// The number of its files that other builds share, where they stay.
     pub shared_files: u64,
-    /// How many bytes these have.
+    /// The size of these files in bytes.
     pub shared_bytes: u64,
-    /// Copies below names of an object store, which stay for their term.
+    /// The paths of these files, at most the first hundred.
+    pub shared: Vec<RelPath>,
+    /// The builds that also have them.
+    pub shared_with: Vec<BuildId>,
+    /// Copies below aliases of an object store, which stay for their term.
     pub copies: Vec<RelPath>,
     /// The stage of a publish of it that was interrupted or is running, which stays without `purge`.
     pub stage: Option<RelPath>,
@@ -46,12 +55,12 @@ pub struct WithdrawReport {
     pub failures: Vec<Failure>,
 }
 
-/// A name that could not move.
+/// An alias that could not move.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct UnmovedAlias {
-    /// The name.
+    /// The alias.
     pub alias: RelPath,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
@@ -70,29 +79,52 @@ impl WithdrawReport {
             removed: 0,
             shared_files: 0,
             shared_bytes: 0,
+            shared: Vec::new(),
+            shared_with: Vec::new(),
             copies: Vec::new(),
             stage: None,
             failures: Vec::new(),
         }
     }
 
-    /// Counts the files that have names outside the build; what cannot be read counts for nothing.
-    pub(super) fn share(&mut self, mirror: &Mirror) -> Result<(), ActError> {
+    /// Finds the files that have names outside the build, and the builds with these names; a build that cannot be
+    /// read is not among them.
+    pub(super) fn share(&mut self, mirror: &Mirror, census: &Census) -> Result<(), ActError> {
         if !mirror.store().abilities().shares_files {
-            // No two builds share bytes there.
+            // In a bucket, builds share no bytes.
             return Ok(());
         }
         let walked = TreeSnapshot::of(mirror.store(), &self.path)?;
         let mut names: HashMap<(u64, u64), (u64, u64, u64)> = HashMap::new();
-        for (_, _, entry) in walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File) {
+        for (_, entry) in files(&walked) {
             let seen = names.entry(entry.inode).or_insert((0, entry.names, entry.size));
             seen.0 += 1;
         }
-        let elsewhere = names.values().filter(|(here, all, _)| here < all);
-        for (here, _, size) in elsewhere {
-            self.shared_files += here;
-            self.shared_bytes = self.shared_bytes.saturating_add(*size);
+        names.retain(|_, (here, all, _)| *here < *all);
+        if names.is_empty() {
+            return Ok(());
         }
+        self.shared_files = names.values().map(|(here, _, _)| here).sum();
+        self.shared_bytes = names.values().map(|(_, _, size)| size).sum();
+        let mut shared: Vec<RelPath> =
+            files(&walked).filter(|(_, entry)| names.contains_key(&entry.inode)).map(|(at, _)| at).collect();
+        shared.sort();
+        shared.truncate(NAMED);
+        self.shared = shared;
+        let has_one = |id: &BuildId| {
+            let path = mirror.layout().build_path(id).ok()?;
+            let walked = TreeSnapshot::of(mirror.store(), &path).ok()?;
+            let found = files(&walked).any(|(_, entry)| names.contains_key(&entry.inode));
+            found.then(|| id.clone())
+        };
+        let others: Vec<BuildId> = census.builds().map(|(id, _)| id).filter(|id| *id != self.id).collect();
+        self.shared_with = others.par_iter().filter_map(has_one).collect();
         Ok(())
     }
+}
+
+/// Returns the files of a tree with their paths in it.
+fn files(walked: &TreeSnapshot) -> impl Iterator<Item = (RelPath, &Entry)> {
+    let files = walked.entries().filter(|(_, _, entry)| entry.kind == Kind::File);
+    files.filter_map(|(dir, name, entry)| Some((dir.child(name).ok()?, entry)))
 }

@@ -1,13 +1,13 @@
-//! What is asked for when a build is withdrawn.
+//! The request to withdraw a build.
 
 use crate::model::BuildId;
 
 /// What is withdrawn, and how.
 #[derive(Debug, Clone)]
 pub struct Withdrawing {
-    /// Which build.
+    /// The ID of the build.
     pub id: BuildId,
-    /// Why, for the journal.
+    /// The reason, for the journal.
     pub why: String,
     /// Whether holds are removed, and builds that need it are left broken.
     pub force: bool,

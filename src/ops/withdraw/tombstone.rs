@@ -1,4 +1,4 @@
-//! What the journal states of a build that was withdrawn, also when its bytes are long gone.
+//! What the journal states about a withdrawn build, even long after its bytes were deleted.
 
 use crate::mirror::{JournalError, Mirror};
 use crate::model::{BuildId, Stamp};
@@ -6,29 +6,29 @@ use crate::record::{EventKind, Phase};
 use serde::Serialize;
 use std::collections::HashMap;
 
-/// That a build was withdrawn.
+/// The fact that a build was withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Tombstone {
-    /// When.
+    /// When it was withdrawn.
     pub at: Stamp,
     /// Who did it.
     pub by: String,
-    /// Why.
+    /// The reason.
     pub why: String,
 }
 
-/// Returns that a build was withdrawn; nothing where it was not, or came back since.
+/// Returns the withdrawal of a build; nothing if it was not withdrawn, or was restored later.
 pub fn tombstone(mirror: &Mirror, id: &BuildId) -> Result<Option<Tombstone>, JournalError> {
     Ok(tombstones(mirror)?.remove(&id.to_string()))
 }
 
-/// Returns every build that was withdrawn and did not come back since, by its ID.
+/// Returns every build that was withdrawn and not restored later, by its ID.
 pub(crate) fn tombstones(mirror: &Mirror) -> Result<HashMap<String, Tombstone>, JournalError> {
     use EventKind::{Adopted, Pruned, Published, Restored, Swept};
     let mut stones = HashMap::new();
     for event in mirror.history(&[Adopted, Pruned, Published, Restored, Swept])? {
         let why = event.stated().why;
-        // What deletes a directory of the trash for no reason of a person changes nothing about the build.
+        // The deletion of a directory of the trash without a person's reason changes nothing about the build.
         if event.phase != Phase::Done || event.what == Swept && why.is_none() {
             continue;
         }

@@ -5,7 +5,8 @@
 //! of our own, whose value is not looked into again.
 
 use crate::model::{quoted, url_path};
-use crate::render::redirects::{CACHE, Redirect};
+use crate::render::redirects::{CACHE, Gone, Redirect};
+use std::fmt::Write;
 
 /// A variable that holds one dollar sign.
 const DOLLAR: &str = "mirrorkeep_dollar";
@@ -18,11 +19,60 @@ pub(super) fn write(names: &[Redirect]) -> String {
         text.push_str(&format!("Define {DOLLAR} \"$\"\n"));
     }
     for Redirect { from, to } in names {
-        let from = quoted(&format!("/{}", from.as_str())).replace("${", &format!("${{{DOLLAR}}}{{"));
+        let from = plain(&format!("/{}", from.as_str()));
         let to = url_path(to);
         text.push_str(&format!("Redirect 302 {from} \"{}\"\n", to.trim_end_matches('/')));
     }
-    text + &format!(
-        "<IfModule headers_module>\n    Header always set Cache-Control \"{CACHE}\" \"expr=%{{REQUEST_STATUS}} -eq 302\"\n</IfModule>\n"
+    text + &cached(302)
+}
+
+/// Returns a text between quotes in which nothing is replaced.
+fn plain(text: &str) -> String {
+    quoted(text).replace("${", &format!("${{{DOLLAR}}}{{"))
+}
+
+/// Answers 410 for what lay below a build.
+pub(super) fn gone(builds: &[Gone]) -> String {
+    let mut text = String::new();
+    if builds.iter().any(|gone| gone.at.as_str().contains("${")) {
+        text.push_str(&format!("Define {DOLLAR} \"$\"\n"));
+    }
+    for Gone { at, page } in builds {
+        let at = format!("/{}", at.as_str());
+        // The path of `Location` can be a pattern.
+        let (section, place) = if at.contains(['*', '?', '[', '\\']) {
+            ("LocationMatch", format!("^{}(/|$)", escaped(&at)))
+        } else {
+            ("Location", at.clone())
+        };
+        let (place, at, page) = (plain(&place), plain(&at), url_path(page));
+        // Writing to a text cannot fail.
+        writeln!(
+            text,
+            "<{section} {place}>\n    ErrorDocument 410 \"{page}\"\n</{section}>\nRedirect 410 {at}"
+        )
+        .ok();
+    }
+    if !builds.is_empty() {
+        text.push_str(&cached(410));
+    }
+    text
+}
+
+/// Returns a text as a regular expression that it alone fits.
+fn escaped(text: &str) -> String {
+    let mut pattern = String::new();
+    for c in text.chars() {
+        if c.is_ascii_punctuation() {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
+}
+
+fn cached(status: u16) -> String {
+    format!(
+        "<IfModule headers_module>\n    Header always set Cache-Control \"{CACHE}\" \"expr=%{{REQUEST_STATUS}} -eq {status}\"\n</IfModule>\n"
     )
 }

@@ -5,7 +5,7 @@
 //! dollar sign outside of a location, so that targets are written as in a URL.
 
 use crate::model::{quoted, url_path};
-use crate::render::redirects::{CACHE, Redirect};
+use crate::render::redirects::{CACHE, Gone, Redirect};
 
 pub(super) fn write(names: &[Redirect]) -> String {
     let head = "# Written by `mirrorkeep export redirects --for nginx`; include it in a server block.\n";
@@ -34,4 +34,19 @@ location ^~ {below} {{
 }}
 "
     )
+}
+
+/// Answers 410 for what lay below a build. The page is a decoded path, in which nothing quotes a dollar sign or a question
+/// mark: with one of them there is no page.
+pub(super) fn gone(builds: &[Gone]) -> String {
+    let one = |text: String, gone: &Gone| {
+        let at = format!("/{}", gone.at.as_str());
+        let page = Some(format!("/{}", gone.page.as_str())).filter(|page| !page.contains(['$', '?']));
+        let page = page.map(|page| format!("    error_page 410 {};\n", quoted(&page))).unwrap_or_default();
+        let (exact, below) = (quoted(&at), quoted(&format!("{at}/")));
+        text + &format!(
+            "\nlocation = {exact} {{\n{page}    return 410;\n}}\nlocation ^~ {below} {{\n{page}    return 410;\n}}\n"
+        )
+    };
+    builds.iter().fold(String::new(), one)
 }

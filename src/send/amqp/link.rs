@@ -1,4 +1,4 @@
-//! A connection to a broker: opened, published to, and given up at the first thing that does not fit.
+//! A connection to a broker: opened, published to, and closed at the first unexpected frame.
 
 use super::wire::{self, HEAD, Heard, LARGEST, Published, WireError};
 use crate::send::tls::encrypted;
@@ -6,10 +6,10 @@ use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// The most frames that are read for one message.
+/// The maximum number of frames that are read for one message.
 const MOST_FRAMES: usize = 1000;
 
-/// Where a broker is, and how to log in.
+/// The address of a broker, and the login.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Broker {
     pub(super) host: String,
@@ -20,16 +20,16 @@ pub(super) struct Broker {
     pub(super) vhost: String,
 }
 
-/// Says why a broker cannot be used.
+/// Why a broker cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum LinkError {
     /// The connection broke, or there is none.
     #[error("the broker cannot be reached: {0}")]
     Io(#[from] io::Error),
-    /// It said something else than was expected.
+    /// It sent something unexpected.
     #[error("the broker sent nonsense: {0}")]
     Wire(#[from] WireError),
-    /// It said something at the wrong time.
+    /// It sent something at the wrong time.
     #[error("the broker sent something unexpected")]
     Unexpected,
     /// It closed the connection or the channel.
@@ -37,30 +37,30 @@ pub(super) enum LinkError {
     Closed {
         /// The code.
         code: u16,
-        /// Why.
+        /// The reason.
         text: String,
     },
 }
 
-/// What became of a message.
+/// The result of publishing a message.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Fate {
     /// A queue has it.
     Routed,
-    /// No queue wants it.
+    /// No queue accepts it.
     Unrouted(String),
     /// The broker could not keep it.
     Nacked,
 }
 
-/// Bytes in both directions.
+/// A stream in both directions.
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// An open channel on which messages are confirmed.
 pub(super) struct Link {
     stream: Box<dyn Stream>,
-    /// The largest payload that is sent.
+    /// The maximum payload that is sent.
     most: usize,
     /// The number of the last message.
     tag: u64,
@@ -94,7 +94,7 @@ impl Link {
         Ok(link)
     }
 
-    /// Publishes a message and waits for what becomes of it.
+    /// Publishes a message and waits for the result.
     pub(super) async fn publish(&mut self, message: &Published<'_>) -> Result<Fate, LinkError> {
         self.tag += 1;
         self.send(&wire::publish(message, self.most)).await?;
@@ -113,9 +113,9 @@ impl Link {
         Err(LinkError::Unexpected)
     }
 
-    /// Says goodbye.
+    /// Closes the connection properly.
     pub(super) async fn close(mut self) {
-        // Whoever does not hear it sees the end of the connection.
+        // A broker that does not receive it sees the end of the connection.
         self.send(&wire::close()).await.ok();
     }
 
@@ -128,7 +128,7 @@ impl Link {
         if self.hear().await? == *expected { Ok(()) } else { Err(LinkError::Unexpected) }
     }
 
-    /// Reads the next frame; an error where the broker closes.
+    /// Reads the next frame; fails if the broker closes.
     async fn hear(&mut self) -> Result<Heard, LinkError> {
         let mut first = [0; HEAD];
         self.stream.read_exact(&mut first).await?;

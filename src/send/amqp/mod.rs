@@ -1,9 +1,9 @@
 //! An event to a message bus: AMQP 0-9-1, persistent, confirmed, and routed to a queue.
 //!
-//! A confirm alone does not mean that a queue has the message, so that the broker is asked to send back what no queue wants;
-//! such an event is sent again until one does. The message carries the headers of fedora-messaging. The client knows no more
-//! of the protocol than that: the crates that know all of it bring seventy others and a second TLS provider, or do not limit
-//! what a broker sends.
+//! A confirm alone does not mean that a queue has the message, so the broker is asked to return messages that no
+//! queue accepts; such an event is sent again until one does. The message has the headers of fedora-messaging. The
+//! client implements no more of the protocol than that: the complete crates bring seventy others and a second TLS
+//! provider, or do not limit what a broker sends.
 
 mod link;
 mod wire;
@@ -12,6 +12,7 @@ pub use wire::{Heard, WireError, frame};
 
 use super::answer::Answer;
 use super::message::{Message, Sender};
+use super::network::Network;
 use super::secret::{SendError, variable};
 use super::veil::Veil;
 use crate::decide::deliver::{Address, Bus, bus_address};
@@ -23,12 +24,11 @@ use percent_encoding::percent_decode_str;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::runtime::Runtime;
 use tokio::time::{sleep, timeout};
 use url::Url;
 use wire::{Field, Published};
 
-/// How often the wish to stop is looked at.
+/// How often to check for cancellation.
 const TICK: Duration = Duration::from_millis(50);
 
 /// The severity of a message by fedora-messaging: information.
@@ -41,12 +41,12 @@ pub(in crate::send) struct BusSender {
     exchange: String,
     prefix: String,
     limit: Duration,
-    runtime: Arc<Runtime>,
+    network: Arc<Network>,
     link: Option<Link>,
 }
 
 impl BusSender {
-    pub(in crate::send) fn new(bus: &Bus, limit: Duration, runtime: Arc<Runtime>) -> Result<Self, SendError> {
+    pub(in crate::send) fn new(bus: &Bus, limit: Duration, network: Arc<Network>) -> Result<Self, SendError> {
         let (url, veil) = match &bus.url {
             Address::Given(url) => (url.as_ref().clone(), Veil::default()),
             Address::Env(name) => {
@@ -57,7 +57,7 @@ impl BusSender {
             }
         };
         let (exchange, prefix) = (bus.exchange.clone(), bus.topic_prefix.clone());
-        Ok(Self { broker: broker(&url), veil, exchange, prefix, limit, runtime, link: None })
+        Ok(Self { broker: broker(&url), veil, exchange, prefix, limit, network, link: None })
     }
 
     /// Publishes an event; a connection that broke since the last one is opened again once.
@@ -107,14 +107,14 @@ impl Sender for BusSender {
                 sleep(TICK).await;
             }
         };
-        let done = self.runtime.block_on(async {
+        let done = self.network.run(async {
             let publish = pin!(timeout(limit, Self::publish(kept, broker, &published)));
             match select(publish, pin!(stopped)).await {
                 Either::Left((done, _)) => Some(done),
                 Either::Right(_) => None,
             }
         });
-        match done {
+        match done.flatten() {
             None => Answer::Stopped,
             Some(Err(_)) => Answer::Later(format!("no confirm within {} s", limit.as_secs()), None),
             Some(Ok(Ok((fate, link)))) => {
@@ -136,13 +136,13 @@ impl Sender for BusSender {
 impl Drop for BusSender {
     fn drop(&mut self) {
         if let Some(link) = self.link.take() {
-            self.runtime.block_on(async { timeout(TICK, link.close()).await.ok() });
+            self.network.run(async { timeout(TICK, link.close()).await.ok() });
         }
     }
 }
 
-/// Returns what an error means to an event: only where the broker says that it is too large or not right is it that of the
-/// event.
+/// Returns the meaning of an error for an event: only if the broker reports that the message is too large or invalid
+/// is it the event's fault.
 fn refused(error: &LinkError, veil: &Veil) -> Answer {
     let text = veil.said(&error.to_string());
     match error {
@@ -151,11 +151,11 @@ fn refused(error: &LinkError, veil: &Veil) -> Answer {
     }
 }
 
-/// Returns the id of a message: a UUID, as fedora-messaging expects, that is the same for the same event.
+/// Returns the ID of a message: a UUID, as fedora-messaging expects, that is the same for the same event.
 fn message_id(event: &str) -> String {
     let digest = Digest::of(event.as_bytes()).to_string();
     let part = |from: usize, to: usize| digest.get(from..to).unwrap_or_default();
-    // Version 8 and the variant of the standard, in a number that is a digest otherwise.
+    // Version 8 and the variant of the standard, in a number that is otherwise a digest.
     format!("{}-{}-8{}-a{}-{}", part(0, 8), part(8, 12), part(12, 15), part(15, 18), part(18, 30))
 }
 

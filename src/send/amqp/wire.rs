@@ -1,15 +1,15 @@
 //! The frames and methods of AMQP 0-9-1 that a publisher needs, as bytes.
 //!
-//! A frame that is larger than was agreed, or is not one, ends the connection; of a method that is read, nothing is larger
-//! than its frame. Nothing here does I/O.
+//! A frame that is larger than agreed, or invalid, ends the connection; no field of a method is larger than its
+//! frame. Nothing here does I/O.
 
 /// The bytes with which a client begins.
 pub(super) const PROTOCOL: &[u8; 8] = b"AMQP\0\0\x09\x01";
 
-/// The largest frame that is read or written, without its eight bytes around the payload.
+/// The maximum frame that is read or written, without the eight bytes around the payload.
 pub(super) const LARGEST: usize = 128 << 10;
 
-/// The bytes in front of a payload, and the one behind it.
+/// The sizes of the header before a payload, and of the end mark after it.
 pub(super) const HEAD: usize = 7;
 const END: u8 = 0xce;
 
@@ -21,12 +21,12 @@ const BODY: u8 = 3;
 /// The channel on which events are published.
 const CHANNEL: u16 = 1;
 
-/// What a broker says.
+/// The messages of a broker.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Heard {
-    /// It begins, and accepts these ways to log in.
+    /// It begins, and accepts these login mechanisms.
     Start {
-        /// Their names, separated by blanks.
+        /// Their names, separated by spaces.
         mechanisms: String,
     },
     /// It proposes limits.
@@ -44,47 +44,47 @@ pub enum Heard {
     Ack(u64),
     /// It does not have the messages up to this one.
     Nack(u64),
-    /// No queue wanted the message.
+    /// No queue accepted the message.
     Returned {
         /// The code.
         code: u16,
-        /// Why.
+        /// The reason.
         text: String,
     },
     /// It closes the channel or the connection.
     Closed {
         /// The code.
         code: u16,
-        /// Why.
+        /// The reason.
         text: String,
     },
     /// Something that needs no answer.
     Other,
 }
 
-/// Says why bytes are not what a broker sends.
+/// Why bytes are not a valid frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// A frame is larger than was agreed.
-    #[error("a frame of {0} bytes came; at most {LARGEST} are accepted")]
+    /// A frame is larger than agreed.
+    #[error("received a frame of {0} bytes; at most {LARGEST} are accepted")]
     TooLarge(u32),
     /// It is not a frame.
-    #[error("what came is not AMQP 0-9-1")]
+    #[error("the received bytes are not AMQP 0-9-1")]
     NotAFrame,
     /// A method is shorter than its fields.
-    #[error("a method that came is cut off")]
+    #[error("a received method is truncated")]
     Short,
 }
 
-/// The head of a frame.
+/// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
     kind: u8,
-    /// How many bytes the payload has.
+    /// The size of the payload in bytes.
     pub(super) size: usize,
 }
 
-/// Reads the head of a frame.
+/// Parses the header of a frame.
 pub(super) fn head(bytes: [u8; HEAD]) -> Result<Head, WireError> {
     let [kind, _, _, a, b, c, d] = bytes;
     let size = u32::from_be_bytes([a, b, c, d]);
@@ -97,7 +97,7 @@ pub(super) fn head(bytes: [u8; HEAD]) -> Result<Head, WireError> {
     }
 }
 
-/// Returns what a frame says, from its payload and the byte behind it.
+/// Parses a frame, from its payload and the byte after it.
 pub(super) fn heard(head: Head, payload: &[u8]) -> Result<Heard, WireError> {
     let Some((END, payload)) = payload.split_last().map(|(end, rest)| (*end, rest)) else {
         return Err(WireError::NotAFrame);
@@ -127,7 +127,7 @@ pub(super) fn heard(head: Head, payload: &[u8]) -> Result<Heard, WireError> {
     })
 }
 
-/// Reads a frame that is there as a whole; nothing where it is not.
+/// Parses a complete frame; nothing if it is incomplete.
 pub fn frame(bytes: &[u8]) -> Result<Option<(Heard, usize)>, WireError> {
     let Some((first, rest)) = bytes.split_first_chunk::<HEAD>() else { return Ok(None) };
     let head = head(*first)?;
@@ -139,7 +139,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// What is left to read.
+/// The rest of the input.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -226,6 +226,8 @@ impl Writer {
         let table = fields.iter().fold(Self::default(), |table, (name, field)| match field {
             Field::Text(value) => table.short(name).u8(b'S').long(value.as_bytes()),
             Field::Number(value) => table.short(name).u8(b'I').u32(value.cast_unsigned()),
+            Field::Yes => table.short(name).u8(b't').u8(1),
+            Field::Table(fields) => table.short(name).u8(b'F').table(fields),
         });
         self.long(&table.0)
     }
@@ -246,11 +248,16 @@ impl Writer {
 pub(super) enum Field<'a> {
     Text(&'a str),
     Number(i32),
+    Yes,
+    Table(&'a [(&'a str, Self)]),
 }
 
 /// Logs in with a user and password.
 pub(super) fn start_ok(user: &str, password: &str) -> Vec<u8> {
-    let product = [("product", Field::Text("mirrorkeep"))];
+    // Makes a broker report that it refuses a password instead of just closing the connection (an extension of
+    // RabbitMQ).
+    let capabilities = [("authentication_failure_close", Field::Yes)];
+    let product = [("product", Field::Text("mirrorkeep")), ("capabilities", Field::Table(&capabilities))];
     let login = format!("\0{user}\0{password}");
     Writer::method(10, 11).table(&product).short("PLAIN").long(login.as_bytes()).short("en_US").on(0)
 }
@@ -272,12 +279,12 @@ pub(super) fn confirm_select() -> Vec<u8> {
     Writer::method(85, 10).u8(0).on(CHANNEL)
 }
 
-/// Says goodbye; the answer is not waited for.
+/// Closes the connection; the answer is not waited for.
 pub(super) fn close() -> Vec<u8> {
     Writer::method(10, 50).u16(200).short("").u16(0).u16(0).on(0)
 }
 
-/// What is published.
+/// A message to publish.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Published<'a> {
     pub(super) exchange: &'a str,
@@ -288,7 +295,7 @@ pub(super) struct Published<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// Publishes a persistent message, which is to come back if no queue wants it, in frames of at most that payload.
+/// Publishes a persistent message, which is returned if no queue accepts it, in frames with at most that payload.
 pub(super) fn publish(message: &Published<'_>, most: usize) -> Vec<u8> {
     const MANDATORY: u8 = 1;
     const PERSISTENT: u8 = 2;

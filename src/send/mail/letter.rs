@@ -1,4 +1,5 @@
-//! An event as a letter: headers in ASCII, and the text in base64, so that nothing in it is read as a header or an end.
+//! An event as a letter: headers in ASCII, and the text in base64, so that nothing in it is parsed as a header or an
+//! end.
 
 use crate::decide::deliver::Mail;
 use crate::model::{Stamp, shown};
@@ -6,13 +7,13 @@ use crate::send::message::Message;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// The most characters of a line of base64.
+/// The maximum number of characters of a line of base64.
 const LINE: usize = 76;
 
-/// The most bytes of text in one encoded word of a header.
+/// The maximum number of bytes of text in one encoded word of a header.
 const WORD: usize = 45;
 
-/// Returns the letter about an event, with lines that end as SMTP wants.
+/// Returns the letter about an event, with the line ends of SMTP.
 pub(super) fn letter(mail: &Mail, message: &Message, now: Stamp) -> String {
     let id = message.id.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '.' });
     let id: String = id.collect();
@@ -26,7 +27,7 @@ pub(super) fn letter(mail: &Mail, message: &Message, now: Stamp) -> String {
     let headers = [
         ("Date", now.instant().to_rfc2822()),
         ("From", mail.from.clone()),
-        ("To", mail.to.join(", ")),
+        ("To", mail.to.join(",\r\n ")),
         ("Subject", header(&subject(mail, message))),
         ("Message-ID", format!("<{id}@{host}>")),
         ("Auto-Submitted", "auto-generated".to_owned()),
@@ -38,7 +39,7 @@ pub(super) fn letter(mail: &Mail, message: &Message, now: Stamp) -> String {
     format!("{headers}\r\n{}\r\n", lines.join("\r\n"))
 }
 
-/// Returns the subject with its fields filled in, as one printable line.
+/// Returns the subject with placeholders replaced, as one printable line.
 fn subject(mail: &Mail, message: &Message) -> String {
     let fields = [
         ("{type}", &message.kind),
@@ -50,13 +51,13 @@ fn subject(mail: &Mail, message: &Message) -> String {
     shown(&text).chars().take(500).collect()
 }
 
-/// Returns the text of an event as a person reads it.
+/// Returns the text of an event for people.
 fn pretty(body: &str) -> String {
     let event: serde_json::Value = serde_json::from_str(body).unwrap_or_default();
     serde_json::to_string_pretty(&event).unwrap_or_else(|_| body.to_owned())
 }
 
-/// Returns a header as words that are encoded where they are not plain.
+/// Returns a header with words encoded if necessary.
 fn header(text: &str) -> String {
     let is_plain = text.len() <= LINE && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic());
     if is_plain && !text.contains("=?") {

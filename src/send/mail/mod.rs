@@ -1,13 +1,14 @@
-//! An event to people: a letter to a mail server, encrypted where the server can, or where the address says so.
+//! An event to people: a letter to a mail server, encrypted if the server supports it, or if the address requires it.
 //!
-//! The client knows as much of SMTP as one letter needs, since `lettre` reads answers of any length. Letters are not sent
-//! over a connection without encryption if they need a password.
+//! The client implements as much of SMTP as one letter needs, since `lettre` reads answers of any length. Letters
+//! that need a password are not sent over an unencrypted connection.
 
 mod letter;
 mod smtp;
 
 use super::answer::Answer;
 use super::message::{Message, Sender};
+use super::network::Network;
 use super::secret::{SendError, variable};
 use super::tls::encrypted;
 use super::veil::Veil;
@@ -23,28 +24,27 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::runtime::Runtime;
 use tokio::time::{sleep, timeout};
 use url::Url;
 
-/// How often the wish to stop is looked at.
+/// How often to check for cancellation.
 const TICK: Duration = Duration::from_millis(50);
 
-/// Sends letters by a mail server.
+/// Sends letters through a mail server.
 pub(in crate::send) struct MailSender {
     mail: Mail,
     server: Server,
     veil: Veil,
     limit: Duration,
-    runtime: Arc<Runtime>,
+    network: Arc<Network>,
 }
 
-/// Where a mail server is, and how to log in.
+/// The address of a mail server, and the login.
 #[derive(Clone, PartialEq, Eq)]
 struct Server {
     host: String,
     port: u16,
-    /// Whether the connection is encrypted from its beginning.
+    /// Whether the connection is encrypted from the beginning.
     tls: bool,
     login: Option<(String, String)>,
 }
@@ -53,7 +53,7 @@ impl MailSender {
     pub(in crate::send) fn new(
         mail: &Mail,
         limit: Duration,
-        runtime: Arc<Runtime>,
+        network: Arc<Network>,
     ) -> Result<Self, SendError> {
         let (url, mut veil) = match &mail.url {
             Address::Given(url) => (url.as_ref().clone(), Veil::default()),
@@ -68,7 +68,7 @@ impl MailSender {
         if let Some((user, password)) = &server.login {
             veil.hide(&smtp::login(user, password));
         }
-        Ok(Self { mail: mail.clone(), server, veil, limit, runtime })
+        Ok(Self { mail: mail.clone(), server, veil, limit, network })
     }
 }
 
@@ -82,7 +82,7 @@ impl Sender for MailSender {
                 sleep(TICK).await;
             }
         };
-        self.runtime.block_on(async {
+        let answer = self.network.run(async {
             let sending = pin!(timeout(self.limit, sent(&self.server, &self.mail, &letter, &handed)));
             match select(sending, pin!(stopped)).await {
                 Either::Left((Ok(Ok(text)), _)) => Answer::Accepted(self.veil.said(&text)),
@@ -93,11 +93,12 @@ impl Sender for MailSender {
                 }
                 Either::Right(_) => Answer::Stopped,
             }
-        })
+        });
+        answer.unwrap_or(Answer::Stopped)
     }
 }
 
-/// Sends a letter, and returns what the server says of it.
+/// Sends a letter, and returns the server's answer.
 async fn sent(server: &Server, mail: &Mail, letter: &str, handed: &Cell<bool>) -> Result<String, SmtpError> {
     let tcp = TcpStream::connect((server.host.as_str(), server.port)).await?;
     let mut smtp = if server.tls {
@@ -108,7 +109,10 @@ async fn sent(server: &Server, mail: &Mail, letter: &str, handed: &Cell<bool>) -
     smtp.greeted().await?;
     let mut offers = smtp.hello().await?;
     let mut is_secret = server.tls || is_loopback(&server.host);
-    if !server.tls && offers.iter().any(|offer| offer == "STARTTLS") {
+    // The connection to a server on this machine does not leave it, and its certificate is not signed by an
+    // authority.
+    let stays_here = is_loopback(&server.host) && server.login.is_none();
+    if !server.tls && !stays_here && offers.iter().any(|offer| offer == "STARTTLS") {
         smtp.start_tls().await?;
         smtp = Smtp::new(Box::new(encrypted(&server.host, smtp.into_stream()).await?));
         offers = smtp.hello().await?;
@@ -131,8 +135,8 @@ async fn sent(server: &Server, mail: &Mail, letter: &str, handed: &Cell<bool>) -
     Ok(text)
 }
 
-/// Returns what an error means to an event: what the server will never take is final for the letter, but for a login. A server
-/// that wanted the letter and then does not answer may fail by the letter.
+/// Returns the meaning of an error for an event: a permanent error is final for the letter, except at the login. If
+/// the server accepts the letter and then does not answer, the letter may be the cause.
 fn refused(error: &SmtpError, handed: bool, veil: &Veil) -> Answer {
     let text = veil.said(&error.to_string());
     match error {

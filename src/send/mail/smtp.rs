@@ -1,4 +1,4 @@
-//! A conversation with a mail server: SMTP with STARTTLS, as far as one letter needs it, with a limit on every answer.
+//! An SMTP session with STARTTLS, as far as one letter needs it, with a limit on every answer.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -6,10 +6,10 @@ use std::cell::Cell;
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
-/// The most bytes of an answer.
+/// The maximum size of an answer, in bytes.
 const LONGEST: usize = 16 << 10;
 
-/// Says why a letter was not taken.
+/// Why a letter was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum SmtpError {
     /// The connection broke, or there is none.
@@ -18,20 +18,20 @@ pub(super) enum SmtpError {
     /// It does not speak SMTP.
     #[error("the mail server sent nonsense")]
     Nonsense,
-    /// It does not offer what is needed.
+    /// It does not offer a required extension.
     #[error("the mail server does not offer {0}")]
     Lacks(&'static str),
-    /// It answered otherwise than is needed.
+    /// It gave an unexpected answer.
     #[error("{code} {text}")]
     Answered {
         /// The code.
         code: u16,
-        /// What it said.
+        /// Its message.
         text: String,
     },
 }
 
-/// Bytes in both directions.
+/// A stream in both directions.
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
@@ -40,10 +40,10 @@ pub(super) fn login(user: &str, password: &str) -> String {
     STANDARD.encode(format!("\0{user}\0{password}"))
 }
 
-/// A conversation.
+/// An SMTP session.
 pub(super) struct Smtp {
     stream: Box<dyn Stream>,
-    /// What was read and not looked at yet.
+    /// Input that is not parsed yet.
     rest: Vec<u8>,
 }
 
@@ -52,17 +52,17 @@ impl Smtp {
         Self { stream, rest: Vec::new() }
     }
 
-    /// Returns the bytes in both directions, to be encrypted; what came before that and was not read is thrown away.
+    /// Returns the stream for encryption; input that arrived before that is dropped.
     pub(super) fn into_stream(self) -> Box<dyn Stream> {
         self.stream
     }
 
-    /// Waits for the first word of the server.
+    /// Waits for the greeting of the server.
     pub(super) async fn greeted(&mut self) -> Result<(), SmtpError> {
         self.answer(220).await.map(drop)
     }
 
-    /// Greets, and returns what the server offers.
+    /// Sends EHLO, and returns the server's extensions.
     pub(super) async fn hello(&mut self) -> Result<Vec<String>, SmtpError> {
         let name = rustix::system::uname();
         let name = name.nodename().to_string_lossy();
@@ -73,7 +73,7 @@ impl Smtp {
         Ok(offers.lines().map(str::to_ascii_uppercase).collect())
     }
 
-    /// Asks to encrypt what follows.
+    /// Requests encryption of what follows.
     pub(super) async fn start_tls(&mut self) -> Result<(), SmtpError> {
         self.ask("STARTTLS", 220).await.map(drop)
     }
@@ -83,8 +83,9 @@ impl Smtp {
         self.ask(&format!("AUTH PLAIN {}", login(user, password)), 235).await.map(drop)
     }
 
-    /// Hands a letter over, whose lines end as they must and none of which is a dot; returns what the server says.
-    /// It is noted when the server wants the letter: what fails then may be the fault of the letter.
+    /// Sends a letter, whose lines have the right ends and none of which is a dot; returns the server's answer.
+    ///
+    /// `handed` becomes true when the server accepts the letter's text: a later failure may be caused by the letter.
     pub(super) async fn send(
         &mut self,
         from: &str,
@@ -93,17 +94,31 @@ impl Smtp {
         handed: &Cell<bool>,
     ) -> Result<String, SmtpError> {
         self.ask(&format!("MAIL FROM:<{from}>"), 250).await?;
+        // A missing mailbox does not keep the letter from other recipients.
+        let (mut refused, mut first) = (Vec::new(), None);
         for one in to {
-            self.ask(&format!("RCPT TO:<{one}>"), 250).await?;
+            match self.ask(&format!("RCPT TO:<{one}>"), 250).await {
+                // 251: it will be forwarded (RFC 5321, 4.2.3).
+                Ok(_) | Err(SmtpError::Answered { code: 251, .. }) => {}
+                Err(SmtpError::Answered { code, text }) if code >= 500 => {
+                    refused.push(format!("not for {one}: {code} {text}"));
+                    first.get_or_insert(SmtpError::Answered { code, text });
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if let Some(error) = first.filter(|_| refused.len() == to.len()) {
+            return Err(error);
         }
         self.ask("DATA", 354).await?;
         handed.set(true);
-        self.ask(&format!("{letter}."), 250).await
+        let text = self.ask(&format!("{letter}."), 250).await?;
+        Ok([vec![text], refused].concat().join("; "))
     }
 
-    /// Says goodbye.
+    /// Ends the session.
     pub(super) async fn quit(mut self) {
-        // The letter was taken whatever comes now.
+        // The letter was accepted whatever follows now.
         self.stream.write_all(b"QUIT\r\n").await.ok();
         self.stream.flush().await.ok();
     }
@@ -114,7 +129,7 @@ impl Smtp {
         self.answer(expected).await
     }
 
-    /// Reads an answer, whose lines but the last have a `-` behind the code.
+    /// Reads an answer, whose lines except the last have a `-` after the code.
     async fn answer(&mut self, expected: u16) -> Result<String, SmtpError> {
         let (mut text, mut read) = (String::new(), 0);
         loop {

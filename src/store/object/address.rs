@@ -1,8 +1,8 @@
-//! Finding an object store by its address: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
+//! Opening an object store by its address: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`.
 //!
 //! Credentials, regions and endpoints come from the environment (`AWS_…`, `GOOGLE_…`, `AZURE_…`), as the crate
-//! `object_store` reads them. A server that is away for a while is tried again for a minute (`http`), so that a restart
-//! of it is no failure. Nothing is sent before the first call, and nothing over plain HTTP unless that is allowed.
+//! `object_store` reads them. Requests to a server that is away are retried for a minute (`http`), so that a restart
+//! of it is not a failure. Nothing is sent before the first call, and nothing over plain HTTP unless that is allowed.
 
 use super::fault::told;
 use super::find::TimeForm;
@@ -20,7 +20,7 @@ use url::Url;
 
 const DOING: &str = "use the address";
 
-/// Returns a vendor's builder with all that is set: the builders have the same methods and no trait.
+/// Returns a vendor's builder with all options: the builders have the same methods and no common trait.
 macro_rules! builder {
     ($builder:ty, $address:expr, $settings:expr, $patience:expr, $wire:expr, $failed:expr) => {{
         let mut builder = <$builder>::from_env().with_url($address);
@@ -32,12 +32,12 @@ macro_rules! builder {
 }
 
 impl ObjectStore {
-    /// Returns the store at an address; whether it honours conditions is yet to be tried out.
+    /// Returns the store at an address; whether it honours conditional writes is yet to be probed.
     pub fn at(address: &str) -> Result<Self> {
         Self::at_with(address, &[])
     }
 
-    /// Does the same with settings, such as `AWS_ENDPOINT`, that count for more than those of the environment.
+    /// Does the same with settings, such as `AWS_ENDPOINT`, that override those of the environment.
     pub fn at_with(address: &str, settings: &[(&str, String)]) -> Result<Self> {
         let wrong = |why: &str| StoreError::because(StoreErrorKind::Unsupported, DOING, address, why);
         let url = Url::parse(address).map_err(|error| wrong(&error.to_string()))?;
@@ -57,7 +57,7 @@ impl ObjectStore {
                 let allowed =
                     builder.get_config_value(&AmazonS3ConfigKey::Client(ClientConfigKey::AllowHttp));
                 is_encrypted(endpoint, allowed, address, ["AWS_ENDPOINT_URL", "AWS_ALLOW_HTTP"])?;
-                // Who reads without a key has none to sign the question with.
+                // Anonymous access has no key to sign the request with.
                 let skips = builder.get_config_value(&AmazonS3ConfigKey::SkipSignature);
                 let s3 = builder.build().map_err(failed)?;
                 let client = Arc::new(PrefixStore::new(s3.clone(), prefix.clone()));
@@ -85,7 +85,8 @@ impl ObjectStore {
     }
 }
 
-/// Fails for a server that is reached over plain HTTP, unless that is allowed; the variables name the server and allow it.
+/// Fails for a server that is reached over plain HTTP, unless that is allowed; the variables name the server and the
+/// permission.
 fn is_encrypted(
     endpoint: Option<String>,
     allowed: Option<String>,

@@ -1,13 +1,13 @@
-//! How objects are served to whoever reads the bucket: of which type they are and how long they may be kept.
+//! How objects are served to readers of the bucket: their content type and how long they may be cached.
 //!
-//! A file of a build never changes, so it may be kept for ever; everything beside builds (pointers, deadlines) may
-//! change any day and is asked for again after a minute, and so may a list of checksums, since parts of a build go. What
-//! is not known by its name keeps the type that the store gives it.
+//! A file of a build never changes, so it may be cached forever; everything beside builds (pointers, deadlines) may
+//! change any day and is requested again after a minute, and so are lists of checksums, since parts of a build
+//! expire. A file with an unknown name keeps the type that the store gives it.
 
 use crate::model::{RelPath, is_sums};
 use object_store::{Attribute, Attributes};
 
-/// Files of builds: the same for ever.
+/// Files of builds: never changed.
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// What is replaced in place.
@@ -16,7 +16,7 @@ pub(super) const FOR_A_MINUTE: &str = "public, max-age=60";
 /// Text, as browsers show it.
 const TEXT: &str = "text/plain; charset=utf-8";
 
-/// Endings of which a mirror means something else than the common table, or which that does not know.
+/// Suffixes for which a mirror needs another type than the common table has, or that it lacks.
 const TYPES: [(&str, &str); 20] = [
     ("rpm", "application/x-rpm"),
     ("deb", "application/vnd.debian.binary-package"),
@@ -29,7 +29,7 @@ const TYPES: [(&str, &str); 20] = [
     ("xml", "application/xml"),
     ("asc", "application/pgp-signature"),
     ("sig", "application/pgp-signature"),
-    // What a person wants to read and not to download.
+    // Files that people want to read and not to download.
     ("log", TEXT),
     ("lst", TEXT),
     ("inc", TEXT),
@@ -41,7 +41,7 @@ const TYPES: [(&str, &str); 20] = [
     ("yml", TEXT),
 ];
 
-/// Adds how a file of a build is served; what lies in the own area is served to nobody.
+/// Adds the headers of a file of a build; files of the own area are not served.
 pub(super) fn served_as(attributes: &mut Attributes, at: &RelPath) {
     if at.is_own() {
         return;
@@ -53,8 +53,9 @@ pub(super) fn served_as(attributes: &mut Attributes, at: &RelPath) {
     }
 }
 
-/// Returns the type of a file by its ending; a name without one is text, as CONTEXT, SHA256SUMS and the markers are.
-fn type_of(name: &str) -> Option<String> {
+/// Returns the content type of a file by its suffix; a name without one is text, such as CONTEXT, SHA256SUMS and the
+/// markers.
+pub(super) fn type_of(name: &str) -> Option<String> {
     let Some((_, ending)) = name.rsplit_once('.') else { return Some(TEXT.to_owned()) };
     if let Some((_, known)) = TYPES.iter().find(|(known, _)| *known == ending) {
         return Some((*known).to_owned());
@@ -99,6 +100,7 @@ mod tests {
             ("a.svg", "image/svg+xml"),
             ("a.png", "image/png"),
             ("a.json", "application/json"),
+            ("feed.atom", "application/atom+xml"),
             ("repomd.xml", "application/xml"),
             ("a.tar.gz", "application/gzip"),
             ("a.tar.bz2", "application/x-bzip2"),

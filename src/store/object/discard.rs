@@ -1,7 +1,7 @@
 //! Removing everything below a path, or a list of objects, in bulk.
 //!
-//! Keys are removed as they are listed, as many in a request as the vendor takes and several requests at once. A link
-//! is an object of its own, so nothing beyond it is ever touched. One failure does not stop the rest.
+//! Keys are removed while they are listed, as many in a request as the vendor accepts and several requests at once. A
+//! link is an object of its own, so nothing beyond it is touched. A failure does not stop the rest.
 
 use super::ObjectStore;
 use super::fault::failed;
@@ -24,7 +24,7 @@ impl ObjectStore {
     async fn sweep_keys(&self, at: &RelPath) -> Result<Swept> {
         const DOING: &str = "remove the tree";
         not_the_root(at, DOING)?;
-        // Stores do not say whether a key that is removed was there: only what was seen is counted.
+        // Stores do not report whether a removed key existed: only keys that were listed are counted.
         let itself = future::join_all(keys_at(at, DOING)?.into_iter().map(|key| async {
             let head = object_store::ObjectStoreExt::head(&*self.client, &key).await;
             (!matches!(head, Err(Error::NotFound { .. }))).then_some(Ok(key))
@@ -37,7 +37,7 @@ impl ObjectStore {
         Ok(self.sweep_stream(stream::iter(itself).chain(below).boxed(), DOING, at).await)
     }
 
-    /// Removes exactly these files and links, as many in a request as the vendor takes.
+    /// Removes exactly these files and links, as many in a request as the vendor accepts.
     pub(super) async fn remove_these(&self, these: &[(RelPath, Kind)]) -> Swept {
         const DOING: &str = "remove";
         let (mut keys, mut failures) = (Vec::new(), Vec::new());
@@ -63,7 +63,7 @@ impl ObjectStore {
         Swept { removed: swept.removed, failures }
     }
 
-    /// Removes keys as they come; `at` is named in failures.
+    /// Removes keys as they arrive; `at` is named in failures.
     async fn sweep_stream(
         &self,
         keys: BoxStream<'static, object_store::Result<Path>>,

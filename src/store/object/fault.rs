@@ -1,20 +1,21 @@
-//! What an object store answered, in our words: the kind, and for what a user can set right, the reason and the variable.
+//! Errors of an object store as mirrorkeep's own: the kind, and for what a user can correct, the reason and the
+//! variable.
 
 use crate::store::{StoreError, StoreErrorKind};
 use object_store::Error;
 use std::error::Error as _;
 
-/// Says why no request was sent, or why no server can be asked.
+/// Why no request was sent, or why no server can be reached.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{why}")]
 pub(super) struct Unasked {
     pub(super) kind: StoreErrorKind,
     pub(super) why: String,
-    /// What a person can do.
+    /// The hint.
     pub(super) hint: String,
 }
 
-/// What the servers answer when a setting is wrong: their codes, or what the client says; what it means, and what to do.
+/// The answers of servers to a wrong setting: their codes, or the client's message; their meaning, and the hint.
 const REFUSALS: [(&[&str], &str, &str); 11] = [
     (
         &["InvalidAccessKeyId"],
@@ -69,16 +70,16 @@ const REFUSALS: [(&[&str], &str, &str); 11] = [
     ),
 ];
 
-/// What to do where no credentials are.
+/// The hint if there are no credentials.
 pub(super) const NO_CREDENTIALS: &str = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (Google: GOOGLE_SERVICE_ACCOUNT; Azure: \
      AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY); AWS_SKIP_SIGNATURE=true reads without a key";
 
-/// Returns what makes an error of ours of one that the object store gave.
+/// Returns a function that converts an error of the object store.
 pub(super) fn failed(doing: &'static str, at: impl ToString) -> impl Fn(Error) -> StoreError {
     move |error| told(doing, &at.to_string(), error)
 }
 
-/// Returns an error of ours for one that the object store gave; where a setting is wrong, in one sentence with a hint.
+/// Converts an error of the object store; for a wrong setting, one sentence with a hint.
 pub(super) fn told(doing: &'static str, at: &str, error: Error) -> StoreError {
     match explained(&error) {
         Some((kind, why, hint)) => StoreError::because(kind, doing, at, &why).hinting(&hint),
@@ -86,12 +87,12 @@ pub(super) fn told(doing: &'static str, at: &str, error: Error) -> StoreError {
     }
 }
 
-/// Returns whether an error says that an object is missing, in a bucket that is there.
+/// Returns whether an error means that an object is missing, in a bucket that exists.
 pub(super) fn is_missing(error: &Error) -> bool {
     matches!(error, Error::NotFound { .. }) && explained(error).is_none()
 }
 
-/// Returns what an error means that a user can set right: its kind, the reason and what to do.
+/// Returns the meaning of an error that a user can correct: its kind, the reason and the hint.
 fn explained(error: &Error) -> Option<(StoreErrorKind, String, String)> {
     let mut next = error.source();
     let mut text = String::new();
@@ -113,7 +114,7 @@ fn explained(error: &Error) -> Option<(StoreErrorKind, String, String)> {
             let kind = if kind == StoreErrorKind::NotFound { StoreErrorKind::Io } else { kind };
             Some((kind, (*why).to_owned(), (*hint).to_owned()))
         }
-        // An answer to a question about one object has no body that says more.
+        // The answer to a HEAD request has no body with details.
         None if kind == StoreErrorKind::Denied => Some((
             kind,
             "the server refuses the request (403)".to_owned(),
@@ -124,12 +125,12 @@ fn explained(error: &Error) -> Option<(StoreErrorKind, String, String)> {
     }
 }
 
-/// Returns the kind of an object store's error; what has no kind of its own is `Io`.
+/// Returns the kind of an object store's error; `Io` if it has no kind of its own.
 pub(super) fn kind_of(error: &Error) -> StoreErrorKind {
     match error {
         Error::NotFound { .. } => StoreErrorKind::NotFound,
         Error::AlreadyExists { .. } => StoreErrorKind::AlreadyExists,
-        // What was read has changed since: somebody else was faster.
+        // What was read has changed since: another process was faster.
         Error::Precondition { .. } | Error::NotModified { .. } => StoreErrorKind::Busy,
         Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => StoreErrorKind::Denied,
         Error::NotSupported { .. } | Error::NotImplemented { .. } => StoreErrorKind::Unsupported,

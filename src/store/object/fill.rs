@@ -1,7 +1,7 @@
-//! Files of any size: hashed in the pass that sends them, large ones in parts.
+//! Files of any size: hashed in the pass that uploads them, large ones in parts.
 //!
-//! When the source or a part fails, the parts that were sent are given up; should that fail too, their note stays
-//! (`parts`). A file may have 10,000 parts, which is about 156 GiB.
+//! When the source or a part fails, the uploaded parts are aborted; if that fails too, their note stays (`parts`). A
+//! file may have 10,000 parts, which is about 156 GiB.
 
 use super::ObjectStore;
 use super::content_headers::served_as;
@@ -14,14 +14,14 @@ use crate::store::{Fill, Filled, Result, Shared, StoreError, StoreErrorKind};
 use object_store::{Error, ObjectStoreExt, PutOptions};
 use std::io::{self, Read};
 
-/// How large a part is: every vendor takes it, and all parts but the last have the same size, as some want.
+/// The size of a part: every vendor accepts it, and all parts except the last have the same size, as some require.
 const PART: usize = 16 << 20;
 
 /// The largest object that vendors copy in one request.
 const COPY_MAX: u64 = 5 << 30;
 
 impl ObjectStore {
-    /// Sends a file; its digest stands beside it where it was known beforehand, or the file is one part.
+    /// Uploads a file; its digest is stored with it if it was known beforehand, or if the file is one part.
     pub(super) fn fill_object(
         &self,
         at: &RelPath,
@@ -59,7 +59,7 @@ impl ObjectStore {
         sent.map(|()| source.filled())
     }
 
-    /// Sends a file part by part, reading the next while the last are on their way.
+    /// Uploads a file part by part, reading the next while the last ones are in flight.
     fn send(
         &self,
         upload: &mut Upload,
@@ -75,7 +75,7 @@ impl ObjectStore {
             part = source.part().map_err(|error| StoreError::new(DOING, at, error))?;
         }
         if known.is_some_and(|known| known != source.so_far()) {
-            let why = "the bytes are not those whose digest was told";
+            let why = "the bytes do not have the digest that was given";
             return Err(StoreError::because(StoreErrorKind::Io, DOING, at, why));
         }
         self.wait_for(upload.finish()).map_err(failed(DOING, at))
@@ -103,7 +103,7 @@ impl ObjectStore {
     }
 }
 
-/// What is being sent, hashed as it is read.
+/// An upload, hashed as it is read.
 struct Source<'a> {
     from: &'a mut dyn Read,
     hasher: Hasher,

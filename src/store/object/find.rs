@@ -1,7 +1,7 @@
 //! Finding objects, and reading them.
 //!
-//! A path is a file when an object lies under its key, a link when one lies under its key and the ending of links,
-//! and a directory when any key lies below it. All three are asked at once.
+//! A path is a file if an object has its key, a link if one has its key and the suffix of links, and a directory if
+//! any key is below it. All three are looked up at once.
 
 use super::ObjectStore;
 use super::fault::{failed, is_missing};
@@ -14,16 +14,16 @@ use object_store::{Attribute, Attributes, GetOptions, GetResult, ObjectMeta, Obj
 use std::io::Read;
 use std::sync::Arc;
 
-/// Under which name an object's permission bits are written beside it, as octal digits.
+/// The metadata key of a file's permission bits, as octal digits.
 const MODE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepmode"));
 
-/// Under which name a file's time is written beside its object, in nanoseconds since 1970.
+/// The metadata key of a file's time, in nanoseconds since 1970.
 const MTIME: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepmtime"));
 
-/// Under which name rclone keeps a file's time; how it writes it depends on the vendor ([`TimeForm`]).
+/// The metadata key in which rclone keeps a file's time; its form depends on the vendor ([`TimeForm`]).
 const RCLONE_MTIME: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mtime"));
 
-/// How rclone writes a time beside an object.
+/// How rclone writes a time into metadata.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TimeForm {
     /// Seconds since 1970 with a fraction, as in S3: `1540000000.25`.
@@ -32,10 +32,10 @@ pub(super) enum TimeForm {
     Rfc3339,
 }
 
-/// Under which name the SHA-256 of a file is written beside its object, where it was known before it was sent.
+/// The metadata key of the SHA-256 of a file, if it was known before the upload.
 const DIGEST: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepsha256"));
 
-/// A link as it was found: its text, and what tells this version of it from the next.
+/// A link as it was found: its text, and what distinguishes this version of it from the next.
 #[derive(Debug)]
 pub(super) struct FoundLink {
     pub(super) text: String,
@@ -49,7 +49,7 @@ impl ObjectStore {
             return Ok(Some(Entry::directory()));
         }
         if at.is_own() {
-            // No links lie there, and mostly one file is asked for.
+            // No links exist there, and mostly one file is requested.
             return match self.find_file(at).await? {
                 None => Ok(self.has_below(at, DOING).await?.then(Entry::directory)),
                 file => Ok(file),
@@ -96,7 +96,7 @@ impl ObjectStore {
         Ok(Some(FoundLink { text: String::from_utf8_lossy(&bytes).into_owned(), meta }))
     }
 
-    /// Returns whether any key lies below a path.
+    /// Returns whether any key is below a path.
     pub(super) async fn has_below(&self, at: &RelPath, doing: &'static str) -> Result<bool> {
         let below = below_key(at, doing)?;
         let first = self.client.list(Some(&below)).next().await;
@@ -118,14 +118,14 @@ impl ObjectStore {
         for prefix in &found.common_prefixes {
             add(prefix.filename().unwrap_or_default(), Kind::Dir);
         }
-        // Some tools put an object in the place of the directory itself: it is no name in it.
+        // Some tools write an object at the path of the directory itself: it is not an entry of it.
         for object in found.objects.iter().filter(|object| object.location != below) {
             match named(object.location.filename().unwrap_or_default()) {
                 Named::File(name) => add(name, Kind::File),
                 Named::Link(name) => add(name, Kind::Link),
             }
         }
-        // What is several things is told as `look` tells it: a file before a link before a directory.
+        // If a path is several things, the order is that of `look`: a file before a link before a directory.
         listing.entries.sort_by(|a, b| {
             (&a.name, a.kind == Kind::Dir, a.kind).cmp(&(&b.name, b.kind == Kind::Dir, b.kind))
         });
@@ -134,7 +134,7 @@ impl ObjectStore {
         Ok(listing)
     }
 
-    /// Returns every file and link below a path by one listing, however deep they lie.
+    /// Returns every file and link below a path by one listing, at any depth.
     pub(super) async fn all_below(&self, dir: &RelPath) -> Result<Vec<Below>> {
         const DOING: &str = "list";
         let odd = |key: &str, why: String| {
@@ -186,12 +186,12 @@ impl ObjectStore {
         }
     }
 
-    /// Returns why nothing of the wanted kind was at a path.
+    /// Returns why a path does not have the expected kind.
     async fn why_not(&self, at: &RelPath, doing: &'static str, wanted: Kind) -> Result<StoreError> {
         let wrong = if wanted == Kind::Dir { "it is not a directory" } else { "it is not a regular file" };
         let (kind, why) = match self.find(at).await?.map(|entry| entry.kind) {
             None => (StoreErrorKind::NotFound, "nothing is there"),
-            // Somebody put it there since: when it was asked for nothing was.
+            // It was written since: when it was requested, nothing existed.
             Some(kind) if kind == wanted => (StoreErrorKind::NotFound, "nothing was there"),
             Some(Kind::Link) => (StoreErrorKind::Escapes, wrong),
             Some(_) => (StoreErrorKind::WrongKind, wrong),
@@ -200,14 +200,14 @@ impl ObjectStore {
     }
 }
 
-/// Returns the attributes that a file's object is to have.
+/// Returns the attributes for a file's object.
 pub(super) fn attributes(mode: u32) -> Attributes {
     let mut attributes = Attributes::new();
     attributes.insert(MODE, format!("{mode:o}").into());
     attributes
 }
 
-/// Notes the time of a file beside its object, also as rclone reads it.
+/// Adds the time of a file to its metadata, also in the form of rclone.
 pub(super) fn note_time(attributes: &mut Attributes, mtime: i128, form: TimeForm) {
     attributes.insert(MTIME, mtime.to_string().into());
     if let Some(time) = form.write(mtime) {
@@ -216,7 +216,7 @@ pub(super) fn note_time(attributes: &mut Attributes, mtime: i128, form: TimeForm
 }
 
 impl TimeForm {
-    /// Writes a time in nanoseconds since 1970; nothing for one that the form cannot hold.
+    /// Writes a time in nanoseconds since 1970; nothing for one that the form cannot represent.
     fn write(self, mtime: i128) -> Option<String> {
         const SECOND: u128 = 1_000_000_000;
         match self {
@@ -234,7 +234,7 @@ impl TimeForm {
     }
 }
 
-/// Notes the digest of a file beside its object.
+/// Adds the digest of a file to its metadata.
 pub(super) fn note_digest(attributes: &mut Attributes, digest: Digest) {
     attributes.insert(DIGEST, digest.to_string().into());
 }
@@ -245,7 +245,7 @@ fn mode(attributes: &Attributes) -> Option<u32> {
 
 /// Returns when an object was written, in nanoseconds since 1970.
 ///
-/// To the second: some stores tell more than that in a listing, and none with the object itself.
+/// To the second: some stores are more precise in a listing, and none with the object itself.
 fn written(meta: &ObjectMeta) -> i128 {
     i128::from(meta.last_modified.timestamp()) * 1_000_000_000
 }

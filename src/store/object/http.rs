@@ -1,13 +1,14 @@
-//! How a request is sent: capped in time, and tried again whatever became of it.
+//! How a request is sent: with a time limit, and retried after any failure.
 //!
-//! The crate `object_store` tries a request again only when that is known to do no harm, and gives a request of any
-//! size half a minute. Here every request is harmless to repeat: whoever writes under a condition and is told that
-//! it came too late looks whether it was its own write (`place`). So an answer that was lost is asked for again like
-//! one that never came. A request may take as long as a slow line needs for its bytes and a while more; reading may
-//! take for ever as long as something arrives. All tries together end after [`RetryBudget`], and each is reported.
+//! The crate `object_store` retries a request only if that is known to be harmless, and limits a request of any size
+//! to half a minute. Here every request is harmless to repeat: a conditional write that fails because it came too
+//! late is compared with the object, which may be its own (`place`). So a lost answer is requested again like one
+//! that never came. A request may take as long as a slow line needs for its bytes and some time more; reading may
+//! take forever as long as something arrives. All attempts together end after [`RetryBudget`], and each is reported.
 //!
-//! A server that has never answered this process is not waited for: more often its address is wrong than it starts again in
-//! this very minute. Nor is the service of a cloud machine that gives credentials: it answers at once, or is not there.
+//! A server that has never answered this process is not waited for: more often its address is wrong than that it is
+//! restarting right now. Nor is the metadata service of a cloud machine that provides credentials: it answers at
+//! once, or does not exist.
 
 use super::fault::{NO_CREDENTIALS, Unasked};
 use crate::model::{Patience, RETRIES};
@@ -24,27 +25,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tracing::{trace, warn};
 
-/// How often a server that never answered is asked.
+/// The number of requests to a server that never answered.
 const FIRST_TRIES: u32 = 3;
 
-/// How long the service of a cloud machine may take that gives credentials.
+/// The time limit of the metadata service of a cloud machine.
 const CREDENTIALS: Duration = Duration::from_secs(1);
 
-/// How much time lies between two reports of retries, which may concern several requests.
+/// The time between two reports of retries, which may concern several requests.
 const BETWEEN_REPORTS: Duration = Duration::from_secs(1);
 
-/// The slowest line that is waited for, in bytes a second.
+/// The slowest line that is waited for, in bytes per second.
 const SLOWEST: u64 = 128 << 10;
 
-/// How many bytes a second of a request that names what is to be removed are dealt with at the least: a key takes some
-/// sixty of them, and a server that keeps three copies may remove one after the other.
+/// The minimum rate at which a request that lists keys to remove is processed, in bytes per second: a key takes some
+/// sixty bytes, and a server that keeps three copies may remove one after the other.
 const SLOWEST_REMOVAL: u64 = 2 << 10;
 
-/// For how long a request is tried again.
+/// How long a request is retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct RetryBudget(Patience);
 
-/// Connects as the crate does, with our caps.
+/// Connects as the crate does, with mirrorkeep's limits.
 #[derive(Debug, Clone)]
 pub(super) struct Connector {
     patience: Patience,
@@ -52,11 +53,11 @@ pub(super) struct Connector {
     last: Arc<Mutex<Option<HttpClient>>>,
 }
 
-/// What is known of a server by all requests to it.
+/// The state of a server, shared by all requests to it.
 #[derive(Debug, Default)]
 struct Contact {
     answered: AtomicBool,
-    /// How often it was not reached before it answered.
+    /// How often it was not reached before it first answered.
     unreached: AtomicU32,
     reported: Mutex<Option<Instant>>,
 }
@@ -82,7 +83,7 @@ impl RetryBudget {
         Patience::given(variable.as_deref()).map(Self).map_err(wrong)
     }
 
-    /// Returns how the crate is to try again: soon at first, then ever later.
+    /// Returns how the crate retries: soon at first, then with growing pauses.
     pub(super) fn retries(self) -> RetryConfig {
         let backoff = BackoffConfig {
             init_backoff: Duration::from_millis(200),
@@ -92,14 +93,14 @@ impl RetryBudget {
         RetryConfig { backoff, max_retries: 20, retry_timeout: self.0.all_tries() }
     }
 
-    /// Returns what sends the requests: a server that is silent for a quarter of the time is asked again.
+    /// Returns the client that sends the requests: a server that is silent for a quarter of the time is asked again.
     pub(super) fn wire(self) -> Connector {
         Connector { patience: self.0, contact: Arc::default(), last: Arc::default() }
     }
 }
 
 impl Connector {
-    /// Returns what was connected last: the crate asks for its own requests after those for credentials.
+    /// Returns the last client: the crate connects for its own requests after those for credentials.
     pub(super) fn connected(&self) -> Option<HttpClient> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -107,7 +108,7 @@ impl Connector {
 
 impl HttpConnector for Connector {
     fn connect(&self, options: &ClientOptions) -> object_store::Result<HttpClient> {
-        // Fails when there is one already, which serves as well.
+        // Fails if there is one already, which serves as well.
         rustls::crypto::ring::default_provider().install_default().ok();
         let (patience, silence) = (self.patience, self.patience.silence());
         let options = options.clone().with_timeout_disabled();
@@ -144,14 +145,14 @@ impl HttpService for TimeoutClient {
 }
 
 impl TimeoutClient {
-    /// Asks the service of a cloud machine for credentials, once.
+    /// Requests credentials from the metadata service of a cloud machine, once.
     async fn ask_for_credentials(
         &self,
         request: HttpRequest,
     ) -> std::result::Result<HttpResponse, HttpError> {
         let answered = async { whole(self.writing.execute(request).await?).await };
         match tokio::time::timeout(CREDENTIALS, answered).await {
-            // A service of an older kind answers 403 first, which the crate knows.
+            // An older service first answers 403, which the crate handles.
             Ok(Ok(answer)) if answer.status().is_success() || answer.status() == 403 => Ok(answer),
             _ => Err(HttpError::new(HttpErrorKind::Unknown, no_credentials())),
         }
@@ -162,7 +163,7 @@ impl TimeoutClient {
         let lists = query.contains("list-type=") || query.contains("comp=list");
         if matches!(request.method().as_str(), "GET" | "HEAD") && !lists {
             let answer = self.reading.execute(request).await.map_err(again)?;
-            // What is wanted arrives piece by piece; why it is refused, at once.
+            // A requested body arrives piece by piece; the reason of a refusal, at once.
             return if answer.status().is_success() {
                 Ok(answer)
             } else {
@@ -185,8 +186,8 @@ impl TimeoutClient {
 }
 
 impl Contact {
-    /// Passes an answer on; reports one after which the crate tries again, and makes the last of a server final that was never
-    /// reached.
+    /// Passes an answer on; reports one after which the crate retries, and makes the last of a server final that was
+    /// never reached.
     fn judge(
         &self,
         answer: std::result::Result<HttpResponse, HttpError>,
@@ -217,7 +218,7 @@ impl Contact {
         answer
     }
 
-    /// Reports a request that is tried again.
+    /// Reports a retry.
     fn report(&self, shown: &str, why: &str, patience: Patience) {
         let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
         if reported.is_none_or(|last| last.elapsed() >= BETWEEN_REPORTS) {
@@ -228,7 +229,7 @@ impl Contact {
     }
 }
 
-/// Says that nothing gives credentials.
+/// Returns the error that nothing provides credentials.
 fn no_credentials() -> Unasked {
     Unasked {
         kind: StoreErrorKind::Denied,
@@ -238,7 +239,7 @@ fn no_credentials() -> Unasked {
     }
 }
 
-/// Says that a server that never answered cannot be reached.
+/// Returns the error that a server that never answered cannot be reached.
 fn unreached(shown: &str, why: &str) -> Unasked {
     let server = shown.split_once("://").map_or(shown, |(_, rest)| rest.split('/').next().unwrap_or(rest));
     Unasked {
@@ -250,7 +251,7 @@ fn unreached(shown: &str, why: &str) -> Unasked {
     }
 }
 
-/// Returns what the innermost cause of an error says.
+/// Returns the message of the innermost cause of an error.
 fn innermost(error: &HttpError) -> String {
     let mut last: &dyn Error = error;
     while let Some(cause) = last.source() {
@@ -259,7 +260,7 @@ fn innermost(error: &HttpError) -> String {
     last.to_string()
 }
 
-/// Returns whether a request asks a service of a cloud machine for credentials.
+/// Returns whether a request asks the metadata service of a cloud machine for credentials.
 fn asks_for_credentials(request: &HttpRequest) -> bool {
     let (host, path) = (request.uri().host().unwrap_or_default(), request.uri().path());
     ["169.254.169.254", "169.254.170.2", "[fd00:ec2::254]", "metadata.google.internal", "metadata"]
@@ -268,8 +269,8 @@ fn asks_for_credentials(request: &HttpRequest) -> bool {
         || path.starts_with("/latest/meta-data/iam/")
 }
 
-/// Returns a request as the log shows it: without its query and headers, which sign it, and without the path at an
-/// address that only this machine reaches, since that may name credentials.
+/// Returns a request as the log shows it: without its query and headers, which sign it, and without the path at a
+/// link-local address, since that may name credentials.
 fn shown(request: &HttpRequest) -> String {
     let uri = request.uri();
     let host = uri.host().unwrap_or_default();
@@ -279,20 +280,21 @@ fn shown(request: &HttpRequest) -> String {
     format!("{} {}://{host}{port}{path}", request.method(), uri.scheme_str().unwrap_or_default())
 }
 
-/// Returns how long the server may take over a request beyond thinking about it.
+/// Returns how long the server may take in addition to its usual time.
 fn work(request: &HttpRequest) -> Duration {
     let bytes = u64::try_from(request.body().content_length()).unwrap_or(u64::MAX);
     let removes = request.uri().query().is_some_and(|query| query.starts_with("delete"));
     Duration::from_secs(bytes / if removes { SLOWEST_REMOVAL } else { SLOWEST })
 }
 
-/// Reads an answer to its end: one that breaks off is one that never came.
+/// Reads an answer completely: one that breaks off is treated like one that never came.
 async fn whole(answer: HttpResponse) -> std::result::Result<HttpResponse, HttpError> {
     let (parts, body) = answer.into_parts();
     Ok(HttpResponse::from_parts(parts, body.bytes().await?.into()))
 }
 
-/// Has the crate send the request again, unless the server could not even be reached, which it does by itself.
+/// Makes the crate send the request again, unless the server could not even be reached, which the crate handles by
+/// itself.
 fn again(error: HttpError) -> HttpError {
     match error.kind() {
         HttpErrorKind::Connect => error,

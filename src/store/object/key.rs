@@ -1,25 +1,25 @@
-//! Paths and the keys that stand for them.
+//! Paths and their keys.
 //!
-//! A file lies under its path. A link lies under its path and [`LINK`], so that a listing alone tells a link from a
-//! file and costs no look at each object; no file may have a name with that ending. A key holds at most 1024 bytes,
-//! which is what every vendor takes.
+//! A file has its path as key. A link has its path and [`LINK`], so that a listing alone distinguishes links from
+//! files without a request for each object; no file may have a name with that suffix. A key has at most 1024 bytes,
+//! which every vendor accepts.
 
 use crate::model::RelPath;
 use crate::store::{Result, StoreError, StoreErrorKind};
 use object_store::path::Path;
 
-/// How the key of a link ends.
+/// The suffix of the key of a link.
 pub(super) const LINK: &str = ".mirrorkeep-link";
 
 /// The longest key, in bytes.
 const KEY_MAX: usize = 1024;
 
-/// What a key in a listing stands for.
+/// The meaning of a key in a listing.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Named<'a> {
-    /// A file of this name.
+    /// A file with this name.
     File(&'a str),
-    /// A link of this name.
+    /// A link with this name.
     Link(&'a str),
 }
 
@@ -37,7 +37,7 @@ pub(super) fn link_key(at: &RelPath, doing: &'static str) -> Result<Path> {
     key(at, &format!("{at}{LINK}"), doing)
 }
 
-/// Returns the keys of what can lie at a path itself; no links lie in the own area.
+/// Returns the keys of what can be at a path itself; the own area has no links.
 pub(super) fn keys_at(at: &RelPath, doing: &'static str) -> Result<Vec<Path>> {
     let mut keys = vec![file_key(at, doing)?];
     if !at.is_own() {
@@ -46,7 +46,7 @@ pub(super) fn keys_at(at: &RelPath, doing: &'static str) -> Result<Vec<Path>> {
     Ok(keys)
 }
 
-/// Returns what the keys of everything below a path begin with; the root has no such beginning.
+/// Returns the common prefix of the keys of everything below a path; the root has none.
 pub(super) fn below_key(at: &RelPath, doing: &'static str) -> Result<Path> {
     if at.is_root() { Ok(Path::ROOT) } else { key(at, at.as_str(), doing) }
 }
@@ -60,7 +60,7 @@ pub(super) fn not_the_root(at: &RelPath, doing: &'static str) -> Result<()> {
     Ok(())
 }
 
-/// Returns what a name in a listing stands for.
+/// Returns the meaning of a name in a listing.
 pub(super) fn named(name: &str) -> Named<'_> {
     match name.strip_suffix(LINK) {
         Some(link) if !link.is_empty() => Named::Link(link),

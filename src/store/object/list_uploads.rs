@@ -1,7 +1,7 @@
-//! Asking an S3 server for the uploads in parts that are under way, whoever began them.
+//! Listing the multipart uploads of an S3 server, whoever began them.
 //!
-//! The crate `object_store` does not ask that (`ListMultipartUploads`), but it signs the question. A server that does not
-//! know it, or does not answer it to us, tells of none.
+//! The crate `object_store` does not offer that request (`ListMultipartUploads`), but it signs it. A server that does
+//! not know it, or refuses it, lists none.
 
 use object_store::client::{HttpClient, HttpError, HttpRequest, HttpRequestBody};
 use object_store::path::Path;
@@ -11,16 +11,16 @@ use serde::Deserialize;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the question is asked before a failure is one; what is waited for in between doubles.
+/// How often the request is sent before it fails; the pause in between doubles.
 const TRIES: u32 = 6;
 
-/// How long is waited before the second try.
+/// The pause before the second attempt.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a signed question is good for.
+/// How long a signed request is valid.
 const SIGNED_FOR: Duration = Duration::from_mins(15);
 
-/// Asks for the uploads below a prefix.
+/// Lists the uploads below a prefix.
 #[derive(Debug)]
 pub(super) struct UploadLister {
     s3: Arc<dyn Signer>,
@@ -29,7 +29,7 @@ pub(super) struct UploadLister {
     pause: Duration,
 }
 
-/// An upload as the server tells it.
+/// An upload as the server lists it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct PendingUpload {
     /// The key below the prefix.
@@ -67,7 +67,7 @@ impl UploadLister {
         Self { s3, http, prefix, pause: PAUSE }
     }
 
-    /// Returns the uploads that are under way; none where the server does not tell.
+    /// Returns the unfinished uploads; none if the server does not list them.
     pub(super) async fn list(&self) -> object_store::Result<Vec<PendingUpload>> {
         let prefix = if self.prefix.is_root() { String::new() } else { format!("{}/", self.prefix) };
         let (mut told, mut after) = (Vec::new(), None);
@@ -82,7 +82,7 @@ impl UploadLister {
         Ok(told)
     }
 
-    /// Asks for one page, again when the server is not well; nothing when it does not tell.
+    /// Requests one page, again after a server error; nothing if the server does not list uploads.
     async fn ask(
         &self,
         prefix: &str,
@@ -101,7 +101,7 @@ impl UploadLister {
             let why = match self.once(request).await {
                 Ok((200, answer)) => return Ok(Some(answer)),
                 Ok((status @ (408 | 429), _)) => format!("the server answered {status}").into(),
-                // It does not know the question, or does not answer it to us.
+                // It does not know the request, or refuses it.
                 Ok((400..=499 | 501, _)) => return Ok(None),
                 Ok((status, _)) => format!("the server answered {status}").into(),
                 Err(error) => error.into(),
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    /// Answers one after the other, and what was asked.
+    /// Answers in their order, and the requests.
     #[derive(Debug)]
     struct Says(Mutex<Vec<(u16, String)>>, Arc<Mutex<Vec<String>>>);
 
@@ -192,7 +192,7 @@ mod tests {
         )
     }
 
-    /// Asks a server with these answers, and returns what was asked as well.
+    /// Sends requests to a server with these answers, and also returns the requests.
     fn asked(
         prefix: &str,
         answers: Vec<(u16, String)>,

@@ -1,13 +1,13 @@
-//! A lock without a kernel: an object that says who has it and until when.
+//! A lock without a kernel: an object with its holder and its term.
 //!
-//! It is made under the condition that it is not there, and taken over under the condition that it is still the one
-//! whose time had run out, so that of many takers one succeeds. While the guard lives its time is renewed three times
-//! a term; a holder that died is waited for two terms after its last sign of life, unless it ran on this machine. Letting go writes an object whose
-//! time is over, again under a condition, since no store removes conditionally.
+//! It is created under the condition that it does not exist, and taken over under the condition that it is still the
+//! expired one, so that only one of many processes succeeds. While the guard lives, its term is renewed three times
+//! per term; a dead holder is waited for two terms after its last renewal, unless it ran on this machine. Releasing
+//! writes an object whose term is over, again under a condition, since no store removes conditionally.
 //!
-//! Not promised: who sleeps through its term (a stopped process, a clock that differs from the others' by more than a
-//! term) does not notice that another has taken over. What must not go wrong then is itself a conditional write. A
-//! store that ignores conditions has locks of another making (`claim`).
+//! Not guaranteed: a process that is suspended for longer than its term (or whose clock differs from the others' by
+//! more than a term) does not notice that another one has taken over. What must not go wrong then is itself a
+//! conditional write. A store that ignores conditions has a different lock (`lock_without_cas`).
 
 use super::fault::failed;
 use super::find::attributes;
@@ -28,24 +28,24 @@ use tokio::task::JoinHandle;
 
 const DOING: &str = "take the lock";
 
-/// How long to sleep between two tries.
+/// The pause between two attempts.
 pub(super) const PAUSE: Duration = Duration::from_millis(100);
 
-/// What the lock's object says.
+/// The contents of the lock's object.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Holder {
-    /// Who has it, for people.
+    /// The holder, for people.
     pub(super) who: String,
-    /// What tells this holding from every other.
+    /// What distinguishes this holding from every other.
     pub(super) token: String,
     /// Until when it is held, in milliseconds since 1970.
     pub(super) until: u64,
-    /// Which process has it, so that it is not waited for on its own machine when it is dead.
+    /// The process that holds it, so that a dead one is not waited for on its own machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) process: Option<String>,
 }
 
-/// One who wants the lock or has it.
+/// A process that waits for the lock or has it.
 #[derive(Debug, Clone)]
 struct Claim {
     client: Arc<Client>,
@@ -56,17 +56,17 @@ struct Claim {
     term: Duration,
 }
 
-/// How a try to take the lock ended.
+/// The result of an attempt to take the lock.
 enum Try {
-    /// It is ours.
+    /// It is taken.
     Ours,
-    /// Somebody else has it.
+    /// Another process has it.
     Theirs(String),
-    /// Somebody else was faster just now.
+    /// Another process was faster just now.
     Late,
 }
 
-/// A lock that is held: its time is renewed until this is dropped.
+/// A lock that is held: it is renewed until this is dropped.
 struct Held {
     claim: Claim,
     runtime: Arc<Runtime>,
@@ -135,7 +135,7 @@ impl ObjectStore {
 }
 
 impl Holder {
-    /// Returns whether whoever has it may still be alive: by its time, and by its process where that is known.
+    /// Returns whether the holder may still be alive: by its term, and by its process if that is known.
     fn is_alive(&self, term: Duration) -> bool {
         self.until + millis(term) > now() && !self.process.as_deref().is_some_and(is_dead)
     }
@@ -156,13 +156,13 @@ impl Claim {
         }
     }
 
-    /// Renews the lock until it is somebody else's.
+    /// Renews the lock until another process has it.
     async fn renew(self) {
         loop {
             tokio::time::sleep(self.term / 3).await;
             match self.holder().await {
                 Ok(Some((holder, version))) if holder.token == self.token => {
-                    // A failure is tried again in time; one that is too late is seen in the next round.
+                    // A failure is retried in time; the next round notices if it was too late.
                     self.write(PutMode::Update(version), now() + millis(self.term)).await.ok();
                 }
                 Ok(_) => return,
@@ -171,17 +171,17 @@ impl Claim {
         }
     }
 
-    /// Lets go, if it is still ours.
+    /// Releases the lock, if this process still has it.
     async fn let_go(&self) {
         if let Ok(Some((holder, version))) = self.holder().await
             && holder.token == self.token
         {
-            // If this fails, the others wait until its time is over.
+            // If this fails, other processes wait until its term is over.
             self.write(PutMode::Update(version), 0).await.ok();
         }
     }
 
-    /// Returns who has the lock, or had it last.
+    /// Returns the present or last holder of the lock.
     async fn holder(&self) -> Result<Option<(Holder, UpdateVersion)>> {
         let found = match self.client.get(&self.key).await {
             Err(Error::NotFound { .. }) => return Ok(None),
@@ -196,7 +196,7 @@ impl Claim {
     async fn write(&self, mode: PutMode, until: u64) -> object_store::Result<()> {
         let holder =
             Holder { who: self.who.clone(), token: self.token.clone(), until, process: this_process() };
-        // A holder is plain data.
+        // Plain data always serializes.
         let text = serde_json::to_vec(&holder).unwrap_or_default();
         let options = PutOptions { mode, attributes: attributes(0o600), ..PutOptions::default() };
         self.client.put_opts(&self.key, text.into(), options).await.map(drop)
@@ -207,14 +207,14 @@ impl Drop for Held {
     fn drop(&mut self) {
         self.renewing.abort();
         self.runtime.block_on(async {
-            // Aborted on purpose; what counts is that it has ended.
+            // Aborted on purpose; what matters is that it has ended.
             (&mut self.renewing).await.ok();
             self.claim.let_go().await;
         });
     }
 }
 
-/// Reads who has a lock.
+/// Reads the holder of a lock.
 pub(super) fn holder_in(key: &Path, bytes: &[u8]) -> Result<Holder> {
     let strange = |error| StoreError::of_kind(StoreErrorKind::NotALock, "read the lock", key, error);
     serde_json::from_slice::<Holder>(bytes).map_err(strange)

@@ -1,12 +1,13 @@
-//! A lock where the store ignores conditions: everybody puts down a claim of their own and looks who else did.
+//! A lock for stores that ignore conditions: each process writes its own claim and looks for others.
 //!
-//! Whoever finds no other living claim has the lock; whoever finds one takes their own back and tries again after a
-//! while. Of two who claim at once, the later to put sees the earlier in the listing, so that never both have it; it
-//! can happen that neither has, and both try again. A claim is renewed three times a term, and is dead two terms after
-//! its last sign of life, or at once when its process is known to be.
+//! A process that finds no other live claim has the lock; one that finds another removes its own and tries again
+//! after a pause. Of two that claim at once, the one that writes later sees the earlier in the listing, so that never
+//! both have it; it can happen that neither has it, and both try again. A claim is renewed three times per term, and
+//! is dead two terms after its last renewal, or at once if its process is known to be dead.
 //!
-//! Promised only where a listing shows what was put before it, which today's stores promise, and as far as clocks
-//! agree: who sleeps beyond its term does not notice that another has the lock, and no write here is conditional.
+//! Guaranteed only if a listing shows everything that was written before, as today's stores do, and as far as clocks
+//! agree: a process that is suspended beyond its term does not notice that another has the lock, and no write here is
+//! conditional.
 
 use super::fault::failed;
 use super::find::attributes;
@@ -26,7 +27,7 @@ use tokio::task::JoinHandle;
 
 const DOING: &str = "take the lock";
 
-/// One's own claim.
+/// The claim of this process.
 #[derive(Debug, Clone)]
 struct Claim {
     client: Arc<Client>,
@@ -46,12 +47,12 @@ struct Held {
 }
 
 impl ObjectStore {
-    /// Takes the lock at a path without the help of conditions.
+    /// Takes the lock at a path without conditional writes.
     pub(super) fn lock_by_claim(&self, at: &RelPath, who: &str, wait: Duration) -> Result<Guard> {
         let all = file_key(at, DOING)?.to_string() + ".claims";
         let started = Instant::now();
         loop {
-            // A claim that was taken back is never put down again: its removal may still be on its way.
+            // A removed claim is never written again: its removal may still be in progress.
             let token = uuid::Uuid::new_v4();
             let claim = Claim {
                 client: Arc::clone(&self.client),
@@ -70,7 +71,7 @@ impl ObjectStore {
                 }
                 Ok(Some(_)) if started.elapsed() < wait => {
                     self.wait_for(claim.take_back());
-                    // Not all after the same time, or they would meet again.
+                    // With different pauses, or they would collide again.
                     let jitter = u64::from(token.as_bytes().iter().copied().max().unwrap_or(0)) % 100;
                     std::thread::sleep((PAUSE + Duration::from_millis(jitter)).min(wait));
                 }
@@ -89,13 +90,13 @@ impl ObjectStore {
 }
 
 impl Claim {
-    /// Puts the claim down and returns who else has a living one.
+    /// Writes the claim and returns who else has a live one.
     async fn take(&self) -> Result<Option<String>> {
         self.put().await.map_err(failed(DOING, &self.at))?;
         let listed: Vec<_> =
             self.client.list(Some(&self.all)).try_collect().await.map_err(failed(DOING, &self.at))?;
         if !listed.iter().any(|meta| meta.location == self.key) {
-            // Somebody took us for dead meanwhile.
+            // Another process took this one for dead in the meantime.
             return Ok(Some("another process that was faster".to_owned()));
         }
         for meta in listed.into_iter().filter(|meta| meta.location != self.key) {
@@ -120,13 +121,13 @@ impl Claim {
             tokio::time::sleep(self.term / 3).await;
             match self.client.head(&self.key).await {
                 Err(Error::NotFound { .. }) => return,
-                // A failure is tried again in time.
+                // A failure is retried in time.
                 _ => drop(self.put().await),
             }
         }
     }
 
-    /// Takes the claim back; if that fails, others wait until its time is over.
+    /// Removes the claim; if that fails, others wait until its term is over.
     async fn take_back(&self) {
         self.remove(&self.key).await;
     }
@@ -135,7 +136,7 @@ impl Claim {
         let until = now() + millis(self.term);
         let holder =
             Holder { who: self.who.clone(), token: self.token.clone(), until, process: this_process() };
-        // A holder is plain data.
+        // Plain data always serializes.
         let text = serde_json::to_vec(&holder).unwrap_or_default();
         let options = PutOptions { attributes: attributes(0o600), ..PutOptions::default() };
         self.client.put_opts(&self.key, text.into(), options).await.map(drop)
@@ -151,7 +152,7 @@ impl Drop for Held {
     fn drop(&mut self) {
         self.renewing.abort();
         self.runtime.block_on(async {
-            // Aborted on purpose; what counts is that it has ended and puts nothing down any more.
+            // Aborted on purpose; what matters is that it has ended and writes nothing any more.
             (&mut self.renewing).await.ok();
             self.claim.take_back().await;
         });

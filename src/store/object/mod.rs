@@ -1,12 +1,13 @@
 //! An object store as a store: keys instead of directories, pointer objects instead of symlinks.
 //!
-//! Whatever was put is durable and visible as a whole when the call returns. What object stores cannot do is said in
-//! the [`Abilities`] and refused: a tree is not moved in one step, bytes are not shared, and there are no directories,
-//! so that an empty one does not exist and `a` can be a file beside `a/b`. One file can still be created by exactly
-//! one of many, but only where the store honours conditional writes ([`Conditions`]); a lock keeps others out everywhere.
+//! Everything that was written is durable and completely visible when the call returns. What object stores cannot do
+//! is stated in the [`Abilities`] and refused: a tree is not moved in one step, bytes are not shared, and there are
+//! no directories, so that an empty one does not exist and `a` can be a file beside `a/b`. A file can still be
+//! created by exactly one of many processes, but only if the store honours conditional writes ([`Conditions`]); a
+//! lock excludes others in every store.
 //!
-//! The crate `object_store` is asynchronous, the rest of mirrorkeep is not: this folder owns the runtime that both
-//! meet in, and nothing asynchronous leaves it.
+//! The crate `object_store` is asynchronous, the rest of mirrorkeep is not: this folder owns the runtime, and nothing
+//! asynchronous leaves it.
 
 mod address;
 mod content_headers;
@@ -41,7 +42,7 @@ use tokio::runtime::{Builder, Runtime};
 /// A store as the crate `object_store` sees it.
 type Client = dyn object_store::ObjectStore;
 
-/// How long a lock is held without a sign of life of its holder.
+/// How long a lock is valid without a renewal by its holder.
 const TERM: Duration = Duration::from_mins(1);
 
 /// Whether the store does a conditional write only when its condition is met.
@@ -49,11 +50,11 @@ const TERM: Duration = Duration::from_mins(1);
 pub enum Conditions {
     /// It does.
     Honoured,
-    /// It does not, or nobody has tried it out.
+    /// It does not, or has not been probed.
     Ignored,
 }
 
-/// What a store does beyond conditional writes, as [`Abilities`] tells it.
+/// What a store does beyond conditional writes, as in [`Abilities`].
 #[derive(Debug, Clone, Copy)]
 struct Others {
     notes: bool,
@@ -66,17 +67,17 @@ struct Others {
 pub struct ObjectStore {
     shown: String,
     client: Arc<Client>,
-    /// The same for uploads in parts, where it tells their names.
+    /// The same for uploads in parts, if it names them.
     parts: Option<Arc<dyn parts::Parts>>,
-    /// What tells of uploads in parts that nobody noted, where the server can.
+    /// Lists the uploads in parts that were not noted, if the server can.
     begun: Option<list_uploads::UploadLister>,
     runtime: Arc<Runtime>,
     conditions: Conditions,
     others: Others,
     term: Duration,
-    /// How times are written beside objects for rclone.
+    /// The form of times in metadata for rclone.
     times: find::TimeForm,
-    /// Lets the threads of this process append one after the other instead of racing.
+    /// Makes the threads of this process append one after the other instead of racing.
     appending: Mutex<()>,
 }
 
@@ -88,7 +89,7 @@ impl ObjectStore {
             .naming_uploads(client))
     }
 
-    /// Returns a store over a client of the crate `object_store`, whose keys all lie below its root.
+    /// Returns a store over a client of the crate `object_store`, whose keys are all below its root.
     pub fn new(client: Arc<Client>, shown: &str, conditions: Conditions) -> Result<Self> {
         let runtime = Builder::new_multi_thread().worker_threads(2).enable_all().build();
         let runtime = runtime.map_err(|error| StoreError::new("start the threads for", shown, error))?;
@@ -106,19 +107,19 @@ impl ObjectStore {
         })
     }
 
-    /// Sends files in parts by what tells the name of each upload, so that one can be given up by anybody.
+    /// Uploads files in parts with a client that names each upload, so that any process can abort it.
     #[must_use]
     pub fn naming_uploads(self, parts: Arc<impl MultipartStore + Debug>) -> Self {
         Self { parts: Some(parts), ..self }
     }
 
-    /// Takes the store for one that was tried out before, with that outcome for conditional writes.
+    /// Assumes this result of probing conditional writes.
     #[must_use]
     pub fn known_as(self, conditions: Conditions) -> Self {
         Self { conditions, ..self }
     }
 
-    /// Takes the store for one that was tried out before and can do that.
+    /// Assumes these results of a probe.
     #[must_use]
     pub fn known_by(self, abilities: &Abilities) -> Self {
         let &Abilities { notes, copies, lists_in_order, creates_once, .. } = abilities;
@@ -126,7 +127,7 @@ impl ObjectStore {
         Self { others: Others { notes, copies, lists_in_order }, ..self.known_as(conditions) }
     }
 
-    /// Makes locks stand for `term` without a sign of life; for tests that cannot wait.
+    /// Makes locks valid for `term` without a renewal; for tests that cannot wait.
     #[must_use]
     pub fn with_term(self, term: Duration) -> Self {
         Self { term, ..self }
@@ -248,7 +249,7 @@ impl Store for ObjectStore {
     }
 
     fn take(&self, _from: &SourceFile<'_>, _at: &RelPath, _how: Take, _fill: Fill) -> Result<Shared> {
-        // No file of this machine can be in a bucket without its bytes being sent there.
+        // A file of this machine can only be in a bucket if its bytes are uploaded.
         Ok(Shared::No)
     }
 

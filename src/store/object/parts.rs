@@ -1,11 +1,11 @@
-//! Files that are sent in parts, and a note of each that is on its way, so that none is billed for and forgotten.
+//! Files that are uploaded in parts, and a note of each unfinished upload, so that none is billed for and forgotten.
 //!
-//! Nothing is visible of a file until its last part has arrived. Parts whose sender was killed stay in the bucket, and
-//! the crate `object_store` lists no uploads (`begun` asks an S3 server itself, to tell of those of others). So where a
-//! store tells an upload's name (S3, Google Cloud Storage), that is noted below `.mirrorkeep/uploads` before the first
-//! part goes, the note is written again while parts go, and it is removed when the upload came to its end: by a note
-//! that is left anybody gives the upload up. Azure tells no name, has no way to give anything up, and drops by itself
-//! what was not put together within a week.
+//! Nothing of a file is visible until its last part has arrived. Parts whose sender was killed stay in the bucket,
+//! and the crate `object_store` does not list uploads (`begun` asks an S3 server itself, to report those of other
+//! programs). So if a store names uploads (S3, Google Cloud Storage), the name is noted below `.mirrorkeep/uploads`
+//! before the first part is sent, the note is renewed while parts are sent, and it is removed when the upload has
+//! ended: any process can abort an upload by a note that is left. Azure does not name uploads, cannot abort them, and
+//! itself drops what was not completed within a week.
 
 use super::fault::failed;
 use super::find::attributes;
@@ -25,18 +25,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
-/// How many parts of one file are on their way at once.
+/// The number of parts of one file that are in flight at once.
 const AT_ONCE: usize = 2;
 
-/// How often a sender gives a sign of life; a note that is several times as old is nobody's.
+/// How often a sender renews its note; a note that is several times as old is abandoned.
 const SIGN_OF_LIFE: Duration = Duration::from_mins(10);
 
-/// What takes files in parts and tells the name of each upload.
+/// A client that uploads files in parts and names each upload.
 pub(super) trait Parts: MultipartStore + Debug {}
 
 impl<T: MultipartStore + Debug> Parts for T {}
 
-/// A file that is sent in parts, and the parts that are on their way.
+/// A file that is uploaded in parts, and the parts that are in flight.
 pub(super) struct Upload {
     way: Way,
     begun: usize,
@@ -44,7 +44,7 @@ pub(super) struct Upload {
     arrived: Vec<(usize, PartId)>,
 }
 
-/// How parts get there.
+/// How parts are uploaded.
 enum Way {
     /// By the name that the store gave the upload.
     Noted(Noted),
@@ -58,25 +58,25 @@ struct Noted {
     client: Arc<Client>,
     key: Path,
     id: MultipartId,
-    /// Its last name is that of the write.
+    /// The last component of its path is the ID of the write.
     note: Path,
     text: Vec<u8>,
     written: Instant,
 }
 
-/// What a note says.
+/// The contents of a note.
 #[derive(Serialize, Deserialize)]
 struct Note {
     /// The version of the form.
     upload: u32,
-    /// Where the file is to be.
+    /// The path of the file.
     to: RelPath,
     /// The name that the store gave the upload.
     id: MultipartId,
 }
 
 impl Upload {
-    /// Begins to send a file, and notes that.
+    /// Begins the upload of a file, and notes that.
     pub(super) async fn begin(
         store: &ObjectStore,
         at: &RelPath,
@@ -96,7 +96,7 @@ impl Upload {
         Ok(Self { way, begun: 0, sending: JoinSet::new(), arrived: Vec::new() })
     }
 
-    /// Starts sending one part, once few enough are on their way.
+    /// Starts sending one part, once few enough are in flight.
     pub(super) async fn send(&mut self, part: Vec<u8>) -> object_store::Result<()> {
         while self.sending.len() >= AT_ONCE {
             self.arrived().await?;
@@ -133,11 +133,11 @@ impl Upload {
                 self.arrived.sort_by_key(|(number, _)| *number);
                 let sent = self.arrived.drain(..).map(|(_, part)| part).collect();
                 match noted.parts.complete_multipart(&noted.key, &noted.id, sent).await {
-                    // Perhaps it was put together already, and only the answer was lost.
+                    // It may be completed already, with only the answer lost.
                     Err(Error::NotFound { .. }) if noted.has_arrived().await? => {}
                     done => drop(done?),
                 }
-                // The file is there: a note that stays is found and cleared like those of the dead.
+                // The file exists: a note that stays is found and deleted like those of dead senders.
                 noted.client.delete(&noted.note).await.ok();
                 Ok(())
             }
@@ -145,7 +145,7 @@ impl Upload {
         }
     }
 
-    /// Throws away what was sent.
+    /// Aborts the upload.
     pub(super) async fn give_up(&mut self) -> object_store::Result<()> {
         self.sending.shutdown().await;
         match &mut self.way {
@@ -170,7 +170,7 @@ impl Upload {
 }
 
 impl Noted {
-    /// Writes the note of an upload that was just begun; without it, the upload is given up.
+    /// Writes the note of an upload that was just begun; if that fails, the upload is aborted.
     async fn write(
         store: &ObjectStore,
         parts: Arc<dyn Parts>,
@@ -181,18 +181,18 @@ impl Noted {
     ) -> object_store::Result<Self> {
         let note = Path::from(uploads().child(name).unwrap_or_default().as_str());
         let text = Note { upload: 1, to: at.clone(), id: id.clone() };
-        // A note is plain data.
+        // Plain data always serializes.
         let text = serde_json::to_vec(&text).unwrap_or_default();
         let (client, written) = (Arc::clone(&store.client), Instant::now());
         let mut noted = Self { parts, client, key, id, note, text, written };
         let Err(error) = noted.put().await else { return Ok(noted) };
-        // Best effort: the first failure is the one to be told.
+        // Best effort: the first failure is the one to report.
         given_up(&*noted.parts, &noted.key, &noted.id).await.ok();
         noted.client.delete(&noted.note).await.ok();
         Err(error)
     }
 
-    /// Returns whether the file is there, and is the one that was sent here.
+    /// Returns whether the file exists, and is the one that was uploaded here.
     async fn has_arrived(&self) -> object_store::Result<bool> {
         match was_written_by(&*self.client, &self.key, self.note.filename().unwrap_or_default()).await {
             Err(Error::NotFound { .. }) => Ok(false),
@@ -200,7 +200,7 @@ impl Noted {
         }
     }
 
-    /// Writes the note again when it is about to look old.
+    /// Renews the note when it is about to look old.
     async fn still_here(&mut self) -> object_store::Result<()> {
         if self.written.elapsed() < SIGN_OF_LIFE { Ok(()) } else { self.put().await }
     }
@@ -214,12 +214,12 @@ impl Noted {
 }
 
 impl ObjectStore {
-    /// Returns the files of which a note says that they are being sent in parts.
+    /// Returns the files that are being uploaded in parts according to a note.
     pub(super) async fn noted_uploads(&self) -> Result<Vec<Unfinished>> {
         let mut unfinished = Vec::new();
         for found in self.all_below(&uploads()).await? {
             let said = match self.note(&found.path).await {
-                // It came to its end.
+                // It has ended.
                 Err(error) if error.is_not_found() => continue,
                 said => said?,
             };
@@ -230,13 +230,13 @@ impl ObjectStore {
         Ok(unfinished)
     }
 
-    /// Adds the uploads that the server tells of and nobody noted.
+    /// Adds the uploads that the server lists and that were not noted.
     pub(super) async fn and_others(&self, mut noted: Vec<Unfinished>) -> Result<Vec<Unfinished>> {
         let Some(begun) = &self.begun else { return Ok(noted) };
         for PendingUpload { key, id, begun } in
             begun.list().await.map_err(failed("list the uploads of", &self.shown))?
         {
-            // What no path holds is not where mirrorkeep sends anything.
+            // A key that a path cannot represent is not one of mirrorkeep's uploads.
             let Ok(to) = key.parse() else { continue };
             if !noted.iter().any(|upload| (&upload.to, &upload.id) == (&to, &id)) {
                 noted.push(Unfinished { to, id, note: None, seen: begun });
@@ -245,7 +245,7 @@ impl ObjectStore {
         Ok(noted)
     }
 
-    /// Gives an upload up and removes its note; one that came to its end meanwhile is left as it is.
+    /// Aborts an upload and removes its note; one that was completed in the meantime is left as it is.
     pub(super) async fn give_up_upload(&self, upload: &Unfinished) -> Result<()> {
         const DOING: &str = "give up the upload of";
         if let Some(note) = &upload.note
@@ -253,7 +253,7 @@ impl ObjectStore {
         {
             return Ok(());
         }
-        // Without a name, giving it up could be taken for removing the file.
+        // Without a name, the request could be taken for one to remove the file.
         if let Some(parts) = self.parts.as_ref().filter(|_| !upload.id.is_empty()) {
             let key = super::key::file_key(&upload.to, DOING)?;
             given_up(&**parts, &key, &upload.id).await.map_err(failed(DOING, &upload.to))?;
@@ -264,7 +264,7 @@ impl ObjectStore {
         }
     }
 
-    /// Reads a note; nothing when what is there says nothing of an upload.
+    /// Reads a note; nothing if the file is not a note of an upload.
     async fn note(&self, at: &RelPath) -> Result<Option<Note>, StoreError> {
         const LIMIT: u64 = 64 << 10;
         let bytes = self.read_whole(at, LIMIT).await?;
@@ -272,7 +272,7 @@ impl ObjectStore {
     }
 }
 
-/// Gives an upload up; one that came to its end, or was given up already, is none.
+/// Aborts an upload; succeeds if it was completed or aborted already.
 async fn given_up(parts: &dyn Parts, key: &Path, id: &MultipartId) -> object_store::Result<()> {
     match parts.abort_multipart(key, id).await {
         Err(Error::NotFound { .. }) => Ok(()),

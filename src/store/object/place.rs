@@ -1,12 +1,12 @@
 //! Writing and removing small objects, links among them.
 //!
-//! A put is durable and whole when it returns. A log grows by reading it and writing it back with the new line under
-//! the condition that nobody else did so meanwhile: one object stays one file for whoever reads it, a line is never
-//! torn, and a lost answer is settled by looking whether the line is there. That costs as much as the log is long, so
-//! logs are kept short (the journal starts a new one at 256 KiB). What lies under a path as a file and as a link is
-//! two objects: a put that replaces a link writes the file first and then removes the link.
+//! A write is durable and complete when it returns. A line is appended to a log by reading the log and writing it
+//! back with the new line, under the condition that no other process did so in the meantime: one object is one file
+//! for readers, a line is never truncated, and a lost answer is settled by checking whether the line is there. The
+//! cost grows with the log, so logs are kept short (the journal starts a new one at 256 KiB). A file and a link at
+//! one path are two objects: a write that replaces a link writes the file first and then removes the link.
 
-use super::content_headers::FOR_A_MINUTE;
+use super::content_headers::{FOR_A_MINUTE, type_of};
 use super::fault::failed;
 use super::find::attributes;
 use super::key::{file_key, keys_at, link_key, not_the_root};
@@ -20,13 +20,14 @@ use object_store::{
 };
 use std::sync::PoisonError;
 
-/// How a link's object is told from others by whoever reads the bucket.
+/// How readers of the bucket recognize the object of a link.
 const LINK_TYPE: &str = "text/x-mirrorkeep-link; charset=utf-8";
 
-/// Under which name an object says by which write it was created or sent in parts, so that a lost answer can be settled.
+/// The metadata key of the ID of the write by which an object was created or uploaded in parts, so that a lost answer
+/// can be settled.
 pub(super) const WRITE: Attribute = Attribute::Metadata(std::borrow::Cow::Borrowed("mirrorkeepwrite"));
 
-/// How often an append tries again when others append as well.
+/// How often an append is retried if others append as well.
 const TRIES: usize = 1000;
 
 impl ObjectStore {
@@ -39,7 +40,7 @@ impl ObjectStore {
             return Err(StoreError::because(StoreErrorKind::AlreadyExists, DOING, at, why));
         }
         let mode = match how {
-            // Where conditions are not honoured, some stores refuse to hear of them at all; a look was taken above.
+            // Some stores that do not honour conditions reject them; the check was made above.
             Put::Create if self.conditions == Conditions::Honoured => PutMode::Create,
             Put::Create | Put::Replace | Put::ReplaceSoon => PutMode::Overwrite,
         };
@@ -55,12 +56,12 @@ impl ObjectStore {
             Put::Replace | Put::ReplaceSoon if !at.is_own() => {
                 self.delete(vec![link_key(at, DOING)?], DOING, at).await.map(drop)
             }
-            // No links lie in the own area.
+            // The own area has no links.
             Put::Create | Put::Replace | Put::ReplaceSoon => Ok(()),
         }
     }
 
-    /// Creates an object if none is there; told that one is, looks whether it is this one and its answer was lost.
+    /// Creates an object if none exists; if one does, checks whether it is this one and its answer was lost.
     async fn create(&self, key: &Path, bytes: &[u8], mut attributes: Attributes) -> object_store::Result<()> {
         let name = uuid::Uuid::new_v4().simple().to_string();
         attributes.insert(WRITE, name.clone().into());
@@ -74,7 +75,7 @@ impl ObjectStore {
         if was_written_by(&*self.client, key, &name).await? { Ok(()) } else { Err(error) }
     }
 
-    /// Replaces an object under the condition that it is still the one that holds `old`.
+    /// Replaces an object under the condition that it still has the contents `old`.
     pub(super) async fn renew_object(&self, at: &RelPath, old: &[u8], new: &[u8]) -> Result<()> {
         const DOING: &str = "renew";
         let key = file_key(at, DOING)?;
@@ -95,7 +96,7 @@ impl ObjectStore {
         let mode = self.unchanged_since(Some(meta));
         let options = PutOptions { mode, attributes: own_or_public(at), ..PutOptions::default() };
         match self.client.put_opts(&key, new.to_vec().into(), options).await {
-            // Perhaps it was us, and only the answer was lost.
+            // It may have been this process, with only the answer lost.
             Err(error) if is_late(&error) || matches!(error, Error::NotFound { .. }) => {
                 if held().await?.is_some_and(|(bytes, _)| bytes == new) { Ok(()) } else { Err(late()) }
             }
@@ -103,7 +104,7 @@ impl ObjectStore {
         }
     }
 
-    /// Returns whether a look shows what the condition of a creation does not, or is not asked.
+    /// Returns whether a separate check must replace the condition of a creation, or is not needed.
     async fn is_taken(&self, at: &RelPath) -> Result<bool> {
         match self.conditions {
             Conditions::Honoured if at.is_own() => Ok(false),
@@ -156,7 +157,12 @@ impl ObjectStore {
         const DOING: &str = "remove";
         not_the_root(at, DOING)?;
         if self.has_below(at, DOING).await? {
-            return Err(StoreError::because(StoreErrorKind::NotEmpty, DOING, at, "objects lie below it"));
+            return Err(StoreError::because(
+                StoreErrorKind::NotEmpty,
+                DOING,
+                at,
+                "there are objects below it",
+            ));
         }
         Ok(())
     }
@@ -185,7 +191,7 @@ impl ObjectStore {
         let options = PutOptions { mode, attributes: link_type(), ..PutOptions::default() };
         match self.client.put_opts(&key, text.clone().into(), options).await {
             Err(error) if is_late(&error) => {
-                // Perhaps it was us, and only the answer was lost.
+                // It may have been this process, with only the answer lost.
                 if self.find_link(at, DOING).await?.is_some_and(|link| link.text == text) {
                     return Ok(());
                 }
@@ -195,7 +201,7 @@ impl ObjectStore {
         }
     }
 
-    /// Returns what lets a write happen only if the object is still the one that was read, or still missing.
+    /// Returns the condition that the object is still the one that was read, or still missing.
     fn unchanged_since(&self, version: Option<ObjectMeta>) -> PutMode {
         match (self.conditions, version) {
             (Conditions::Ignored, _) => PutMode::Overwrite,
@@ -204,7 +210,7 @@ impl ObjectStore {
         }
     }
 
-    /// Removes objects and returns how many; one that is not there is removed already.
+    /// Removes objects and returns how many; a missing one counts as removed.
     pub(super) async fn delete(&self, keys: Vec<Path>, doing: &'static str, at: &RelPath) -> Result<u64> {
         let keys = stream::iter(keys.into_iter().map(Ok)).boxed();
         let mut answers = self.client.delete_stream(keys);
@@ -220,14 +226,14 @@ impl ObjectStore {
     }
 }
 
-/// Returns whether the object at a key is the one of that write.
+/// Returns whether the object at a key is from that write.
 pub(super) async fn was_written_by(client: &Client, key: &Path, write: &str) -> object_store::Result<bool> {
     let head = GetOptions { head: true, ..GetOptions::default() };
     let found = client.get_opts(key, head).await?;
     Ok(found.attributes.get(&WRITE).is_some_and(|found| **found == *write))
 }
 
-/// Returns what names the version of an object that was read.
+/// Returns what identifies the version of an object that was read.
 pub(super) fn version_of(meta: &ObjectMeta) -> UpdateVersion {
     UpdateVersion { e_tag: meta.e_tag.clone(), version: meta.version.clone() }
 }
@@ -243,6 +249,9 @@ fn own_or_public(at: &RelPath) -> Attributes {
     }
     let mut public = attributes(0o444);
     public.insert(Attribute::CacheControl, FOR_A_MINUTE.into());
+    if let Some(kind) = type_of(at.name()) {
+        public.insert(Attribute::ContentType, kind.into());
+    }
     public
 }
 

@@ -1,9 +1,9 @@
-//! Trying out what a store does, on objects of our own: above all whether it honours conditions, by racing.
+//! Probing what a store does, with objects of its own: above all whether it honours conditions, by racing.
 //!
-//! Some stores answer a conditional write and do not look at the condition; some do for one writer and not for many;
-//! one refuses the right version as well. So several writers race at once, some rounds long, to create an object and
-//! to replace the version that all of them read, and a stale version is tried last. One winner each time, or the
-//! store is used as one that ignores conditions. That no round went wrong is no proof, only a good sign.
+//! Some stores accept a conditional write and ignore the condition; some honour it for one writer and not for many;
+//! one refuses the right version as well. So several writers race at once, in some rounds, to create an object and to
+//! replace the version that all of them read, and a stale version is tried last. There must be one winner each time,
+//! or the store is used as one that ignores conditions. If no round went wrong, that is no proof, only a good sign.
 
 mod others;
 
@@ -18,16 +18,16 @@ use object_store::{ObjectStoreExt, PutMode, PutOptions};
 
 const DOING: &str = "try out";
 
-/// How many race for one object.
+/// The number of writers in a race.
 const WRITERS: usize = 6;
 
-/// How many races there are.
+/// The number of races.
 const ROUNDS: usize = 3;
 
 impl ObjectStore {
-    /// Finds out what the store does, and returns it ready to be used so.
+    /// Probes the store, and returns it ready to be used accordingly.
     ///
-    /// Fails when the store cannot be reached, refuses a plain write, or keeps what it is told to remove.
+    /// Fails if the store cannot be reached, refuses a plain write, or keeps what it is told to remove.
     pub fn tried_out(self) -> Result<Self> {
         let mut conditions = Conditions::Honoured;
         for _ in 0..ROUNDS {
@@ -44,29 +44,29 @@ impl ObjectStore {
         Ok(Self { conditions, others: self.try_others()?, ..self })
     }
 
-    /// Returns whether the store honours conditions, as far as is known.
+    /// Returns whether the store honours conditions, as far as known.
     pub fn conditions(&self) -> Conditions {
         self.conditions
     }
 
     async fn round(&self, key: &Path, at: &RelPath) -> Result<Conditions> {
         if self.winners(key, &PutMode::Create).await != 1 {
-            // Perhaps it takes no writes at all, which is another matter.
+            // It may accept no writes at all, which is another problem.
             self.client.put(key, "trial".into()).await.map_err(failed(DOING, at))?;
             return Ok(Conditions::Ignored);
         }
         let first = self.client.get(key).await.map_err(failed(DOING, at))?;
         let version = PutMode::Update(version_of(&first.meta));
-        // Whoever is late must be told so; whoever was in time must be the only one.
+        // A late writer must be refused; the one in time must be the only one.
         let in_time = self.winners(key, &version).await;
         let late = self.winners(key, &version).await;
         Ok(if (in_time, late) == (1, 0) { Conditions::Honoured } else { Conditions::Ignored })
     }
 
-    /// Lets several writers write at once and returns how many were told that they did.
+    /// Makes several writers write at once and returns how many were told that they succeeded.
     ///
-    /// An answer that is neither yes nor too late counts as two, so that it never looks like one winner. Where nobody
-    /// was told so, the winner's answer may have been lost: what is there tells.
+    /// An answer that is neither success nor a failed condition counts as two, so that it never looks like one
+    /// winner. If no writer succeeded, the winner's answer may have been lost: the object shows it.
     async fn winners(&self, key: &Path, mode: &PutMode) -> usize {
         // A version is often the digest of the bytes: the same bytes again would be the same version.
         let texts: Vec<String> = (0..WRITERS).map(|_| uuid::Uuid::new_v4().to_string()).collect();
@@ -105,30 +105,30 @@ mod tests {
     use std::fmt;
     use std::sync::Arc;
 
-    /// What a store makes of a conditional write.
+    /// How a store treats a conditional write.
     #[derive(Debug, Clone, Copy)]
     enum Makes {
-        /// It takes it for a plain one.
+        /// As a plain write.
         Plain,
-        /// It takes an update for a plain write, and honours creation.
+        /// An update as a plain write; it honours creation.
         UpdatesPlain,
         /// It refuses even the right version.
         NoUpdates,
-        /// It does not know such a thing.
+        /// It does not support conditions.
         Unknown,
-        /// It takes no writes.
+        /// It accepts no writes.
         NoWrites,
-        /// It drops what is noted beside a file.
+        /// It drops metadata.
         NoNotes,
-        /// It copies nothing.
+        /// It cannot copy.
         NoCopies,
-        /// It copies a file without what is noted beside it.
+        /// It copies a file without its metadata.
         BareCopies,
-        /// It says that it removed something, and keeps it.
+        /// It reports a removal, and keeps the object.
         Keeps,
     }
 
-    /// Objects in memory behind a server with its own view of conditions.
+    /// Objects in memory behind a server that treats conditions in its own way.
     #[derive(Debug)]
     struct Odd(InMemory, Makes);
 

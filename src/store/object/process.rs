@@ -1,12 +1,12 @@
-//! Telling whether the process that took a lock is dead, when it ran on this machine.
+//! Finding out whether the process that took a lock is dead, if it ran on this machine.
 //!
-//! A process is named by the start of its machine, its process namespace and its number: where all but the last are
-//! ours and no such process runs, it is gone, and nobody need wait for its term to end. Of any other machine nothing
-//! is known. A number that was given anew only makes us wait.
+//! A process is identified by the boot ID of its machine, its process namespace and its process ID: if the first two
+//! are those of this process and no such process runs, it is gone, and its term need not be waited for. Nothing is
+//! known about processes of other machines. A process ID that was used again only makes others wait.
 
 use std::path::Path;
 
-/// Returns what names this process; nothing where that cannot be told.
+/// Returns the identity of this process; nothing if it cannot be determined.
 pub(super) fn this_process() -> Option<String> {
     Some(format!("{} {}", machine()?, std::process::id()))
 }
@@ -18,7 +18,7 @@ pub(super) fn is_dead(process: &str) -> bool {
     machine().is_some_and(|ours| ours == on) && !Path::new(&format!("/proc/{number}")).exists()
 }
 
-/// Returns what tells this run of this machine, and the namespace of its processes, from every other.
+/// Returns what identifies this boot of this machine and the namespace of its processes.
 fn machine() -> Option<String> {
     let start = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let space = std::fs::read_link("/proc/self/ns/pid").ok()?;

@@ -1,6 +1,6 @@
 //! One pass over a file's bytes: read, hash, write.
 //!
-//! Zeros are not written where a whole block of them would be: what was a hole stays one, and reads as zeros.
+//! Zeros are not written if a whole block consists of them: what was a hole stays one, and reads as zeros.
 
 use crate::model::Hasher;
 use crate::store::Filled;
@@ -10,10 +10,10 @@ use std::fs::File;
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How much is read at once: more leaves the processor's cache before it is hashed and written.
+/// The size of one read: larger ones leave the processor's cache before they are hashed and written.
 const PIECE: usize = 128 * 1024;
 
-/// How many zeros in a row make a hole.
+/// The number of zeros in a row that make a hole.
 const BLOCK: usize = 64 * 1024;
 
 /// A block that is not written.
@@ -27,9 +27,9 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; PIECE]);
 }
 
-/// Copies everything that `from` yields to `to` and returns size and digest.
+/// Copies everything from `from` to `to` and returns size and digest.
 ///
-/// `uncached` says whether the file system takes uncached writes; it is cleared when it turns out not to.
+/// `uncached` is whether the file system accepts uncached writes; it is cleared once it turns out not to.
 pub(super) fn copy_and_hash(from: &mut dyn Read, to: &mut File, uncached: &AtomicBool) -> io::Result<Filled> {
     BUFFER.with_borrow_mut(|buffer| {
         let mut hasher = Hasher::new();
@@ -64,7 +64,7 @@ pub(super) fn copy_and_hash(from: &mut dyn Read, to: &mut File, uncached: &Atomi
     })
 }
 
-/// Writes one piece at its offset, without the page cache where that is possible.
+/// Writes one piece at its offset, without the page cache if possible.
 fn write(mut piece: &[u8], to: &mut File, offset: u64, uncached: &AtomicBool) -> io::Result<()> {
     let mut offset = offset;
     while uncached.load(Ordering::Relaxed) && !piece.is_empty() {

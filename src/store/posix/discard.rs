@@ -1,11 +1,11 @@
 //! Removing a tree, in parallel, by directory handles.
 //!
-//! A directory is the unit of work: one thread reads its names, removes its files in the order of their inodes
-//! (file systems free them faster so) and hands its sub-directories on; whoever removes the last of these removes
-//! the directory itself. Nothing is found by its full path twice, so a symlink that is swapped in while we work is
-//! never followed, and a mount, be it of the same disk, is reported and left alone. One failure does not stop
-//! the rest. Below [`DEEP`] levels one thread walks with one open directory at a time, so that no depth uses up open
-//! files or memory of the stack.
+//! A directory is the unit of work: one thread reads its names, removes its files in the order of their inodes (file
+//! systems free them faster that way) and passes its subdirectories on; the thread that removes the last of these
+//! removes the directory itself. Nothing is looked up by its full path twice, so a symlink that is swapped in at the
+//! same time is never followed, and a mount, even of the same disk, is reported and left alone. A failure does not
+//! stop the rest. Below [`DEEP`] levels one thread walks with one open directory at a time, so that no depth exhausts
+//! open files or the stack.
 
 use super::Posix;
 use super::mounts::MOUNTED;
@@ -20,10 +20,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// What is being done, in errors.
+/// The action, in errors.
 const DOING: &str = "remove the tree";
 
-/// How many levels are removed in parallel, each with an open directory; ordinary builds have fewer.
+/// The number of levels that are removed in parallel, each with an open directory; ordinary builds have fewer.
 const DEEP: usize = 48;
 
 /// What all threads of one removal share.
@@ -35,7 +35,7 @@ struct Work {
     failures: Mutex<Vec<(String, Errno)>>,
 }
 
-/// An open directory whose entries are going; the last one to let go of it removes it.
+/// An open directory whose entries are being removed; the last thread to drop it removes it.
 #[derive(Debug)]
 struct Going {
     fd: OwnedFd,
@@ -54,7 +54,7 @@ struct Level {
     ahead: Vec<CString>,
 }
 
-/// When the next entry may go, so that a second sees no more of them than it should.
+/// When the next entry may be removed, to stay within the limit per second.
 #[derive(Debug)]
 struct Pace {
     step: Duration,
@@ -66,7 +66,7 @@ impl Pace {
         Self { step: Duration::from_secs(1) / rate.get(), next: Mutex::new(Instant::now()) }
     }
 
-    /// Waits until the next entry may go.
+    /// Waits until the next entry may be removed.
     fn wait(&self) {
         let at = match self.next.lock() {
             Ok(mut next) => {
@@ -98,7 +98,7 @@ impl Drop for Going {
             Ok(()) => {
                 self.work.removed.fetch_add(1, Ordering::Relaxed);
             }
-            // What keeps it from being empty was reported already.
+            // Why it cannot be emptied was reported already.
             Err(Errno::NOTEMPTY | Errno::NOENT | Errno::EXIST) => {}
             Err(errno) => self.work.failed(self.shown.clone(), errno),
         }
@@ -162,7 +162,7 @@ impl Posix {
     }
 }
 
-/// Removes what is in a directory, its sub-directories by tasks of their own.
+/// Removes the entries of a directory, its subdirectories as separate tasks.
 fn empty(dir: Arc<Going>, scope: &rayon::Scope<'_>) {
     let (files, dirs) = match names(&dir.fd) {
         Ok(found) => found,
@@ -183,10 +183,10 @@ fn empty(dir: Arc<Going>, scope: &rayon::Scope<'_>) {
     }
 }
 
-/// Removes a whole sub-directory with one open directory at a time.
+/// Removes a whole subdirectory with one open directory at a time.
 ///
-/// The way up is by `..`, and what is found there must be the directory from which it was entered: a tree that is moved
-/// elsewhere meanwhile stays as it is.
+/// The way up is by `..`, and the directory found there must be the one from which it was entered: a tree that is
+/// moved elsewhere at the same time stays as it is.
 fn clear(top: &Going, name: CString) {
     let work = &top.work;
     let mut levels: Vec<Level> = Vec::new();
@@ -230,7 +230,7 @@ fn clear(top: &Going, name: CString) {
             Ok(()) => {
                 work.removed.fetch_add(1, Ordering::Relaxed);
             }
-            // What keeps it from being empty was reported already.
+            // Why it cannot be emptied was reported already.
             Err(Errno::NOTEMPTY | Errno::NOENT | Errno::EXIST) => {}
             Err(errno) => work.failed(format!("{}/{}", shown(&levels), done.name.to_string_lossy()), errno),
         }
@@ -248,7 +248,7 @@ fn inode(fd: &OwnedFd) -> rustix::io::Result<(u64, u64)> {
     Ok((stat.st_dev, stat.st_ino))
 }
 
-/// Removes files from a directory, and notes what failed.
+/// Removes files from a directory, and records failures.
 fn unlink_all(work: &Work, dir: &OwnedFd, files: Files, shown: &dyn Fn() -> String) {
     let mut removed = 0;
     for (_, name) in files {
@@ -261,7 +261,7 @@ fn unlink_all(work: &Work, dir: &OwnedFd, files: Files, shown: &dyn Fn() -> Stri
     work.removed.fetch_add(removed, Ordering::Relaxed);
 }
 
-/// Opens a sub-directory without following a link and empties it.
+/// Opens a subdirectory without following a link and empties it.
 fn enter(above: Arc<Going>, name: CString, scope: &rayon::Scope<'_>) {
     let shown = format!("{}/{}", above.shown, name.to_string_lossy());
     match open_own(&above.work, &above.fd, &name) {
@@ -274,10 +274,11 @@ fn enter(above: Arc<Going>, name: CString, scope: &rayon::Scope<'_>) {
     }
 }
 
-/// Opens a sub-directory that is of the same file system and is no mount, also one of ours without permission for us.
+/// Opens a subdirectory that is on the same file system and not a mount point, even one without permission for its
+/// owner.
 fn open_own(work: &Work, above: &OwnedFd, name: &CStr) -> rustix::io::Result<OwnedFd> {
     let opened = open_dir(above, name).or_else(|errno| match errno {
-        // Our own tree without permission for ourselves: take it, as `rm -rf` by its owner could.
+        // A tree of this user without permission for its owner: add the permission, as `rm -rf` by its owner could.
         Errno::ACCESS => {
             rustix::fs::chmodat(above, name, Mode::RWXU, AtFlags::empty())?;
             open_dir(above, name)
@@ -287,7 +288,7 @@ fn open_own(work: &Work, above: &OwnedFd, name: &CStr) -> rustix::io::Result<Own
     if inode(&opened)?.0 == work.device { Ok(opened) } else { Err(Errno::XDEV) }
 }
 
-/// Opens a directory in another one; `XDEV` when something is mounted on it, `LOOP` when it is a link.
+/// Opens a directory in another one; `XDEV` if it is a mount point, `LOOP` if it is a link.
 fn open_dir(above: &OwnedFd, name: impl rustix::path::Arg + Copy) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
@@ -299,7 +300,7 @@ fn open_dir(above: &OwnedFd, name: impl rustix::path::Arg + Copy) -> rustix::io:
     }
 }
 
-/// Returns what went wrong with a path, in words where the system's own do not help.
+/// Returns what went wrong with a path, in own words if those of the system do not help.
 fn failure(path: &str, errno: Errno) -> StoreError {
     match errno {
         Errno::XDEV | Errno::BUSY => {
@@ -311,7 +312,7 @@ fn failure(path: &str, errno: Errno) -> StoreError {
 
 type Files = Vec<(u64, CString)>;
 
-/// Returns the files of a directory by inode number, and its sub-directories.
+/// Returns the files of a directory by inode number, and its subdirectories.
 fn names(dir: &OwnedFd) -> rustix::io::Result<(Files, Vec<CString>)> {
     let (mut files, mut dirs) = (Vec::new(), Vec::new());
     for found in Dir::read_from(dir)? {

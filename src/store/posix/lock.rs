@@ -1,26 +1,26 @@
-//! The lock of a mirror: one at a time, let go by the kernel when its holder dies.
+//! The lock of a mirror: one holder at a time, released by the kernel when its holder dies.
 //!
-//! Taking it fails when somebody else keeps it for longer than the caller waits, and when the file system knows no
-//! locks at all (then nothing is trusted). On NFS it holds between machines only where the server has a lock
-//! manager; `docs/reliability.md` says what that means.
+//! Taking it fails if another process holds it for longer than the caller waits, and if the file system does not
+//! support locks (then nothing is trusted). On NFS it works between machines only if the server has a lock manager;
+//! `docs/reliability.md` has the consequences.
 
 use super::Posix;
 use crate::model::RelPath;
 use crate::store::{Guard, Put, Result, StoreError, StoreErrorKind};
-use rustix::fs::{FlockOperation, OFlags};
+use rustix::fs::{FileType, FlockOperation, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
 use std::io::{Read, Seek, Write};
 use std::time::{Duration, Instant};
 
-/// How long to sleep between two tries.
+/// The pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// A file that is locked while this lives.
 struct Held(File);
 
 impl Drop for Held {
-    /// Lets the lock go by itself: closing the file lets it go only when no process that was begun meanwhile has it, too.
+    /// Releases the lock explicitly: closing the file releases it only if no child process has inherited it.
     fn drop(&mut self) {
         rustix::fs::flock(&self.0, FlockOperation::Unlock).ok();
     }
@@ -31,17 +31,16 @@ impl Posix {
         const DOING: &str = "take the lock";
         let started = Instant::now();
         loop {
-            let fd = match self.open_at(at, OFlags::RDWR, DOING) {
+            let mut file = match self.open_lock(at, OFlags::RDWR, DOING) {
                 Err(error) if error.is_not_found() => match self.put_file(at, b"", Put::Create) {
                     Err(error) if error.kind() != StoreErrorKind::AlreadyExists => return Err(error),
                     _ => continue,
                 },
                 opened => opened?,
             };
-            let mut file = File::from(fd);
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) if self.is_still(at, &file)? => {
-                    // Only for people who wonder who has it; the lock itself is the kernel's.
+                    // Only for people who want to know who has it; the lock itself is the kernel's.
                     file.set_len(0).and_then(|()| file.rewind()).ok();
                     writeln!(file, "{who}").ok();
                     if *at == RelPath::state("lock") {
@@ -50,7 +49,7 @@ impl Posix {
                     let shared = file.try_clone().ok().map(Into::into);
                     return Ok(Guard::new(Held(file)).with_file(shared));
                 }
-                // Somebody removed the file under us: take the one that is there now.
+                // Another process removed the file in the meantime: take the one that is there now.
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) if started.elapsed() >= wait => {
                     let mut holder = String::new();
@@ -72,9 +71,9 @@ impl Posix {
     /// Returns whether a process holds the lock; nothing is written.
     pub(super) fn is_locked(&self, at: &RelPath) -> Result<bool> {
         const DOING: &str = "look at the lock";
-        let file = match self.open_at(at, OFlags::RDONLY, DOING) {
+        let file = match self.open_lock(at, OFlags::RDONLY, DOING) {
             Err(error) if error.is_not_found() => return Ok(false),
-            opened => File::from(opened?),
+            opened => opened?,
         };
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
             Ok(()) => {
@@ -86,7 +85,17 @@ impl Posix {
         }
     }
 
-    /// Returns whether that open file is what lies at the path.
+    /// Opens the file of a lock; a FIFO at its path is refused and not waited for.
+    fn open_lock(&self, at: &RelPath, flags: OFlags, doing: &'static str) -> Result<File> {
+        let file = File::from(self.open_at(at, flags | OFlags::NONBLOCK, doing)?);
+        let stat = rustix::fs::fstat(&file).map_err(|errno| StoreError::new(doing, at, errno))?;
+        if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile {
+            return Ok(file);
+        }
+        Err(StoreError::because(StoreErrorKind::Io, doing, at, "it is not a regular file; remove it"))
+    }
+
+    /// Returns whether the open file is the one at the path.
     fn is_still(&self, at: &RelPath, file: &File) -> Result<bool> {
         let stat = rustix::fs::fstat(file).map_err(|errno| StoreError::new("look at", at, errno))?;
         Ok(self.look_at(at)?.is_some_and(|entry| entry.inode == (stat.st_dev, stat.st_ino)))
@@ -110,6 +119,19 @@ mod tests {
         assert!(!store.is_still(&at, &file).unwrap());
         store.put_file(&at, b"", Put::Create).unwrap();
         assert!(!store.is_still(&at, &file).unwrap());
+    }
+
+    #[test]
+    fn a_fifo_in_the_place_of_a_lock_is_refused_and_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Posix::open(dir.path()).unwrap();
+        let fifo = std::process::Command::new("mkfifo").arg(dir.path().join("lock")).status().unwrap();
+        assert!(fifo.success());
+        let at: RelPath = "lock".parse().unwrap();
+        let taken = store.lock_file(&at, "me", Duration::from_secs(9)).map(drop);
+        for error in [taken.unwrap_err(), store.is_locked(&at).unwrap_err()] {
+            assert!(error.source().unwrap().to_string().contains("not a regular file"), "{error}");
+        }
     }
 
     #[test]

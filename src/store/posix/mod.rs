@@ -1,9 +1,9 @@
 //! A directory as a store: hard links, symlinks, renames.
 //!
-//! Every path is resolved by `openat2` below the root with symlinks refused, so that nothing that a reader, a
-//! script or an attacker puts into the tree makes us act elsewhere. What replaces something is written in the own
-//! area first, synced, renamed into place, and its directory synced. Not promised on file systems without atomic
-//! rename or locks that other machines see (old NFS): `init` tries these out.
+//! Every path is resolved by `openat2` below the root with symlinks refused, so that nothing that a reader, a script
+//! or an attacker puts into the tree redirects a change elsewhere. A replacement is first written in the own area,
+//! synced, renamed to its path, and its directory synced. Not guaranteed on file systems without atomic rename or
+//! locks that other machines see (old NFS): `init` probes these.
 
 mod copy;
 mod discard;
@@ -27,20 +27,20 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-/// The bits of a directory that a group shares: writable for the group, and handing the group on.
+/// The mode bits of a directory that a group shares: writable for the group, and inherited by new entries.
 pub const SHARED: u32 = 0o2020;
 
-/// A directory and what lies below it.
+/// A directory and everything below it.
 #[derive(Debug)]
 pub struct Posix {
     shown: PathBuf,
     root: OwnedFd,
     device: u64,
-    /// Whether a group shares the root: it may write there, and what is made there belongs to it.
+    /// Whether a group shares the root: it may write there, and new files belong to it.
     shared: bool,
     serial: AtomicU64,
     uncached: AtomicBool,
-    /// The most entries that may be removed in a second; 0 without a limit.
+    /// The maximum number of entries to remove per second; 0 for no limit.
     pace: AtomicU32,
 }
 
@@ -186,7 +186,7 @@ impl Store for Posix {
 
     fn space(&self) -> Result<Option<Space>> {
         let stat = rustix::fs::fstatvfs(&self.root)
-            .map_err(|errno| StoreError::new("ask how full is", self.shown.display(), errno))?;
+            .map_err(|errno| StoreError::new("measure the free space of", self.shown.display(), errno))?;
         Ok(Some(Space { total: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize }))
     }
 

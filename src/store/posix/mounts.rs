@@ -1,7 +1,7 @@
-//! What is mounted below the root: no other place of the file system is ours to change.
+//! Mount points below the root: mirrorkeep changes nothing on other file systems.
 //!
-//! A bind mount of the same disk has the same device number, so the table of mounts is asked, and the kernel is told
-//! to cross none. Where there is no `/proc` the table is empty; a removal stops at each mount even then.
+//! A bind mount of the same disk has the same device number, so the table of mounts is read, and the kernel is told
+//! not to cross any. Without `/proc` the table is empty; a removal stops at each mount even then.
 
 use super::Posix;
 use crate::model::RelPath;
@@ -17,7 +17,7 @@ pub(super) const MOUNTED: &str =
     "a file system or directory is mounted there, and mirrorkeep changes nothing behind a mount";
 
 impl Posix {
-    /// Returns every path below the root on which something is mounted, sorted.
+    /// Returns every mount point below the root, sorted.
     pub(super) fn mount_points(&self) -> Result<Vec<RelPath>> {
         const DOING: &str = "read the mounts below";
         let failed = |error: std::io::Error| StoreError::new(DOING, self.shown.display(), error);
@@ -39,21 +39,21 @@ impl Posix {
     }
 }
 
-/// Returns the path under which the operating system knows something that is open.
+/// Returns the path under which the operating system knows an open file.
 pub(super) fn path_of(fd: impl AsFd) -> Result<PathBuf, Errno> {
     let link = format!("/proc/self/fd/{}", fd.as_fd().as_raw_fd());
     let text = rustix::fs::readlink(link, Vec::new())?;
     Ok(PathBuf::from(OsStr::from_bytes(text.to_bytes())))
 }
 
-/// Returns the mount points of a table as the kernel writes it, their escapes undone.
+/// Returns the mount points of a table as the kernel writes it, with escapes decoded.
 fn points(table: &[u8]) -> impl Iterator<Item = PathBuf> {
     let lines = table.split(|byte| *byte == b'\n');
     let texts = lines.filter_map(|line| line.split(|byte| *byte == b' ').nth(4));
     texts.map(|text| PathBuf::from(OsString::from_vec(unescaped(text))))
 }
 
-/// Undoes `\040` and the like.
+/// Decodes `\040` and the like.
 fn unescaped(text: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text;
@@ -75,7 +75,7 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Returns where a path is below the root; of one with a name that no path can hold, the directory that holds it.
+/// Returns a path relative to the root; if it has a name that a path cannot represent, the directory with it.
 pub(super) fn below(root: &Path, path: &Path) -> Option<RelPath> {
     let rest = path.strip_prefix(root).ok().filter(|rest| !rest.as_os_str().is_empty())?;
     let mut at = RelPath::root();

@@ -1,4 +1,4 @@
-//! Finding things below the root without following a symlink, and reading them.
+//! Opening paths below the root without following a symlink, and reading them.
 
 use super::Posix;
 use crate::model::RelPath;
@@ -12,7 +12,7 @@ use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 
 impl Posix {
-    /// Opens what lies at a path, refusing symlinks on the way and at the end.
+    /// Opens a path, refusing symlinks on the way and at the end.
     pub(super) fn open_at(
         &self,
         at: &RelPath,
@@ -25,11 +25,17 @@ impl Posix {
             let opened =
                 rustix::fs::openat2(&self.root, text, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
             match opened {
-                // The kernel asks for another try when something was renamed on the way.
+                // The kernel requests another attempt if something on the way was renamed.
                 Err(Errno::AGAIN | Errno::INTR) => {}
                 Err(Errno::XDEV | Errno::LOOP) => {
-                    let why = "a symlink lies on the way, and mirrorkeep follows none";
-                    return Err(StoreError::because(StoreErrorKind::Escapes, doing, at, why));
+                    let above = at.parent().filter(|dir| !dir.is_root());
+                    let above = above.map_or(Ok(()), |dir| {
+                        let how = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+                        rustix::fs::openat2(&self.root, dir.as_str(), how, Mode::empty(), resolve).map(drop)
+                    });
+                    let what = if above.is_ok() { "it" } else { "a directory on the path" };
+                    let why = format!("{what} is a symlink, which mirrorkeep does not follow");
+                    return Err(StoreError::because(StoreErrorKind::Escapes, doing, at, &why));
                 }
                 opened => return opened.map_err(|errno| StoreError::new(doing, at, errno)),
             }
@@ -73,7 +79,7 @@ impl Posix {
                 continue;
             }
             let kind = match found.file_type() {
-                // Some file systems do not say; nothing is assumed.
+                // Some file systems do not report it; nothing is assumed.
                 FileType::Unknown => {
                     let fd = dir.fd().map_err(failed)?;
                     let stat = rustix::fs::statat(fd, name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
@@ -91,7 +97,7 @@ impl Posix {
         Ok(listing)
     }
 
-    /// Returns what lies in a directory, each looked at by the directory's handle.
+    /// Returns the entries of a directory, each examined by the directory's handle.
     pub(super) fn scan_dir(&self, at: &RelPath) -> Result<Scan> {
         const DOING: &str = "list";
         let failed = |errno| StoreError::new(DOING, at, errno);
@@ -127,10 +133,10 @@ impl Posix {
         Ok(self.open_sized(at)?.0)
     }
 
-    /// Opens a regular file, and returns how many bytes it has.
+    /// Opens a regular file, and returns its size in bytes.
     fn open_sized(&self, at: &RelPath) -> Result<(File, u64)> {
         const DOING: &str = "open";
-        // Not blocking: a FIFO in the place of a file must not hang us.
+        // Non-blocking: a FIFO at the path of a file must not hang the process.
         let fd = self.open_at(at, OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY, DOING)?;
         let size = regular(&fd, at)?;
         Ok((File::from(fd), size))
@@ -141,7 +147,7 @@ impl Posix {
         if size > limit {
             return Err(too_large(at, size, limit));
         }
-        // With room for one byte more, the second read says that this was all.
+        // With space for one byte more, the second read shows that this was all.
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or_default().saturating_add(1));
         file.take(limit.saturating_add(1))
             .read_to_end(&mut bytes)
@@ -158,12 +164,12 @@ fn too_large(at: &RelPath, size: u64, limit: u64) -> StoreError {
     StoreError::because(StoreErrorKind::TooLarge, "read", at, &why)
 }
 
-/// Returns a name that a path can hold.
+/// Returns a name that a path can represent.
 fn path_name(name: &CStr) -> Option<&str> {
     name.to_str().ok().filter(|name| RelPath::check(name).is_ok())
 }
 
-/// Looks at a name in an open directory, a link as itself; an error says what was being done.
+/// Examines a name in an open directory, a link as itself; an error states the action.
 fn look_by(dir: impl AsFd, name: &CStr) -> Result<Option<Entry>, (&'static str, Errno)> {
     match rustix::fs::statat(&dir, name, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(None),
@@ -179,7 +185,7 @@ fn look_by(dir: impl AsFd, name: &CStr) -> Result<Option<Entry>, (&'static str, 
     }
 }
 
-/// Returns whether an error says that nothing can be at the path.
+/// Returns whether an error means that nothing can be at the path.
 fn missing(error: &StoreError) -> bool {
     matches!(error.kind(), StoreErrorKind::NotFound | StoreErrorKind::WrongKind)
 }
@@ -218,7 +224,7 @@ fn entry(stat: &Stat, link: Option<String>) -> Entry {
     }
 }
 
-/// Returns a name as bytes that a system call takes.
+/// Returns a name as bytes for a system call.
 pub(super) fn raw(name: &std::ffi::OsStr) -> &[u8] {
     name.as_bytes()
 }

@@ -1,8 +1,8 @@
 //! Replacing a file, an alias or a tree in one step.
 //!
-//! A reader sees the old content or the new, never a part; a power cut changes nothing of that, because file and
-//! directory are synced before the call returns. The unfinished copy lies in the own area under a unique name, so
-//! that a kill leaves nothing in public and nothing in anybody's way.
+//! A reader sees the old content or the new, never a part, even after a power cut, because file and directory are
+//! synced before the call returns. The unfinished copy is in the own area under a unique name, so that a kill leaves
+//! nothing in public and nothing in the way of other processes.
 
 use super::Posix;
 use crate::model::{OWN_DIR, RelPath};
@@ -15,7 +15,7 @@ use std::io::Write;
 use std::sync::atomic::Ordering;
 
 impl Posix {
-    /// Returns the mode of a directory, whatever the umask: readable for all, but for the own area.
+    /// Returns the mode of a directory, whatever the umask: readable for all, except in the own area.
     fn dir_mode(&self, at: &RelPath) -> Mode {
         Mode::from_raw_mode(match (at.as_str() == OWN_DIR, self.shared) {
             (true, false) => 0o700,
@@ -25,7 +25,7 @@ impl Posix {
         })
     }
 
-    /// Returns the mode of a file that is to have that one; what only the user may read and write, a group shares.
+    /// Returns the mode of a file with the requested one; what only the user may read and write, a group shares.
     pub(super) fn file_mode(&self, mode: u32) -> Mode {
         Mode::from_raw_mode(if self.shared && mode == 0o600 { 0o660 } else { mode })
     }
@@ -58,7 +58,7 @@ impl Posix {
                 .map_err(|errno| StoreError::new(DOING, at, errno))
             });
         if done.is_err() {
-            // Best effort: what stays behind is cleared by `recover`.
+            // Best effort: `recover` deletes what is left.
             rustix::fs::unlinkat(&scratch, &*temporary, AtFlags::empty()).ok();
         }
         done?;
@@ -135,7 +135,7 @@ impl Posix {
         self.sync_dir(&from.parent().unwrap_or_default())
     }
 
-    /// Returns why the first of two places did not become what is at the other: a mount, if one is in the way.
+    /// Returns why a path could not be moved to another: a mount, if one is in the way.
     fn not_moved(&self, doing: &'static str, places: [&RelPath; 2], errno: Errno) -> StoreError {
         let [at, _] = places;
         match (errno, self.mount_above(places)) {
@@ -167,13 +167,13 @@ impl Posix {
         }
         let home = at.parent().unwrap_or_default();
         let above = self.make_dirs(&home)?;
-        // Closed to others from its first moment: a kill may come before the next line.
+        // Closed to others from its first moment: the process may be killed before the next line.
         let mode = self.dir_mode(at);
         match rustix::fs::mkdirat(&above, at.name(), mode) {
             Ok(()) => {
                 let made = self.open_at(at, OFlags::RDONLY | OFlags::DIRECTORY, DOING)?;
                 rustix::fs::fchmod(&made, mode).map_err(|errno| StoreError::new(DOING, at, errno))?;
-                // A stage is synced as a whole when it is settled.
+                // A stage is synced as a whole at its end.
                 if !at.is_within(&RelPath::state("stage")) {
                     self.sync_dir(&home)?;
                 }
@@ -184,7 +184,7 @@ impl Posix {
         open()
     }
 
-    /// Closes the own area to other users, should a restored copy or an older version have left it open.
+    /// Closes the own area to other users, in case a restored copy or an older version has left it open.
     pub(super) fn close_own_area(&self) -> Result<()> {
         const DOING: &str = "close to other users";
         let own = RelPath::state("");
@@ -208,7 +208,7 @@ impl Posix {
         sync(fd).map_err(|errno| StoreError::new(DOING, at, errno))
     }
 
-    /// Returns the directory for unfinished copies and a name that nobody else uses.
+    /// Returns the directory for unfinished copies and a unique name.
     pub(super) fn scratch(&self) -> Result<(OwnedFd, String)> {
         let dir = self.make_dirs(&RelPath::state("tmp"))?;
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
@@ -217,7 +217,7 @@ impl Posix {
     }
 }
 
-/// Syncs a file or directory; file systems that cannot sync directories say so and are believed.
+/// Syncs a file or directory; file systems that report that they cannot sync directories are trusted.
 fn sync(fd: impl AsFd) -> rustix::io::Result<()> {
     match rustix::fs::fsync(fd) {
         Err(Errno::INVAL) => Ok(()),

@@ -1,9 +1,9 @@
-//! Where links lead, as the operating system follows them.
+//! Targets of links, as the operating system follows them.
 //!
 //! A link may be absolute, go through a path outside the root, or climb through another link; only the system itself
-//! resolves these as a reader does. Nothing is read at the end of a link: it is opened as a path, and its own path and
-//! the inodes above it say whether it is below the root. Trees are walked with one open directory at a time, so that
-//! no depth uses up memory of the stack or open files.
+//! resolves these as a reader does. The target of a link is not read: it is opened as a path, and its own path and
+//! the inodes above it show whether it is below the root. Trees are walked with one open directory at a time, so that
+//! no depth exhausts the stack or open files.
 
 use super::{Posix, mounts};
 use crate::model::RelPath;
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 const DOING: &str = "follow the links in";
 
-/// The root, as links are compared with it.
+/// The root, for comparison with links.
 struct Root {
     path: PathBuf,
     inode: (u64, u64),
@@ -31,7 +31,7 @@ struct Level {
 }
 
 impl Posix {
-    /// Returns where the link at a path leads.
+    /// Returns the target of the link at a path.
     pub(super) fn target_of(&self, at: &RelPath) -> Result<LinkTarget> {
         const DOING: &str = "follow the link";
         let failed = |errno| StoreError::new(DOING, at, errno);
@@ -42,13 +42,13 @@ impl Posix {
         };
         let name = CString::new(name).unwrap_or_default();
         match self.root_now().and_then(|root| root.target(&dir, &name)) {
-            // It went meanwhile, or is no link any more.
+            // It was removed in the meantime, or is not a link any more.
             Err(Errno::NOENT | Errno::INVAL) => Ok(LinkTarget::Unknown),
             target => target.map_err(failed),
         }
     }
 
-    /// Returns every link below a directory, or only those below its names that no path can hold.
+    /// Returns every link below a directory, or only those below its names that a path cannot represent.
     pub(super) fn pointers_below(&self, top: &RelPath, only_odd: bool) -> Result<Vec<Pointer>> {
         let root = self.root_now().map_err(|errno| StoreError::new(DOING, top, errno))?;
         let mut found = Vec::new();
@@ -69,7 +69,7 @@ impl Posix {
                 levels.push(Level { name, inode, ahead });
                 for link in links {
                     let target = match root.target(&fd, &link) {
-                        // It went meanwhile, or it is in a place where nothing can be.
+                        // It was removed in the meantime, or its path is impossible.
                         Err(Errno::NOENT) => continue,
                         target => target.map_err(|errno| failed(&levels, Some(&link), errno))?,
                     };
@@ -80,7 +80,7 @@ impl Posix {
             if let Some(name) = level.ahead.pop() {
                 match open(&fd, &name) {
                     Ok(below) => (fd, entered) = (below, Some(name)),
-                    // It went meanwhile, or a link is in its place now.
+                    // It was removed in the meantime, or replaced by a link.
                     Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
                     Err(errno) => return Err(failed(&levels, Some(&name), errno)),
                 }
@@ -102,7 +102,7 @@ impl Posix {
 }
 
 impl Root {
-    /// Returns where a link in an open directory leads.
+    /// Returns the target of a link in an open directory.
     fn target(&self, dir: &OwnedFd, name: &CStr) -> Result<LinkTarget, Errno> {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         match rustix::fs::openat(dir, name, flags, Mode::empty()) {
@@ -116,7 +116,7 @@ impl Root {
         }
     }
 
-    /// Returns where something that is open is.
+    /// Returns the path of an open file.
     fn of(&self, mut fd: OwnedFd) -> Result<LinkTarget, Errno> {
         let path = loop {
             match mounts::path_of(&fd) {
@@ -131,7 +131,7 @@ impl Root {
         if let Some(at) = mounts::below(&self.path, &path) {
             return Ok(LinkTarget::To(at));
         }
-        // The same directory may be known by another path, too.
+        // The same directory may have another path, too.
         for above in path.ancestors() {
             let stat = rustix::fs::stat(above);
             if stat.is_ok_and(|stat| (stat.st_dev, stat.st_ino) == self.inode) {
@@ -180,7 +180,7 @@ fn read(fd: &OwnedFd, only_odd: bool) -> Result<Read, Errno> {
     Ok((inode(fd)?, links, dirs))
 }
 
-/// Returns the path of a name below the levels, as far as one can be written; odd names are escaped.
+/// Returns the path of a name below the levels, as far as one can be written; other names are escaped.
 fn shown(top: &RelPath, levels: &[Level], name: Option<&CStr>) -> RelPath {
     let names = levels.iter().map(|level| level.name.as_c_str()).chain(name);
     let mut text = top.as_str().to_owned();

@@ -1,4 +1,4 @@
-//! Filling a stage: bytes that nobody sees yet, written as fast as the disk takes them.
+//! Filling a stage: bytes that no reader sees yet, written as fast as the disk accepts them.
 //!
 //! Nothing here is durable until [`Posix::sync_all`] returned: one `syncfs` for the whole stage is far cheaper than
 //! a sync for each file, and early write-back lets the disk work while the next file is hashed.
@@ -41,7 +41,7 @@ impl Posix {
         let name = to.name();
         let mut linked = rustix::fs::linkat(&old_dir, old, &dir, name, AtFlags::empty());
         if linked == Err(Errno::EXIST) {
-            // What is there stays until the link is in its place: the link may be refused.
+            // The existing entry stays until the link is made: the link may be refused.
             let (scratch, temporary) = self.scratch()?;
             linked = rustix::fs::linkat(&old_dir, old, &scratch, &*temporary, AtFlags::empty())
                 .and_then(|()| rustix::fs::renameat(&scratch, &*temporary, &dir, name));
@@ -86,7 +86,7 @@ impl Posix {
         if shared(taken, at, DOING)? == Shared::No {
             return Ok(Shared::No);
         }
-        // What came in must be the file that was looked at, not one that was swapped in since.
+        // The ingested file must be the one that was examined, not one that was swapped in since.
         let same = |a: &rustix::fs::Stat, b: &rustix::fs::Stat| a.st_dev == b.st_dev && a.st_ino == b.st_ino;
         let failed = |errno: Errno| StoreError::new(DOING, at, errno);
         let inside = rustix::fs::statat(&dir, at.name(), AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
@@ -107,12 +107,12 @@ impl Posix {
 
     pub(super) fn sync_all(&self, at: &RelPath) -> Result<()> {
         const DOING: &str = "sync";
-        // Through the root, which was open before anything was written: it sees every error since then, also one of
-        // early write-back that somebody else's sync has reported already.
+        // Through the root, which was open before anything was written: it sees every error since then, even an error
+        // of early write-back that another process's sync has already reported.
         rustix::fs::syncfs(&self.root).map_err(|errno| StoreError::new(DOING, at, errno))
     }
 
-    /// Makes a new empty file, in the place of an unfinished one, and returns it with its directory.
+    /// Makes a new empty file, replacing an unfinished one, and returns it with its directory.
     fn create(&self, at: &RelPath) -> Result<(File, OwnedFd)> {
         let dir = self.make_dirs(&at.parent().unwrap_or_default())?;
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -127,7 +127,7 @@ impl Posix {
     }
 }
 
-/// Gives a finished file its time and its mode.
+/// Sets the time and the mode of a finished file.
 fn dress(file: &File, how: Fill) -> rustix::io::Result<()> {
     if let Some(mtime) = how.mtime {
         let seconds = i64::try_from(mtime.div_euclid(1_000_000_000)).unwrap_or_default();
@@ -138,7 +138,7 @@ fn dress(file: &File, how: Fill) -> rustix::io::Result<()> {
     rustix::fs::fchmod(file, Mode::from_raw_mode(how.mode))
 }
 
-/// Tells what means "copy it instead" from what is an error.
+/// Distinguishes "copy it instead" from an error.
 fn shared(done: rustix::io::Result<()>, at: &RelPath, doing: &'static str) -> Result<Shared> {
     match done {
         Ok(()) => Ok(Shared::Yes),

@@ -189,6 +189,16 @@ pub(super) const CASES: &[(Code, Change, Change)] = &[
             s.census().trimmed.push("bulky".to_owned());
         },
     ),
+    (
+        Code::HalfDeleted,
+        |s| {
+            s.seen.tops.get_mut(&NEWEST.parse().unwrap()).unwrap().remove("inputs");
+        },
+        |s| {
+            s.seen.tops.get_mut(&NEWEST.parse().unwrap()).unwrap().remove("inputs");
+            s.seen.whole.insert(NEWEST.parse().unwrap());
+        },
+    ),
     (Code::HalfDeleted, |s| s.newest().take("outputs/iso"), |s| s.newest().list("outputs/iso/b.iso")),
     (
         Code::NoArtifact,

@@ -9,7 +9,7 @@ use mirrorkeep::decide::policy::Policy;
 use mirrorkeep::layout::{Condition, Layout};
 use mirrorkeep::model::{BuildId, Digest, Outcome, RelPath};
 use mirrorkeep::record::{FileEntry, Manifest, Sums};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is there, as the disk shows it.
 pub(super) struct Sight {
@@ -82,6 +82,7 @@ impl Sight {
             known: Vec::new(),
             damaged: Vec::new(),
             tops: BTreeMap::new(),
+            whole: BTreeSet::new(),
             stale: Vec::new(),
             stages: Vec::new(),
             unknown_stages: Vec::new(),

@@ -271,7 +271,7 @@ fn redirects_lead_to_the_files_below_the_link() {
     assert!(told.contains(&format!("location ^~ \"/{CONSISTENT}/bundle/\" {{")), "{told}");
     // Below a file there is nothing, so that no rule for a directory does.
     assert!(!told.contains("location = \"/centos9-master/consistent/delorean.repo\""), "{told}");
-    let warning = format!("warning: `{CONSISTENT}/delorean.repo` leads to a file and is left out");
+    let warning = format!("warning: `{CONSISTENT}/delorean.repo` points to a file and is left out");
     assert!(told.contains(&warning), "{told}");
 }
 

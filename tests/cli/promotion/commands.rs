@@ -336,8 +336,7 @@ fn withdraw_runs_no_command_and_says_which_verb_does() {
     let output = carried.rig.run(&["withdraw", B, "--why", "a secret", "--force"]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(
-        output.status.success()
-            && told.contains("withdraw runs no command that goes along with the stage `tested`"),
+        output.status.success() && told.contains("withdraw runs no command of the stage `tested`"),
         "{told}"
     );
     assert_eq!((carried.ran(), carried.state()), (Vec::new(), [B, B, A, A].map(str::to_owned)));

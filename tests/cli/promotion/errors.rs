@@ -138,10 +138,10 @@ fn a_waiver_that_was_not_given_cannot_be_taken_back() {
     let trunk = tested(1);
     let waive = ["waive", "tested", "smoke", "--build", &id(ONE, 1), "--why", "x"];
     trunk.ok(&waive);
-    let said = "no waiver stands for the vote of `boot` for `tested`";
+    let said = "there is no waiver of the vote of `boot` for `tested`";
     trunk.fails(1, said, &["unwaive", "tested", "boot"]);
     let two = trunk.publish(ONE, 2);
-    let said = "no waiver stands for the vote of `smoke` for `tested`";
+    let said = "there is no waiver of the vote of `smoke` for `tested`";
     trunk.fails(1, said, &["unwaive", "tested", "smoke", "--build", &two]);
     trunk.ok(&["unwaive", "tested", "smoke", "--build", &id(ONE, 1)]);
     trunk.fails(1, said, &["unwaive", "tested", "smoke"]);
@@ -187,8 +187,8 @@ fn what_is_carried_must_be_in_the_build() {
     let trunk = Trunk::with(&STAGED.replace("    keep: 2\n", carry));
     with_votes(&trunk, 1, &["smoke", "boot"]);
     let told = trunk.ends(1, &["promote"]);
-    let said = format!("`{STREAM}/images` goes along with `tested` to ");
-    let alt = "`images` goes along with `tested` to `";
+    let said = format!("`{STREAM}/images` moves with `tested` to ");
+    let alt = "`images` moves with `tested` to `";
     assert!(told.contains(alt) || told.contains(&said), "{told}");
     assert!(told.contains("/overcloud-images`, which is not there"), "{told}");
     assert_eq!(trunk.has(ONE, "tested"), None);

@@ -176,7 +176,7 @@ fn the_log_is_kept_with_the_build_goes_with_it_and_comes_back() {
     // Another build of its name has neither vote nor log.
     rig.ok(&["unhold", A]);
     rig.ok(&["withdraw", A, "--why", "a test", "--purge", "--yes"]);
-    rig.write("outputs/iso/bootimage.iso", "another").publish("20181205T060000Z", &[]);
+    rig.write("outputs/iso/bootimage.iso", "another").publish("20181205T060000Z", &["--allow-withdrawn"]);
     assert_eq!((rig.json(&["show", A])["logs"].clone(), vote(&rig, A, "noisy")), (json!({}), Value::Null));
     // A file that is damaged is in nobody's way.
     fs::write(&file, "{")
@@ -197,7 +197,7 @@ fn a_build_that_is_replaced_or_gone_or_changed_meanwhile_gets_no_vote() {
         &format!(
             "  gone: {{run: [{program}, withdraw, '{A}', --why, a test, --purge, --yes]}}
   changed: {{run: [sh, -c, 'chmod u+w \"$MIRRORKEEP_PATH/outputs/iso/bootimage.iso\"; echo more >> \"$MIRRORKEEP_PATH/outputs/iso/bootimage.iso\"']}}
-  replaced: {{run: [sh, -c, '{program} withdraw {B} --why again --purge --force --yes && mkdir -p \"$0/outputs/iso\" && echo another > \"$0/outputs/iso/new\" && {program} publish \"$0\" --stream master/centos --build 20181206T060000Z', {}]}}",
+  replaced: {{run: [sh, -c, '{program} withdraw {B} --why again --purge --force --yes && mkdir -p \"$0/outputs/iso\" && echo another > \"$0/outputs/iso/new\" && {program} publish \"$0\" --stream master/centos --build 20181206T060000Z --allow-withdrawn', {}]}}",
             rig_work()
         ),
     );
@@ -302,7 +302,7 @@ fn the_gate_signature_wants_a_key_that_the_pipeline_trusts() {
     let told = rig.json_ends(5, &["gate", A, "by-other"]);
     assert!(told["gates"][0]["log"].as_str().unwrap().contains("bad-signature"), "{told}");
     let told = rig.json_ends(5, &["gate", B, "signed"]);
-    assert!(told["gates"][0]["log"].as_str().unwrap().contains("nobody signed SHA256SUMS"), "{told}");
+    assert!(told["gates"][0]["log"].as_str().unwrap().contains("SHA256SUMS is not signed"), "{told}");
     // Keys that cannot be read say nothing of the build.
     let told = rig.json_ends(1, &["gate", A, "lost"]);
     assert!(told["gates"][0]["why"].as_str().unwrap().contains("/no/such/keys.gpg"), "{told}");

@@ -119,7 +119,8 @@ fn a_build_that_is_published_again_under_its_name_has_no_old_votes_and_waivers()
     trunk.ok(&["withdraw", &one, "--why", "a private key", "--purge", "--yes", "--force"]);
     // The journal counts in seconds.
     std::thread::sleep(std::time::Duration::from_millis(1100));
-    trunk.publish_as(ONE, 1, ("SUCCESS", "without the key"), &["--label", "consistent=yes"]);
+    let again = ["--label", "consistent=yes", "--allow-withdrawn"];
+    trunk.publish_as(ONE, 1, ("SUCCESS", "without the key"), &again);
     let stage = of_tested(&trunk.json(&["stages"]));
     assert_eq!((&stage["build"], &stage["candidate"]), (&Value::Null, &json!(one)));
     assert_eq!(stage["missing"], json!(["smoke", "any of boot, boot-rerun"]));

@@ -247,7 +247,7 @@ fn an_alias_of_a_stage_is_set_and_removed_by_promotion_alone() {
     for name in ["tested", "previous-tested"] {
         let alias = format!("{STREAM}/{name}");
         let older = id(ONE, 1);
-        let said = "goes with the stage `tested`, which only promotion moves";
+        let said = "belongs to the stage `tested`, which only promotion moves";
         let hints = trunk.fails(1, said, &["alias", "set", &alias, &older, "--allow-backwards"]);
         assert_eq!(trunk.fails(1, said, &["alias", "remove", &alias]), hints);
         let words = [("ID", &*older), ("STREAM", STREAM), ("TEXT", "test")];
@@ -295,7 +295,7 @@ fn history_shows_every_move_of_any_alias() {
     assert!(told.contains(&format!("  -> {} by release-engineer (", build(ONE, 2))), "{told}");
     let moves = trunk.json(&["history", &format!("{STREAM}/previous-tested")])["moves"].clone();
     assert_eq!((&moves[0]["what"], moves.as_array().unwrap().len()), (&json!("promoted"), 1));
-    trunk.fails(2, "is not a name of the mirror", &["history", &format!("{STREAM}/nosuch")]);
+    trunk.fails(2, "exists or ever existed", &["history", &format!("{STREAM}/nosuch")]);
     trunk.fails(2, "is not a name", &["history", ".mirrorkeep/journal"]);
 }
 

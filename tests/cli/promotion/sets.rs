@@ -339,7 +339,7 @@ fn a_bundle_that_is_not_what_its_members_have_is_made_again_by_promote() {
 fn the_link_of_a_bundle_moves_with_its_stage_alone() {
     let trunk = promoted(2);
     let first = format!("{TESTED}/{}", md5(&repo([1; 4])));
-    let said = "goes with the stage `tested`, which only promotion moves";
+    let said = "belongs to the stage `tested`, which only promotion moves";
     trunk.fails(1, said, &["alias", "set", &format!("{TESTED}/bundle"), &first, "--allow-backwards"]);
     trunk.fails(1, said, &["alias", "remove", &format!("{TESTED}/bundle")]);
     // What was lost by hand is made again.

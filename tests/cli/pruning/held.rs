@@ -31,7 +31,7 @@ fn refused(rig: &Rig) {
         let changes = args[0] != "unhold" || file(rig).exists();
         if changes {
             rig.fails(REFUSED, &named, args);
-            rig.fails(REFUSED, "`mirrorkeep recover` writes it again", args);
+            rig.fails(REFUSED, "`mirrorkeep recover` rebuilds it", args);
         }
     }
     assert_eq!(rig.there(), [A, B, C]);
@@ -83,12 +83,12 @@ fn damaged_holds_are_written_again_from_the_journal() {
         [(REFUSED, &["prune"][..]), (REFUSED, &["plan"]), (5, &["check"]), (5, &["status", "--check"])]
     {
         let said = rig.ends(code, args);
-        assert!(said.contains("`mirrorkeep recover` writes it again"), "{args:?}: {said}");
+        assert!(said.contains("`mirrorkeep recover` rebuilds it"), "{args:?}: {said}");
         assert!(!said.contains("make it readable"), "{args:?}: {said}");
     }
     no_verdicts(&rig);
-    assert!(rig.ok(&["status"]).contains("holds   not known"));
-    rig.fails(REFUSED, "`mirrorkeep recover` writes it again", &["hold", "list"]);
+    assert!(rig.ok(&["status"]).contains("holds      not known"));
+    rig.fails(REFUSED, "`mirrorkeep recover` rebuilds it", &["hold", "list"]);
     rig.fails(REFUSED, "cannot be used", &["--json", "hold", "list"]);
     set_right(&rig);
 }
@@ -107,7 +107,7 @@ fn a_lost_hold_is_not_left_out_of_the_list_of_holds() {
     let rig = with_a_hold();
     fs::remove_file(file(&rig)).unwrap();
     no_verdicts(&rig);
-    rig.fails(REFUSED, "`mirrorkeep recover` writes it again", &["hold", "list"]);
+    rig.fails(REFUSED, "`mirrorkeep recover` rebuilds it", &["hold", "list"]);
     set_right(&rig);
 }
 

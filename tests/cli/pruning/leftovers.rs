@@ -167,7 +167,7 @@ fn a_restore_whose_place_is_taken_stops_no_other_command() {
         killed = true;
         fs::create_dir(&place).unwrap();
         rig.ok(&["label", &format!("master/centos/{B}"), "seen=yes"]);
-        rig.fails(1, "something lies at", &["restore", A_ID]);
+        rig.fails(1, "something else is at", &["restore", A_ID]);
         fs::remove_dir(&place).unwrap();
         rig.ok(&["restore", A_ID]);
         rig.sums_hold(A_ID);
@@ -553,7 +553,7 @@ fn what_is_no_stage_is_found_with_its_size_and_removed_only_on_request() {
         let path = format!(".mirrorkeep/stage/{name}");
         let found = findings.as_array().unwrap().iter().find(|found| found["path"] == *path).unwrap();
         assert_eq!(found["code"], "stage-unknown");
-        assert_eq!(found["found"], format!("{bytes} bytes that no publish left"));
+        assert_eq!(found["found"], format!("{bytes} B that no publish left"));
         assert!(stages.join(name).exists());
     }
     assert!(rig.ok(&["recover", "--discard-stages", "--dry-run"]).contains("0-file (7 B)"));

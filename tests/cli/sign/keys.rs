@@ -57,7 +57,7 @@ impl Drop for Gpg {
 }
 
 /// Makes a key of minisign without a password: the files with the secret and the public part.
-pub(super) fn minisign(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+pub(crate) fn minisign(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
     kept(dir, name, &KeyPair::generate_unencrypted_keypair().unwrap())
 }
 

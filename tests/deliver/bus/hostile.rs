@@ -11,7 +11,7 @@ const CASES: &[(&[u8], &str)] = &[
     (b"", "cannot be reached"),
     (b"HTTP/1.1 400 Bad Request\r\n\r\n", "not AMQP"),
     (b"\x01\x00\x00\xff\xff\xff\xff", "at most 131072 are accepted"),
-    (b"\x01\x00\x00\x00\x00\x00\x04\x00\x0a\x00\x0a\xce", "cut off"),
+    (b"\x01\x00\x00\x00\x00\x00\x04\x00\x0a\x00\x0a\xce", "truncated"),
     (b"\x01\x00\x00\x00\x00\x00\x04\x00\x0a\x00\x0a\x00", "not AMQP"),
     // It closes before it begins, with a text that a terminal would act on.
     (b"\x01\x00\x00\x00\x00\x00\x0b\x00\x0a\x00\x32\x01\x93\x04a\x1b[2\xce\x00", "a\\u{1b}[2 (403)"),

@@ -54,7 +54,7 @@ families:
 ";
 
 /// What is said where one writer at a time works.
-const AT_A_TIME: &str = "takes one writer at a time";
+const AT_A_TIME: &str = "allows one writer at a time";
 
 fn three_builds_follow_each_other(bucket: &Bucket<'_>) {
     bucket.fails(1, "already", &["init"]);
@@ -263,7 +263,7 @@ fn what_lies_there_is_checked_verified_and_taken_over(bucket: &Bucket<'_>) {
         put(&format!("master/centos/{TWO}/outputs/{file}"), text);
     }
     bucket.fails(5, "unsealed", &["check"]);
-    bucket.cannot_publish(TWO, "laid down by others");
+    bucket.cannot_publish(TWO, "mirrorkeep did not publish it");
     bucket.ok(&["adopt", "master/centos", "--write-sums"]);
     assert_eq!(bucket.builds(), [ONE, TWO]);
     bucket.ok(&["verify", "--all", "--anew", "--read"]);

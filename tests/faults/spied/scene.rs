@@ -131,6 +131,7 @@ pub(super) fn adopt_dated(scene: &Scene, store: Arc<dyn Store>) -> Result<(), St
         sums: SumsIn::Record,
         trust: mirrorkeep::ops::adopt::Trust::Bytes,
         changed: Changed::Leave,
+        result: None,
         created: Stamp::from_unix(1_532_563_200),
         mode: Mode::Real,
     };

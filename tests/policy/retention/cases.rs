@@ -378,6 +378,11 @@ fn an_unknown_basis_keeps() {
     );
     assert_eq!(fate(&plan_of("[{within: 1d, basis: published}]"), "master/x/20260602T023000Z"), Fate::Expire);
     assert_eq!(
+        reasons(&plan_of("[{within: 1d, basis: confirmed}]"), "master/x/20260601T023000Z"),
+        "within 1d"
+    );
+    assert_eq!(fate(&plan_of("[{within: 1d, basis: confirmed}]"), "master/x/20260602T023000Z"), Fate::Expire);
+    assert_eq!(
         reasons(&plan_of("[{within: 1d, basis: superseded}]"), "master/x/20260602T023000Z"),
         "within 1d"
     );

@@ -163,7 +163,7 @@ fn what_left_counts_from_depends_on_where_the_alias_led() {
         let told = misses(&plan, "master/x/20260602T023000Z");
         assert!(told.contains("late by 1s (deadline 2026-06-15T11:59:59Z)"), "{told}");
         let told = misses(&plan, "master/x/20260603T023000Z");
-        assert!(told.contains(&format!("{rule} never led to it")), "{told}");
+        assert!(told.contains(&format!("{rule} never pointed to it")), "{told}");
     }
     // No alias of that name is known in the stream: nobody can tell, so all stays.
     let unknown = of("latest_build", "master/x/newest");

@@ -231,6 +231,7 @@ proptest! {
         let move_on = |stamp: &mut Stamp| *stamp = stamp.checked_add(by * 61).unwrap();
         for build in later.streams.iter_mut().flat_map(|stream| &mut stream.builds) {
             build.created.iter_mut().chain(&mut build.published).chain(&mut build.last_activity).for_each(move_on);
+            build.confirmed_at.iter_mut().for_each(move_on);
             build.labels.iter_mut().flat_map(|(_, label)| &mut label.since).for_each(move_on);
             build.holds.iter_mut().flat_map(|hold| &mut hold.until).for_each(move_on);
         }

@@ -36,6 +36,7 @@ struct Build {
     seq: u64,
     result: Outcome,
     published: Option<i64>,
+    confirmed: Option<i64>,
     sanity: Option<&'static str>,
     since: Option<i64>,
     hold: Option<i64>,
@@ -52,6 +53,7 @@ enum Length {
 enum From {
     Created,
     Published,
+    Confirmed,
     Superseded,
     Introduced,
 }
@@ -120,7 +122,8 @@ fn length(dice: &mut Dice) -> Length {
 }
 
 fn rule(dice: &mut Dice) -> Rule {
-    let from = [From::Created, From::Published, From::Superseded, From::Introduced][dice.index(4)];
+    let all = [From::Created, From::Published, From::Confirmed, From::Superseded, From::Introduced];
+    let from = all[dice.index(all.len())];
     let count = 1 + dice.index(6);
     let kind = match dice.below(8) {
         0 if dice.below(5) == 0 => Kind::Forever,
@@ -159,6 +162,7 @@ fn world(seed: u64) -> World {
                 seq: dice.below(3),
                 result,
                 published: (dice.below(8) > 0).then(|| at + number(dice, 5 * HOUR)),
+                confirmed: (dice.below(3) == 0).then(|| at + number(dice, 9 * DAY)),
                 sanity,
                 since: (dice.below(6) > 0).then(|| at + number(dice, 9 * DAY)),
                 hold: (dice.below(14) == 0).then(|| NOW + [-1, 0, DAY][dice.index(3)]),
@@ -225,6 +229,7 @@ impl World {
                     created: Some(stamp(build.at)),
                     seq: build.seq,
                     published: build.published.map(stamp),
+                    confirmed_at: build.confirmed.map(stamp),
                     last_activity: Some(stamp(build.at)),
                     result: build.result,
                     labels: label.into_iter().collect(),
@@ -409,6 +414,10 @@ impl World {
         match from {
             From::Created => Start::At(build.at),
             From::Published => build.published.into(),
+            From::Confirmed => match (build.published, build.confirmed) {
+                (Some(published), Some(confirmed)) => Start::At(published.max(confirmed)),
+                (one, other) => one.or(other).into(),
+            },
             From::Introduced if build.sanity.is_none() => Start::Never,
             From::Introduced => build.since.into(),
             From::Superseded => {
@@ -453,6 +462,7 @@ impl Rule {
         let basis = |from: From| match from {
             From::Created => "created",
             From::Published => "published",
+            From::Confirmed => "confirmed",
             From::Superseded => "superseded",
             From::Introduced => "introduced(sanity)",
         };

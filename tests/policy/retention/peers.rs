@@ -39,7 +39,7 @@ use Difference::{Edge, EmptyPeriods, Finer, Floor, NoRules, Oldest, Protected, T
 const SENTENCES: [(Difference, &str); 9] = [
     (Floor, "The newest `floor` successes stay, also where no rule keeps them."),
     (Oldest, "The oldest build does not fill a place of a rule that has too few periods."),
-    (Ties, "Builds of one instant and respin stay together."),
+    (Ties, "Builds with the same time and respin are kept or expired together."),
     (Edge, "A build stays at the very second of its deadline."),
     (Finer, "A build that a finer rule keeps takes its place in a coarser rule, too."),
     (EmptyPeriods, "Only periods with builds count, also after a pause."),

@@ -97,9 +97,19 @@ fn diff_names_what_an_edit_would_let_go_or_keep() {
     let all = ["policy", "diff", &old, &new, "--census", &census(&rig)];
     let said = rig.ok(&all);
     assert!(said.contains("would expire  master/centos/20260606T020000Z"), "{said}");
-    assert!(said.contains("1 build more would expire, 0 more would be kept"), "{said}");
+    assert!(said.contains("1 more build would expire, 0 more would be kept"), "{said}");
     let back = rig.json(&["policy", "diff", &new, &old, "--census", &census(&rig)]);
     assert_eq!(back["builds"][0]["change"], "would-stay", "{back}");
+    let page = rig.work("diff.html");
+    assert_eq!(rig.ok(&[&all[..], &["--html", page.to_str().unwrap()]].concat()), said);
+    let page = fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("<svg class=\"calendar\"").count(), 2);
+    for told in
+        ["<title>2026-06-06: 0 of 1 kept</title>", "kept before by last 5", "<td>would expire</td>", "weekly"]
+    {
+        assert!(page.contains(told), "{told} is not in {page}");
+    }
+    rig.fails(1, "cannot write the drawing", &[&all[..], &["--html", "/nowhere/at/all.html"]].concat());
 }
 
 #[test]
@@ -114,6 +124,22 @@ fn simulate_draws_what_comes() {
     assert!(said.starts_with("builds: at most 14, 14 at the end"), "{said}");
     assert!(!said.contains("brake"), "{said}");
     assert!(fs::read_to_string(svg).unwrap().starts_with("<svg "));
+    let page = rig.work("growth.html");
+    rig.ok(&[
+        "policy",
+        "simulate",
+        &keep,
+        "--census",
+        &census,
+        "--for",
+        "60d",
+        "--html",
+        page.to_str().unwrap(),
+    ]);
+    let page = fs::read_to_string(page).unwrap();
+    assert_eq!(page.matches("<svg class=\"plot\"").count(), 2);
+    assert_eq!(page.matches("<svg class=\"calendar\"").count(), 2, "at the start and at the end");
+    assert!(page.contains("At the start") && page.contains("within 14d"), "{page}");
     let series =
         rig.json(&["policy", "simulate", &keep, "--census", &census, "--for", "10d", "--cadence", "12h"]);
     let counts: Vec<u64> =

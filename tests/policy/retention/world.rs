@@ -109,6 +109,8 @@ impl World {
             created: Some(created),
             seq: index as u64,
             published: Some(published),
+            // A publish that found nothing changed some days later.
+            confirmed_at: (seed.sanity == 1).then(|| published.checked_add(seed.wait * DAY).unwrap()),
             last_activity: Some(published),
             result: results[usize::from(seed.result)],
             labels: [("sanity".to_owned(), label)].into_iter().collect(),
@@ -129,10 +131,11 @@ pub(super) fn hold(until: Stamp) -> Hold {
 }
 
 /// A rule with a number that can be raised: `N` stands for it.
-const RULES: [&str; 14] = [
+const RULES: [&str; 15] = [
     "last: N",
     "within: Nd",
     "within: Nd, basis: published",
+    "within: Nd, basis: confirmed",
     "within: Nd, basis: superseded",
     "within: Nd, where: {sanity: green}",
     "last: N, where: {sanity: green}",

@@ -212,7 +212,7 @@ fn what_lost_an_object_meanwhile_does_not_come_back_half() {
     let before = scene.state();
     scene.store().remove(&at(PARTS[0])).unwrap();
     let refused = restore_all(&scene, scene.store()).unwrap_err();
-    assert!(refused.contains(&format!("`{}` is gone or was replaced", at(PARTS[0]))), "{refused}");
+    assert!(refused.contains(&format!("`{}` is missing or was replaced", at(PARTS[0]))), "{refused}");
     let held = |line: &String| !line.contains("/holds/") && !line.contains(PARTS[0]);
     let kept = |state: Vec<String>| state.into_iter().filter(held).collect::<Vec<_>>();
     assert_eq!(kept(scene.state()), kept(before));

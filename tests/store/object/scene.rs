@@ -222,6 +222,8 @@ impl Scene {
     /// Gives the mirror another policy.
     pub(super) fn policy(&self, text: &str) {
         self.store.put(&RelPath::state("policy.yaml"), text.as_bytes(), Put::Replace).unwrap();
+        // As in a mirror that began with it.
+        self.store.remove(&RelPath::state("first-policy.yaml")).ok();
     }
 
     /// Lets the term of everything in the trash be over: tickets, and the events that state their terms, end it where it began.

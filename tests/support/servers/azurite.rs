@@ -1,4 +1,4 @@
-//! Azurite, which stands in for Azure's blobs.
+//! Azurite, a stand-in for Azure's blobs.
 
 use super::Engine;
 use super::process::{Process, data, free_ports, program};
@@ -33,7 +33,7 @@ pub(crate) fn start() -> Engine {
     Engine::new("Azurite", "az://test", port, reach, (process, dir))
 }
 
-/// Makes a container, which object stores' clients do not do.
+/// Makes a container, which clients of object stores do not do.
 const CONTAINER: &str = r#"
 import base64, email.utils, hashlib, hmac, sys, urllib.request
 port, account, key = sys.argv[1:]

@@ -1,4 +1,4 @@
-//! Garage on three nodes: every object is held three times, and conditional writes are accepted and ignored.
+//! Garage on three nodes: every object is stored three times, and conditional writes are accepted and ignored.
 //!
 //! It is built from its crate, which takes some ten minutes, by `make garage`; only `make torture` needs it.
 
@@ -11,7 +11,7 @@ use std::fs;
 use std::process::Command;
 use std::sync::Arc;
 
-/// The key that may do everything with the bucket.
+/// The key with all permissions on the bucket.
 const KEY: &str = "GK0123456789abcdef01234567";
 
 /// The name of the region.
@@ -20,7 +20,7 @@ const REGION: &str = "garage";
 /// A cluster of three nodes.
 pub(crate) struct Garage {
     pub(crate) engine: Arc<Engine>,
-    /// Where the bucket is a website.
+    /// The address of the bucket as a website.
     web: u16,
     secret: String,
     nodes: Vec<Process>,
@@ -54,7 +54,7 @@ impl Garage {
             assert!(output.status.success(), "garage {args:?}: {said}");
             String::from_utf8(output.stdout).unwrap().trim().to_owned()
         };
-        // A node has an identity once it has run, and a node that starts again finds the others by theirs.
+        // A node has an identity once it has run, and a restarted node finds the others by theirs.
         let mut ids = Vec::new();
         for (number, [_, api, _]) in ports.iter().enumerate() {
             let config = dir.path().join(format!("node{number}.toml"));
@@ -89,7 +89,7 @@ impl Garage {
         Self { engine: Arc::new(engine), web, secret, nodes, dir }
     }
 
-    /// Makes that the website configuration of the bucket, which must be taken.
+    /// Sets the website configuration of the bucket, which must be accepted.
     #[track_caller]
     pub(crate) fn put_website(&self, xml: &str) {
         let target = "/test?website=";
@@ -109,7 +109,7 @@ impl Garage {
         assert!(answer.first.contains(" 200 "), "{answer:?}: {}", String::from_utf8_lossy(&answer.body));
     }
 
-    /// Returns what a reader of the website is answered.
+    /// Returns the answer to a reader of the website.
     pub(crate) fn visit(&self, path: &str) -> Message {
         ask(self.web, &Message::request("GET", path).with("Host", "test.web.localhost")).unwrap()
     }
@@ -119,7 +119,7 @@ impl Garage {
         self.nodes[number].kill();
     }
 
-    /// Starts it again with what it held.
+    /// Starts it again with its data.
     pub(crate) fn revive(&mut self, number: usize) {
         self.nodes[number] = node(number, self.dir.path());
     }

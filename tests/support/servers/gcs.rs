@@ -1,7 +1,7 @@
-//! A stand-in for Google Cloud Storage: as much of its XML API as the client speaks, kept in memory.
+//! A stand-in for Google Cloud Storage: as much of its XML API as the client uses, kept in memory.
 //!
-//! Written from the client's requests and Google's pages on the XML API; what keeps it honest is that the contract
-//! of a store and the stories of the command line hold over it. It asks for no credentials.
+//! Written from the client's requests and Google's pages on the XML API; it is checked by the contract of a store and
+//! the stories of the command line. It requires no credentials.
 
 use super::Engine;
 use crate::support::http::{Message, Side};
@@ -12,15 +12,15 @@ use std::io::BufReader;
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// How many keys a page of a listing has at most.
+/// The maximum number of keys on a page of a listing.
 const PAGE: usize = 1000;
 
-/// An object, or a part of one that is on its way.
+/// An object, or a part of an unfinished one.
 #[derive(Clone, Default)]
 struct Object {
     bytes: Vec<u8>,
     generation: u64,
-    /// When it was written, in both forms in which it is told.
+    /// When it was written, in both forms in which it is reported.
     written: Option<chrono::DateTime<chrono::Utc>>,
     headers: Vec<(String, String)>,
 }
@@ -32,11 +32,11 @@ struct Bucket {
     uploads: BTreeMap<String, (Object, BTreeMap<u32, Vec<u8>>)>,
     /// Whether conditions are ignored.
     lies: bool,
-    /// The last number that was given to a version or an upload.
+    /// The last number of a version or an upload.
     last: u64,
 }
 
-/// A request, taken apart.
+/// A parsed request.
 struct Asked<'a> {
     message: &'a Message,
     /// The key; empty for the bucket itself.
@@ -44,13 +44,13 @@ struct Asked<'a> {
     query: BTreeMap<String, String>,
 }
 
-/// Starts one that honours conditions, or accepts them and does not look.
+/// Starts one that honours conditions, or accepts and ignores them.
 pub(crate) fn start(conditions: Conditions) -> Engine {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let bucket =
         Arc::new(Mutex::new(Bucket { lies: conditions == Conditions::Ignored, ..Bucket::default() }));
-    // It ends with the process of the tests: it has nothing that would stay behind.
+    // It ends with the process of the tests: it leaves nothing behind.
     std::thread::spawn(move || {
         for stream in listener.incoming().map_while(Result::ok) {
             let bucket = Arc::clone(&bucket);
@@ -220,7 +220,7 @@ impl Bucket {
             };
         }
         if more {
-            // A token is text to whoever is given it; here it is the last name that was told, made of plain letters.
+            // A token is opaque to clients; here it is the last listed name, in plain letters.
             text += &format!("<NextContinuationToken>{last}</NextContinuationToken>");
         }
         Message::answer(200).body(text + "</ListBucketResult>")
@@ -234,7 +234,7 @@ impl Object {
 }
 
 impl Asked<'_> {
-    /// Returns an object with the headers that the request wants to be told with it.
+    /// Returns an object with the headers that the request asks for.
     fn described(&self) -> Object {
         let told =
             ["content-type", "cache-control", "content-encoding", "content-language", "content-disposition"];
@@ -249,7 +249,7 @@ fn etag(bytes: &[u8]) -> String {
     format!("\"{}\"", digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect::<String>())
 }
 
-/// Returns text without its percent signs.
+/// Returns text with percent-encoding decoded.
 fn decoded(text: &str) -> String {
     let (mut bytes, mut left) = (Vec::new(), text.as_bytes());
     while let Some((first, rest)) = left.split_first() {

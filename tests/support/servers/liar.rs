@@ -1,4 +1,4 @@
-//! rclone serving a directory as S3: it accepts conditional writes and does not look at the condition.
+//! rclone serving a directory as S3: it accepts conditional writes and ignores the condition.
 
 use super::process::{Process, data, free_ports, program};
 use super::{Engine, s3};

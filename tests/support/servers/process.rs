@@ -1,4 +1,4 @@
-//! A server's process: ended with its value, also when a test panics, and by its number alone.
+//! A server's process: ended with its value, even if a test panics, and by its process ID alone.
 
 use std::fs;
 use std::net::{TcpListener, TcpStream};
@@ -14,7 +14,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts a server in a directory, where it leaves its log.
+    /// Starts a server in a directory, where it writes its log.
     #[track_caller]
     pub(crate) fn start(name: &str, dir: &Path, command: &mut Command) -> Self {
         let log = dir.join(format!("{name}.log"));
@@ -45,7 +45,7 @@ impl Process {
         self.until(|| TcpStream::connect(("127.0.0.1", port)).is_ok());
     }
 
-    /// Kills it without a word.
+    /// Kills it with SIGKILL.
     pub(crate) fn kill(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
@@ -58,9 +58,9 @@ impl Drop for Process {
     }
 }
 
-/// Returns so many ports that nobody listens on.
+/// Returns this many free ports.
 pub(crate) fn free_ports(count: usize) -> Vec<u16> {
-    // Held together, so that no two are the same.
+    // Bound at the same time, so that no two are the same.
     let held: Vec<TcpListener> = (0..count).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
     held.iter().map(|held| held.local_addr().unwrap().port()).collect()
 }
@@ -77,7 +77,7 @@ pub(crate) fn program(below: &str) -> PathBuf {
     program
 }
 
-/// Returns a directory for a server's data below `target/`, gone with its value.
+/// Returns a directory for a server's data below `target/`, removed with its value.
 pub(crate) fn data() -> tempfile::TempDir {
     let below = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/servers/data");
     fs::create_dir_all(&below).unwrap();

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
-/// SeaweedFS in one process; everybody may read, as on a public mirror.
+/// SeaweedFS in one process; anonymous reads are allowed, as on a public mirror.
 pub(crate) fn single() -> Engine {
     let dir = data();
     let secret = uuid::Uuid::new_v4().simple().to_string();
@@ -35,7 +35,7 @@ pub(crate) fn single() -> Engine {
     Engine::new("SeaweedFS", "s3://test", port, s3("tests", &secret, "us-east-1"), (process, dir))
 }
 
-/// SeaweedFS as a cluster: a master, three servers that hold every file twice, a filer, and what speaks S3.
+/// SeaweedFS as a cluster: a master, three servers that store every file twice, a filer, and an S3 gateway.
 pub(crate) struct Cluster {
     pub(crate) engine: Arc<Engine>,
     volumes: Vec<(Process, Vec<String>)>,
@@ -105,12 +105,12 @@ impl Cluster {
         Self { engine: Arc::new(engine), volumes, dir }
     }
 
-    /// Kills one of the servers that hold the bytes.
+    /// Kills one of the servers that store the bytes.
     pub(crate) fn kill(&mut self, number: usize) {
         self.volumes[number].0.kill();
     }
 
-    /// Starts it again with what it held.
+    /// Starts it again with its data.
     pub(crate) fn revive(&mut self, number: usize) {
         let (process, args) = &mut self.volumes[number];
         *process = Process::start(&format!("volume{number}"), self.dir.path(), weed().args(&*args));
@@ -121,7 +121,7 @@ fn weed() -> Command {
     Command::new(program("weed/bin/weed"))
 }
 
-/// Writes down who may do what, and returns the argument that says so.
+/// Writes the permissions, and returns the argument that names the file.
 fn identities(dir: &Path, secret: &str) -> String {
     let config = dir.join("s3.json");
     let readers = r#"{"name": "anonymous", "actions": ["Read", "List"]}"#;

@@ -7,7 +7,7 @@ use crate::decide::policy::schema::{BrakeFile, BrakesFile, PolicyChangeFile, Pre
 impl Loading<'_> {
     pub(super) fn brakes(&mut self, raw: &BrakesFile) -> Brakes {
         if raw.max_per_run == Some(0) {
-            self.problem("brakes.max_per_run", "0 would let nothing go; at least 1 is accepted");
+            self.problem("brakes.max_per_run", "0 would delete nothing; at least 1 is accepted");
         }
         Brakes {
             stream: raw.stream.as_ref().map(|brake| self.brake("brakes.stream", brake)).unwrap_or_default(),

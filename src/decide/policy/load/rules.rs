@@ -30,10 +30,10 @@ impl Loading<'_> {
             None => introduced().unwrap_or(activity),
         };
         if raw.basis.is_some() && raw.within.is_none() && raw.periods.is_none() {
-            self.problem(&format!("{at}.basis"), "`basis` goes with `within` or `periods`");
+            self.problem(&format!("{at}.basis"), "`basis` needs `within` or `periods`");
         }
         if raw.forever == Some(false) {
-            self.problem(&format!("{at}.forever"), "`false` says nothing; `forever: true` is accepted");
+            self.problem(&format!("{at}.forever"), "`false` has no meaning; `forever: true` is accepted");
         }
         let keep = match (raw.forever, raw.last, raw.within, calendar.as_slice(), &raw.periods) {
             (Some(_), None, None, [], None) => Keep::Forever,
@@ -53,7 +53,7 @@ impl Loading<'_> {
                 self.problem(
                     at,
                     format!(
-                        "exactly one of {words} makes a rule (`label` also goes with `within` or `periods`)"
+                        "exactly one of {words} makes a rule (`label` is also accepted with `within` or `periods`)"
                     ),
                 );
                 return None;
@@ -62,7 +62,7 @@ impl Loading<'_> {
         if raw.label.is_some() && !matches!(keep, Keep::Forever | Keep::Within(..) | Keep::Periods(..)) {
             self.problem(
                 &format!("{at}.label"),
-                "`label` goes with `within` or `periods`; `where` goes with every rule",
+                "`label` needs `within` or `periods`; `where` is accepted in every rule",
             );
         }
         let mut rule = named(keep, raw.only.clone().unwrap_or_default(), at.to_owned());
@@ -96,6 +96,7 @@ impl Loading<'_> {
         let basis = match text {
             "created" => Some(Basis::Created),
             "published" => Some(Basis::Published),
+            "confirmed" => Some(Basis::Confirmed),
             "superseded" => Some(Basis::Superseded),
             "introduced" if !labels.is_empty() => Some(Basis::Introduced(labels.keys().cloned().collect())),
             _ => match (inner("introduced"), inner("left")) {
@@ -113,7 +114,7 @@ impl Loading<'_> {
         if basis.is_none() {
             self.problem(
                 at,
-                format!("`{text}` is not a basis; `created`, `published`, `superseded`, `introduced(LABEL)` and `left(ALIAS)` are accepted"),
+                format!("`{text}` is not a basis; `created`, `published`, `confirmed`, `superseded`, `introduced(LABEL)` and `left(ALIAS)` are accepted"),
             );
         }
         basis

@@ -1,4 +1,4 @@
-//! Servers that forget, and senders that fail, die or take long.
+//! Servers that forget uploads, and senders that fail, die or take long.
 
 use super::*;
 use crate::store::object::Conditions;
@@ -7,16 +7,16 @@ use object_store::memory::InMemory;
 use object_store::{PutPayload, PutResult};
 use std::sync::Mutex;
 
-/// What a server does of a request to put the parts together.
+/// What a server does with a request to complete an upload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Does {
     It,
-    /// The answer is that it knows nothing of such an upload.
+    /// It answers that it does not know the upload.
     ItAndForgets,
     NothingAndForgets,
 }
 
-/// A server that is slow with the first part of each file, and what it was asked at the end.
+/// A server that is slow with the first part of each file, and the requests at the end.
 #[derive(Debug)]
 struct Odd {
     memory: Arc<InMemory>,

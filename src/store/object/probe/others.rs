@@ -1,4 +1,4 @@
-//! What else a store does: notes beside files, copies, listings and removals.
+//! What else a store does: metadata, copies, listings and removals.
 
 use super::DOING;
 use crate::model::{Digest, RelPath};
@@ -10,24 +10,24 @@ use futures_util::TryStreamExt;
 use object_store::path::Path;
 use std::time::Duration;
 
-/// What every file of the trial holds.
+/// The contents of every file of the probe.
 const BYTES: &[u8] = b"trial";
 
-/// How every file of the trial looks.
+/// The metadata of every file of the probe.
 const FILL: Fill = Fill { mode: 0o444, mtime: Some(1) };
 
-/// How often a listing is asked for in which something is that went; some stores tell of it for a while.
+/// How often to list again if a removed object is still listed; some stores list it for a while.
 const LOOKS: usize = 8;
 
-/// How long is waited in between.
+/// The pause in between.
 const PAUSE: Duration = Duration::from_millis(250);
 
 impl ObjectStore {
-    /// Looks what becomes of three files, a copy, a listing and a removal.
+    /// Tests three files, a copy, a listing and a removal.
     pub(super) fn try_others(&self) -> Result<Others> {
         let dir = RelPath::state(&format!("tmp/trial-{}", uuid::Uuid::new_v4().simple()));
         let found = self.others(&dir);
-        // Whatever went wrong, nothing stays; what cannot be removed is the graver error.
+        // Whatever went wrong, nothing is left; an object that cannot be removed is the graver error.
         self.all_gone(&dir)?;
         found
     }
@@ -39,12 +39,12 @@ impl ObjectStore {
         }
         let notes = self.has_notes(&a)?;
         let copied = matches!(self.share(&a, &copy, Share::Link, FILL), Ok(Shared::Yes));
-        // Without what is noted beside it, a copy is no better than none.
+        // Without its metadata, a copy is useless.
         let copies = copied && self.has_notes(&copy)?;
         Ok(Others { notes, copies, lists_in_order: self.names(dir)?.is_sorted() })
     }
 
-    /// Returns whether a file of the trial is there with what was noted beside it.
+    /// Returns whether a file of the probe exists with its metadata.
     fn has_notes(&self, at: &RelPath) -> Result<bool> {
         let Some(found) = self.look(at)? else { return Ok(false) };
         let noted =
@@ -52,7 +52,7 @@ impl ObjectStore {
         Ok(noted && self.read(at, 100)? == BYTES)
     }
 
-    /// Removes everything below a directory at once, and looks whether it went.
+    /// Removes everything below a directory at once, and checks that it is gone.
     fn all_gone(&self, dir: &RelPath) -> Result<()> {
         self.discard(dir)?;
         let mut left = self.names(dir)?;

@@ -1,0 +1,20 @@
+//! Bringing copies of the mirror elsewhere up to date, and reading how far they are.
+//!
+//! `docs/decisions/0022-downstream-mirrors.md` has the order of writes and what a kill leaves. A failure of one target is in its
+//! report and holds back no other.
+
+mod carry;
+mod error;
+mod fetch;
+mod files;
+mod freshness;
+mod look;
+mod push;
+mod report;
+mod rsync;
+mod run;
+
+pub use error::SyncError;
+pub use freshness::{Freshness, TargetFreshness, freshness};
+pub use report::{Opener, SyncOptions, SyncOutcome, SyncReport, TargetReport, Verify};
+pub use run::sync;

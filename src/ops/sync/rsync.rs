@@ -1,0 +1,414 @@
+//! The program `rsync`, as `sync` uses it: files by name, no shell, a limit on waiting and on what it may say.
+//!
+//! The other side may be anyone. Of what comes back only this is used: whether the program succeeded, paths that differ, and
+//! the bytes of a trace in a directory of its own.
+
+use super::SyncError;
+use crate::decide::targets::{TRACE_DIR, TRACE_LIMIT, Target, Way};
+use crate::exec::MINISIGN_PASSWORD;
+use crate::exec::{End, ExecError, Job, ask_apart};
+use crate::model::{RelPath, shown};
+use crate::progress::CancelToken;
+use crate::store::Guard;
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+/// The oldest version: it replaces links by rename, and deletes files by name.
+const OLDEST: (u32, u32, u32) = (3, 1, 0);
+
+/// For how long one transfer may run.
+const LONGEST: Duration = Duration::from_hours(24 * 7);
+
+/// How long `rsync --version` may take.
+const SHORT: Duration = Duration::from_secs(30);
+
+/// How much of what it says about a failure is kept, in characters.
+const SAID: usize = 400;
+
+/// Exit codes of `rsync` after which some files may be there and others not.
+const PARTIAL: [i32; 2] = [23, 24];
+
+/// The program, and one target.
+pub(super) struct Rsync<'a> {
+    target: &'a Target,
+    /// The target as an argument, with a slash at its end.
+    to: String,
+    lock: Guard,
+    stop: &'a CancelToken,
+}
+
+/// How a run ended that was not refused as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Ran {
+    /// The lines that it wrote.
+    pub(super) lines: Vec<String>,
+    /// How many bytes of lines before these were left out.
+    pub(super) cut: bool,
+    /// Why some files may not have been sent.
+    pub(super) partial: Option<String>,
+}
+
+/// What one run sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sends {
+    /// Files of builds, with their hard links.
+    Files,
+    /// The same, of which the bytes are compared.
+    FilesByBytes,
+    /// Small files that are replaced, at the end of the run.
+    Pages,
+}
+
+/// Fails where there is no `rsync` that can be used.
+pub(super) fn look(stop: &CancelToken) -> Result<(), SyncError> {
+    let words = ["rsync", "--version"].map(str::to_owned);
+    let job =
+        Job { words: &words, env: &[], without: &[MINISIGN_PASSWORD], input: b"", limit: SHORT, lock: None };
+    let ran = match ask_apart(&job, stop) {
+        Err(ExecError::NoProgram { .. }) => return Err(SyncError::NoRsync),
+        ran => ran?,
+    };
+    match version(&ran.output) {
+        Some(found) if found >= OLDEST => Ok(()),
+        Some((a, b, c)) => Err(SyncError::OldRsync(format!("{a}.{b}.{c}"))),
+        None => Err(SyncError::OldRsync(said(&ran.output, &ran.errors))),
+    }
+}
+
+/// Reads `rsync  version 3.2.7  protocol version 31`, also `v3.2.7` and `3.2.7pre1`.
+fn version(text: &str) -> Option<(u32, u32, u32)> {
+    let rest = text.lines().next()?.strip_prefix("rsync")?.trim_start().strip_prefix("version ")?;
+    let word = rest.split_whitespace().next()?.trim_start_matches('v');
+    let mut parts = word.split('.').map(|part| {
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        part.get(..digits).and_then(|digits| digits.parse::<u32>().ok())
+    });
+    Some((parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
+}
+
+impl<'a> Rsync<'a> {
+    /// Returns the program for a target; its lock stays held as long as a run lives.
+    pub(super) fn new(target: &'a Target, lock: Guard, stop: &'a CancelToken) -> Option<Self> {
+        let to = match &target.way {
+            Way::Directory(dir) => format!("{}/", dir.to_str()?),
+            Way::Rsync(address) => format!("{address}/"),
+            Way::Mirror(_) | Way::Http(_) => return None,
+        };
+        Some(Self { target, to, lock, stop })
+    }
+
+    /// Sends these paths below a directory.
+    pub(super) fn send(&self, from: &Path, paths: &[RelPath], how: Sends) -> Result<Ran, SyncError> {
+        let flags: &[&str] = match how {
+            Sends::Files => &["-lptH"],
+            Sends::FilesByBytes => &["-lptHc"],
+            Sends::Pages => &["-lpt", "--delay-updates"],
+        };
+        // What goes meanwhile is noticed when the target is compared.
+        self.run(from, &[flags, &["--ignore-missing-args"]].concat(), &listed(paths))
+    }
+
+    /// Returns which of these paths differ from what the target has: by kind, size and time, or by bytes.
+    pub(super) fn differing(&self, from: &Path, paths: &[RelPath], bytes: bool) -> Result<Ran, SyncError> {
+        let how = if bytes { "-ltOJc" } else { "-ltOJ" };
+        let args = [how, "--dry-run", "--ignore-missing-args", "--out-format=%i %n"];
+        let mut ran = self.run(from, &args, &listed(paths))?;
+        // Directories on the way differ by their times alone.
+        ran.lines.retain(|line| !line.starts_with(".d") && !line.starts_with("cd"));
+        ran.lines = ran.lines.iter().map(|line| named(line)).collect();
+        Ok(ran)
+    }
+
+    /// Deletes these files and links.
+    pub(super) fn delete(&self, paths: &[RelPath]) -> Result<(), SyncError> {
+        // Each is an argument that is missing in directories that are there.
+        let from = tempfile::tempdir().map_err(SyncError::Temporary)?;
+        let dirs: BTreeSet<RelPath> = paths.iter().filter_map(RelPath::parent).collect();
+        for dir in dirs {
+            fs::create_dir_all(from.path().join(dir.as_str())).map_err(SyncError::Temporary)?;
+        }
+        self.run(from.path(), &["-l", "--delete-missing-args"], &listed(paths))?.whole()
+    }
+
+    /// Sends these links, each with its text.
+    pub(super) fn send_links(&self, links: &[(RelPath, String)]) -> Result<(), SyncError> {
+        // Not those of the mirror, which may move to a build that is not there yet.
+        let from = tempfile::tempdir().map_err(SyncError::Temporary)?;
+        for (path, text) in links {
+            let at = from.path().join(path.as_str());
+            if let Some(dir) = at.parent() {
+                fs::create_dir_all(dir).map_err(SyncError::Temporary)?;
+            }
+            std::os::unix::fs::symlink(text, at).map_err(SyncError::Temporary)?;
+        }
+        let paths: Vec<RelPath> = links.iter().map(|(path, _)| path.clone()).collect();
+        self.run(from.path(), &["-l"], &listed(&paths))?.whole()?;
+        // What is deleted next relies on them.
+        match self.differing(from.path(), &paths, false)?.lines.first() {
+            None => Ok(()),
+            Some(path) => Err(SyncError::Target(format!("the name `{}` was not set there", shown(path)))),
+        }
+    }
+
+    /// Deletes these directories where they are empty, but for those that are there in `from`.
+    pub(super) fn delete_dirs(&self, from: &Path, dirs: &BTreeSet<RelPath>) -> Result<Ran, SyncError> {
+        let above: BTreeSet<RelPath> =
+            dirs.iter().flat_map(RelPath::ancestors).filter(|dir| !dir.is_root()).collect();
+        let rules: BTreeSet<&RelPath> = dirs.iter().chain(&above).collect();
+        let text = ended(rules.into_iter().map(|dir| format!("/{}/", escaped(dir.as_str()))));
+        self.filtered(from, &["-r", "--delete", "--include-from=-", "--exclude=*"], &text)
+    }
+
+    /// Returns what is in these directories of the target and not in those of `from`, whatever is below it.
+    pub(super) fn strange(&self, from: &Path, dirs: &BTreeSet<RelPath>) -> Result<Ran, SyncError> {
+        let above: BTreeSet<RelPath> = dirs
+            .iter()
+            .flat_map(|dir| dir.ancestors().chain([dir.clone()]))
+            .filter(|dir| !dir.is_root())
+            .collect();
+        let above = above.iter().map(|dir| format!("/{}/", escaped(dir.as_str())));
+        let text = ended(above.chain(dirs.iter().map(|dir| format!("/{}/*", escaped(dir.as_str())))));
+        let args = ["-rlO", "--dry-run", "--delete", "--out-format=%i %n", "--include-from=-", "--exclude=*"];
+        let mut ran = self.filtered(from, &args, &text)?;
+        let strange = |line: &String| {
+            let full =
+                line.strip_prefix("cannot delete non-empty directory: ").map(|path| format!("- {path}"));
+            full.or_else(|| line.starts_with("*deleting").then(|| line.clone())).map(|line| named(&line))
+        };
+        ran.lines = ran.lines.iter().filter_map(strange).collect();
+        ran.lines.sort();
+        ran.lines.dedup();
+        Ok(ran)
+    }
+
+    /// Returns the bytes of the trace of a target; nothing where it has none.
+    pub(super) fn trace(&self) -> Result<Option<Vec<u8>>, SyncError> {
+        let dir = tempfile::tempdir().map_err(SyncError::Temporary)?;
+        let file = format!("{TRACE_DIR}/{}", self.target.trace);
+        let rules = ["/project/".to_owned(), format!("/{TRACE_DIR}/"), format!("/{file}")];
+        let text = ended(rules.into_iter());
+        let limit = format!("--max-size={TRACE_LIMIT}");
+        let mut words = self.words(&["-r", &limit, "--from0", "--include-from=-", "--exclude=*"]);
+        words.extend([self.to.clone(), format!("{}/", dir.path().display())]);
+        let ran = self.judged(&words, &text)?;
+        if let Some(why) = ran.partial {
+            return Err(SyncError::Target(why));
+        }
+        read_trace(&dir.path().join(file))
+    }
+
+    /// Writes the trace of the target.
+    pub(super) fn keep_trace(&self, bytes: &[u8]) -> Result<(), SyncError> {
+        let dir = tempfile::tempdir().map_err(SyncError::Temporary)?;
+        let file = format!("{TRACE_DIR}/{}", self.target.trace);
+        let at = dir.path().join(&file);
+        fs::create_dir_all(dir.path().join(TRACE_DIR)).map_err(SyncError::Temporary)?;
+        fs::write(&at, bytes).map_err(SyncError::Temporary)?;
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+        fs::set_permissions(&at, mode).map_err(SyncError::Temporary)?;
+        // By bytes: a trace of the same size and second is another one.
+        let ran = self.run(dir.path(), &["-pI"], &listed(&[file.parse().unwrap_or_default()]))?;
+        ran.whole()
+    }
+
+    /// Runs with paths on the standard input.
+    fn run(&self, from: &Path, args: &[&str], list: &[u8]) -> Result<Ran, SyncError> {
+        let args = [args, &["--files-from=-", "--from0"]].concat();
+        let words = self.between(from, &args);
+        self.judged(&words, list)
+    }
+
+    /// Runs with rules on the standard input.
+    fn filtered(&self, from: &Path, args: &[&str], rules: &[u8]) -> Result<Ran, SyncError> {
+        // The order counts: rules are read as they come.
+        let words = self.between(from, &[&["--from0"], args].concat());
+        self.judged(&words, rules)
+    }
+
+    fn between(&self, from: &Path, args: &[&str]) -> Vec<String> {
+        let mut words = self.words(args);
+        words.extend([format!("{}/", from.display()), self.to.clone()]);
+        words
+    }
+
+    /// Returns the program with what every run has.
+    fn words(&self, args: &[&str]) -> Vec<String> {
+        let stall = format!("--timeout={}", self.target.stall.as_secs().max(1));
+        let mut words: Vec<String> =
+            ["rsync", "-8", "--protect-args", "--no-motd", &stall].map(str::to_owned).into();
+        if let Some(rate) = self.target.bandwidth {
+            words.push(format!("--bwlimit={}", rate.kib()));
+        }
+        if let Some(file) = &self.target.password_file {
+            words.push(format!("--password-file={}", file.display()));
+        }
+        if let Way::Rsync(address) = &self.target.way
+            && address.starts_with("rsync://")
+        {
+            words.push(format!("--contimeout={}", self.target.stall.as_secs().clamp(1, 60)));
+        }
+        words.extend(args.iter().map(|arg| (*arg).to_owned()));
+        words.push("--".to_owned());
+        words
+    }
+
+    fn judged(&self, words: &[String], input: &[u8]) -> Result<Ran, SyncError> {
+        self.stop.check()?;
+        let mut env = vec![("LC_ALL", "C".to_owned()), ("TZ", "UTC".to_owned())];
+        // A question about a key or password has no one who answers it.
+        if std::env::var_os("RSYNC_RSH").is_none() {
+            env.push(("RSYNC_RSH", "ssh -oBatchMode=yes -oConnectTimeout=30".to_owned()));
+        }
+        let lock = self.lock.file();
+        let without = [
+            MINISIGN_PASSWORD,
+            "RSYNC_PARTIAL_DIR",
+            "RSYNC_CHECKSUM_LIST",
+            "RSYNC_OLD_ARGS",
+            "RSYNC_PROTECT_ARGS",
+        ];
+        let job = Job { words, env: &env, without: &without, input, limit: LONGEST, lock };
+        let ran = ask_apart(&job, self.stop)?;
+        let why = || format!("{}: {}", ran.end, said("", &ran.errors));
+        let partial = match ran.end {
+            End::Code(0) => None,
+            End::Code(code) if PARTIAL.contains(&code) => Some(why()),
+            End::Stopped => return Err(crate::progress::Interrupted.into()),
+            End::Code(_) | End::Signal(_) | End::TimeLimit(_) => return Err(SyncError::Target(why())),
+        };
+        let cut = ran.output.starts_with('[') && ran.output.contains(" bytes before this are left out]");
+        let lines = ran.output.lines().filter(|line| !line.is_empty());
+        Ok(Ran { lines: lines.map(str::to_owned).collect(), cut, partial })
+    }
+}
+
+impl Ran {
+    /// Fails where some files may not have been sent.
+    pub(super) fn whole(self) -> Result<(), SyncError> {
+        self.partial.map_or(Ok(()), |why| Err(SyncError::Target(why)))
+    }
+}
+
+/// Reads a trace that came into a directory of ours: a regular file, of a size that one can have.
+pub(super) fn read_trace(at: &Path) -> Result<Option<Vec<u8>>, SyncError> {
+    match fs::symlink_metadata(at) {
+        Err(error)
+            if matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) =>
+        {
+            return Ok(None);
+        }
+        Err(error) => return Err(SyncError::Temporary(error)),
+        Ok(found) if !found.is_file() => {
+            return Err(SyncError::Target("its trace is not a regular file".to_owned()));
+        }
+        Ok(_) => {}
+    }
+    let mut bytes = Vec::new();
+    let file = fs::File::open(at).map_err(SyncError::Temporary)?;
+    file.take(TRACE_LIMIT + 1).read_to_end(&mut bytes).map_err(SyncError::Temporary)?;
+    if bytes.len() as u64 > TRACE_LIMIT {
+        return Err(SyncError::Target(format!("its trace has more than {TRACE_LIMIT} bytes")));
+    }
+    Ok(Some(bytes))
+}
+
+/// Returns paths as `--files-from` reads them with `--from0`.
+fn listed(paths: &[RelPath]) -> Vec<u8> {
+    ended(paths.iter().map(RelPath::as_str))
+}
+
+/// Returns lines, each ended by a NUL as `--from0` expects it.
+fn ended(lines: impl Iterator<Item = impl AsRef<str>>) -> Vec<u8> {
+    let mut text = Vec::new();
+    for line in lines {
+        text.extend_from_slice(line.as_ref().as_bytes());
+        text.push(0);
+    }
+    text
+}
+
+/// Returns a path as a rule matches it: only where there is a wildcard a backslash escapes.
+fn escaped(path: &str) -> String {
+    if !path.contains(['*', '?', '[']) {
+        return path.to_owned();
+    }
+    let mut text = String::new();
+    for c in path.chars() {
+        if matches!(c, '*' | '?' | '[' | '\\') {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
+}
+
+/// Returns the path of a line such as `<f+++++++++ a/b`, where `\#012` stands for a byte.
+fn named(line: &str) -> String {
+    let path = line.split_once(' ').map_or(line, |(_, path)| path.trim_start());
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let code = rest.strip_prefix(b"\\#").and_then(|code| code.get(..3));
+        let byte = code.and_then(|code| u8::from_str_radix(str::from_utf8(code).ok()?, 8).ok());
+        match byte {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = rest.get(5..).unwrap_or_default();
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).trim_end_matches('/').to_owned()
+}
+
+/// Returns the first lines of what was said about a failure, printable.
+fn said(output: &str, errors: &str) -> String {
+    let mut text = String::new();
+    let lines = errors.lines().chain(output.lines()).map(str::trim).filter(|line| !line.is_empty());
+    for line in lines.take(3) {
+        let separator = if text.is_empty() { "" } else { "; " };
+        write!(text, "{separator}{line}").ok();
+    }
+    shown(&text.chars().take(SAID).collect::<String>()).chars().take(SAID).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_is_read_however_it_is_written() {
+        assert_eq!(version("rsync  version 3.2.7  protocol version 31\n"), Some((3, 2, 7)));
+        assert_eq!(version("rsync  version v3.1.3-dev"), Some((3, 1, 3)));
+        assert_eq!(version("rsync  version 3.4.0pre1  protocol version 32"), Some((3, 4, 0)));
+        assert_eq!(version("openrsync: protocol version 29, rsync version 2.6.9 compatible"), None);
+        assert_eq!(version(""), None);
+    }
+
+    #[test]
+    fn a_path_is_what_it_was() {
+        assert_eq!(named("<f+++++++++ a/b c"), "a/b c");
+        assert_eq!(named("*deleting   a/b/"), "a/b");
+        assert_eq!(named("<f.st...... a\\#134#b\\#12"), "a\\#b\\#12");
+        assert_eq!(named("<f+++++++++ ä/\\#303\\#244"), "ä/ä");
+    }
+
+    #[test]
+    fn a_rule_matches_what_a_name_is() {
+        assert_eq!(escaped("a\\b"), "a\\b");
+        assert_eq!(escaped("a\\[b]*"), "a\\\\\\[b]\\*");
+    }
+
+    #[test]
+    fn what_is_said_is_short_and_printable() {
+        assert_eq!(said("", "rsync: no\u{1b}[2K\n\nrsync error: x\n"), "rsync: no\\u{1b}[2K; rsync error: x");
+        assert!(said("", &"\u{7}".repeat(1 << 16)).chars().count() <= SAID);
+    }
+}

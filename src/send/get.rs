@@ -1,0 +1,57 @@
+//! A small file from a public address: one request, with a limit on its time and on what comes back.
+
+use super::answer::said;
+use super::network::Network;
+use crate::progress::CancelToken;
+use crate::registry::{client_builder, innermost};
+use futures_util::future::{Either, select};
+use reqwest::redirect::Policy;
+use reqwest::{Client, StatusCode};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::time::{sleep, timeout};
+use url::Url;
+
+/// How often the wish to stop is looked at.
+const TICK: Duration = Duration::from_millis(50);
+
+/// How many redirects are followed.
+const REDIRECTS: usize = 5;
+
+/// Returns the bytes at an address; nothing where the server states that there is nothing. Fails with why.
+pub fn get(url: &Url, most: u64, limit: Duration, stop: &CancelToken) -> Result<Option<Vec<u8>>, String> {
+    let builder = client_builder(url, limit).redirect(Policy::limited(REDIRECTS));
+    let client = builder.build().map_err(|error| innermost(&error))?;
+    let network = Network::here().map_err(|error| error.to_string())?;
+    let stopped = async {
+        while stop.check().is_ok() {
+            sleep(TICK).await;
+        }
+    };
+    let answer = network.run(async {
+        match select(pin!(timeout(limit, asked(&client, url, most))), pin!(stopped)).await {
+            Either::Left((Ok(answer), _)) => answer,
+            Either::Left((Err(_), _)) => Err(format!("no whole answer within {} s", limit.as_secs())),
+            Either::Right(_) => Err("interrupted".to_owned()),
+        }
+    });
+    answer.unwrap_or_else(|| Err("interrupted".to_owned()))
+}
+
+async fn asked(client: &Client, url: &Url, most: u64) -> Result<Option<Vec<u8>>, String> {
+    let why = |error: reqwest::Error| said(&innermost(&error));
+    let mut response = client.get(url.clone()).send().await.map_err(why)?;
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),
+        status => return Err(format!("the server answers {status}")),
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(why)? {
+        bytes.extend_from_slice(&chunk);
+        if bytes.len() as u64 > most {
+            return Err(format!("it has more than {most} bytes"));
+        }
+    }
+    Ok(Some(bytes))
+}

@@ -1,0 +1,162 @@
+//! What a copy has after a pull, what it costs, and how a pull that was cut off goes on.
+
+use super::scene::{BUILDS, Scene};
+use crate::engines::web::Running;
+use crate::support::rig::tree;
+use crate::support::served::Lie;
+use serde_json::json;
+use std::fs;
+
+/// Returns what readers see of a mirror, without its change list.
+fn seen(root: &std::path::Path) -> Vec<String> {
+    let own = |line: &String| [".mirrorkeep", "changes", "project"].iter().any(|own| line.starts_with(own));
+    tree(root).into_iter().filter(|line| !own(line)).collect()
+}
+
+#[test]
+fn a_copy_has_what_the_mirror_has_and_then_only_what_is_new_is_asked_for() {
+    let scene = Scene::new(&BUILDS[..2], 9);
+    let first = scene.pull(0, &["--trace", "copy"]);
+    assert_eq!(first["builds"].as_array().unwrap().len(), 2, "{first:#}");
+    assert_eq!(seen(&scene.up.mirror("")), seen(&scene.copy.mirror("")));
+    scene.copy.ok(&["verify", "--all"]);
+    // Warnings of commits that the builds do not state.
+    assert!(scene.copy.ends(5, &["check"]).contains("0 errors"));
+    let trace: serde_json::Value =
+        serde_json::from_slice(&fs::read(scene.copy.mirror("project/trace/copy")).unwrap()).unwrap();
+    assert_eq!(trace["serial"], first["event"]);
+
+    scene.server.asked();
+    let again = scene.pull(0, &[]);
+    assert_eq!((again["read"].clone(), again["builds"].clone()), (json!(0), json!([])));
+    assert_eq!(scene.server.asked(), ["changes/latest.json"]);
+
+    scene.publish(BUILDS[2]);
+    let next = scene.pull(0, &[]);
+    assert_eq!(next["builds"][0]["id"], format!("master/centos/{}", BUILDS[2]));
+    assert_eq!(next["builds"][0]["shared_files"], 1, "{next:#}");
+    assert_eq!(scene.copy.latest().as_deref(), Some(BUILDS[2]));
+    let asked = scene.server.asked();
+    assert!(!asked.iter().any(|path| path.contains(BUILDS[0]) || path.ends_with("a.rpm")), "{asked:?}");
+    assert_eq!(seen(&scene.up.mirror("")), seen(&scene.copy.mirror("")));
+}
+
+#[test]
+fn the_policy_of_the_copy_decides_what_comes_and_what_stays() {
+    let scene = Scene::new(&BUILDS[..3], 1);
+    let report = scene.pull(0, &[]);
+    assert_eq!(scene.copy.there(), [BUILDS[2]]);
+    assert_eq!(report["skipped"].as_array().unwrap().len(), 2, "{report:#}");
+    assert!(!scene.server.asked().iter().any(|path| path.contains(BUILDS[0])));
+
+    // What goes there stays here until the own policy lets it go.
+    let scene = Scene::new(&BUILDS[..2], 9);
+    scene.pull(0, &[]);
+    scene.publish(BUILDS[2]);
+    scene.up.ok(&["prune"]);
+    assert_eq!(scene.up.there(), BUILDS[1..3]);
+    let report = scene.pull(0, &[]);
+    assert_eq!(report["gone"], json!([format!("master/centos/{}", BUILDS[0])]));
+    assert_eq!(scene.copy.there(), BUILDS[..3]);
+}
+
+#[test]
+fn only_chosen_streams_come_and_another_choice_is_read_anew() {
+    let scene = Scene::new(&BUILDS[..1], 9);
+    let work = scene.up.work("");
+    let other = ["publish", work.to_str().unwrap(), "--stream", "feature/a/centos", "--build", BUILDS[1]];
+    scene.up.ok(&other);
+    let report = scene.pull(0, &["--stream", "feature/**"]);
+    assert_eq!(report["builds"][0]["id"], format!("feature/a/centos/{}", BUILDS[1]));
+    assert_eq!((report["builds"].as_array().unwrap().len(), &report["left"]), (1, &json!([])));
+    assert!(!scene.copy.mirror("master").exists());
+    scene.pull(0, &[]);
+    assert_eq!(seen(&scene.up.mirror("")), seen(&scene.copy.mirror("")));
+}
+
+#[test]
+fn a_name_that_moves_back_or_goes_does_so_in_the_copy_unless_it_was_moved_there() {
+    let scene = Scene::new(&BUILDS[..2], 9);
+    let build = |nth: usize| format!("master/centos/{}", BUILDS[nth]);
+    scene.up.ok(&["alias", "set", "good", &build(1)]);
+    scene.up.ok(&["alias", "set", "own", &build(1)]);
+    scene.pull(0, &[]);
+    let at = |name: &str| fs::read_link(scene.copy.mirror(name)).ok().map(|at| at.display().to_string());
+    assert_eq!(at("good"), Some(build(1)));
+    scene.up.ok(&["alias", "set", "good", &build(0), "--allow-backwards"]);
+    scene.pull(0, &[]);
+    assert_eq!(at("good"), Some(build(0)));
+    scene.copy.ok(&["alias", "set", "own", &build(0), "--allow-backwards"]);
+    scene.up.ok(&["alias", "remove", "good"]);
+    scene.up.ok(&["alias", "remove", "own"]);
+    scene.pull(0, &[]);
+    assert_eq!((at("good"), at("own")), (None, Some(build(0))));
+}
+
+#[test]
+fn what_was_withdrawn_there_is_reported_until_it_is_withdrawn_here() {
+    let scene = Scene::new(&BUILDS[..3], 9);
+    scene.pull(0, &[]);
+    let id = format!("master/centos/{}", BUILDS[1]);
+    scene.up.ok(&["withdraw", &id, "--why", "has a key"]);
+    let text = fs::read_to_string(scene.list("latest.json")).unwrap();
+    assert!(!text.contains("has a key"));
+    for _ in 0..2 {
+        assert_eq!(scene.pull(5, &[])["withdrawn"], json!([id]));
+    }
+    // Also to whoever reads everything.
+    scene.up.ok(&["export", "changes", "--full"]);
+    fs::remove_file(scene.copy.mirror(".mirrorkeep/pull.json")).unwrap();
+    assert_eq!(scene.pull(5, &["--dry-run", "--withdraw"])["withdrawn"], json!([id]));
+    assert_eq!(scene.pull(0, &["--withdraw"])["followed"], json!([id]));
+    assert_eq!(scene.copy.there(), [BUILDS[0], BUILDS[2]]);
+    scene.pull(0, &["--anew"]);
+    assert_eq!(scene.copy.there(), [BUILDS[0], BUILDS[2]]);
+}
+
+#[test]
+fn a_dry_run_changes_nothing_and_says_what_would_come() {
+    let scene = Scene::new(&BUILDS[..2], 9);
+    let before = tree(&scene.copy.mirror(""));
+    let report = scene.pull(0, &["--dry-run"]);
+    assert_eq!(report["builds"][1]["outcome"], "trial");
+    assert_eq!(before, tree(&scene.copy.mirror("")));
+    let before = tree(&scene.up.mirror(""));
+    scene.up.ok(&["export", "changes", "--full", "--dry-run"]);
+    assert_eq!(before, tree(&scene.up.mirror("")));
+}
+
+#[test]
+fn a_pull_that_was_cut_off_goes_on_and_fetches_no_whole_file_again() {
+    let scene = Scene::new(&BUILDS[..1], 9);
+    // The largest file is fetched first.
+    scene.server.lie("a.rpm", Lie::Cut(3));
+    let report = scene.pull(1, &["--jobs", "1"]);
+    assert_eq!((scene.copy.mirror("master").exists(), &report["builds"]), (false, &json!([])));
+    assert_eq!(report["failures"].as_array().unwrap().len(), 1, "{report:#}");
+    scene.server.tell_the_truth().asked();
+    let report = scene.pull(0, &[]);
+    assert!(report["builds"][0]["resumed_files"].as_u64() > Some(0), "{report:#}");
+    assert!(!scene.server.asked().iter().any(|path| path.ends_with("bootimage.iso")));
+    assert_eq!(seen(&scene.up.mirror("")), seen(&scene.copy.mirror("")));
+}
+
+#[test]
+fn nginx_serves_a_list_that_is_read() {
+    let scene = Scene::new(&BUILDS[..2], 9);
+    let root = scene.up.mirror("").display().to_string();
+    let nginx = Running::start("nginx", |dir, port| {
+        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+        let temporary: String = temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
+        let text = format!(
+            "daemon off; master_process off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; gzip on; {temporary}\
+             server {{ listen 127.0.0.1:{port}; location /pub/ {{ alias {root}/; }} location /.mirrorkeep {{ deny all; }} }} }}\n"
+        );
+        fs::write(dir.join("nginx.conf"), text).unwrap();
+        let dir = dir.display().to_string();
+        ["-p", &*dir, "-e", "stderr", "-c", "nginx.conf"].map(str::to_owned).to_vec()
+    });
+    let (url, to) = (format!("http://127.0.0.1:{}/pub/", nginx.port()), scene.to());
+    scene.copy.ok(&["pull", &url, &to]);
+    assert_eq!(seen(&scene.up.mirror("")), seen(&scene.copy.mirror("")));
+}

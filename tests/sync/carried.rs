@@ -1,0 +1,77 @@
+//! A target that is a mirror of its own, and targets that follow events.
+
+use super::scene::{BUILDS, STREAM, Scene, whole};
+use std::fs;
+use std::process::Command;
+
+#[test]
+fn a_mirror_gets_builds_and_names_and_passes_its_trace_on() {
+    let scene = Scene::new([BUILDS[0], BUILDS[1]]);
+    let there = scene.to("second").display().to_string();
+    scene.rig.ok(&["--mirror", &there, "init"]);
+    scene.targets(&format!("  - {{name: second, mirror: '{there}'}}\n"));
+    let done = scene.sync(0, &[]);
+    assert_eq!((&done["outcome"], done["builds"].as_array().unwrap().len()), (&"done".into(), 2));
+    assert!(whole(&scene.to("second"), "master/centos/latest_build").is_some());
+    assert_eq!(scene.sync(0, &[])["outcome"], "current");
+    assert_eq!(scene.rig.json(&["freshness"])["targets"][0]["serial"], done["serial"]);
+    // Its own targets learn where it comes from.
+    let third = scene.to("third").display().to_string();
+    fs::create_dir(&third).unwrap();
+    fs::write(
+        scene.to("second/.mirrorkeep/targets.yaml"),
+        format!("targets: 1\nto:\n  - {{name: third, directory: '{third}'}}\n"),
+    )
+    .unwrap();
+    scene.rig.ok(&["--mirror", &there, "sync"]);
+    let trace = scene.trace("third");
+    assert_eq!(
+        (&trace["chain"][0]["name"], &trace["chain"][0]["serial"]),
+        (&"second".into(), &done["serial"])
+    );
+    // Builds without CONTEXT are warnings.
+    let found = scene.rig.ends(5, &["--mirror", &there, "check"]);
+    assert!(found.contains("0 errors, 2 warnings"), "{found}");
+}
+
+#[test]
+fn targets_follow_publish_and_prune_by_events() {
+    let scene = Scene::new([BUILDS[0]]);
+    let deliver = "deliver: 1\nto:\n  - {name: downstream, since: 1, sync: all}\n";
+    fs::write(scene.rig.mirror(".mirrorkeep/deliver.yaml"), deliver).unwrap();
+    scene.rig.ok(&["deliver"]);
+    scene.same("spare");
+    scene.rig.builds([BUILDS[1], BUILDS[2]]);
+    scene.rig.ok(&["prune"]);
+    let said = scene.rig.ok(&["deliver"]);
+    assert!(said.contains("downstream:"), "{said}");
+    scene.same("spare");
+    assert_eq!(scene.rig.there(), [BUILDS[1], BUILDS[2]]);
+    // One that is away gets its events later.
+    fs::rename(scene.to("spare"), scene.to("away")).unwrap();
+    scene.rig.builds([BUILDS[3]]);
+    let waits = scene.rig.ends(1, &["deliver"]);
+    assert!(waits.contains("does not exist"), "{waits}");
+    fs::rename(scene.to("away"), scene.to("spare")).unwrap();
+    scene.rig.ok(&["deliver"]);
+    scene.same("spare");
+}
+
+#[test]
+fn a_host_behind_a_shell_is_reached_by_the_shell_of_the_environment() {
+    let scene = Scene::new([BUILDS[0]]);
+    fs::create_dir_all(scene.to("host")).unwrap();
+    // As ssh does: the host, then the command there.
+    let shell = scene.beside("shell");
+    fs::write(&shell, "#!/bin/sh\nshift\nexec sh -c \"$*\"\n").unwrap();
+    fs::set_permissions(&shell, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    scene.targets(&format!(
+        "  - {{name: host, rsync: 'mirror.example.org:{}/'}}\n",
+        scene.to("host").display()
+    ));
+    let mut command: Command = scene.rig.command(&["sync"]);
+    let output = command.env("RSYNC_RSH", &shell).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    scene.same("host");
+    assert!(whole(&scene.to("host"), &format!("{STREAM}/latest_build")).is_some());
+}
