@@ -6,6 +6,7 @@ use crate::model::shell_word;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 /// Words that are typed behind a verb with verbs of its own, and what does that here.
 const BELOW: [(&str, &[&str], &str); 15] = [
@@ -268,6 +269,14 @@ pub(super) fn advice(error: &clap::Error, command: &Command, typed: &[OsString])
             }
             if verb == "plan" && !option.starts_with('-') {
                 return Some(Advice::Arguments(WHOLE_PLAN.to_owned()));
+            }
+            // The place of the mirror, as most tools take it.
+            let is_place = verb == "init" || option.contains("://") || Path::new(option).is_dir();
+            if is_place && !option.starts_with('-') && command.get_positionals().next().is_none() {
+                let place = shell_word(option.as_ref());
+                return Some(Advice::Arguments(format!(
+                    "`mirrorkeep --mirror {place} {verb}` names the mirror"
+                )));
             }
             let fits = |at: &str| at == verb || at == "*";
             let found = OPTIONS.iter().find(|(at, options, _)| fits(at) && options.contains(&option));

@@ -306,6 +306,11 @@ fn arguments_that_cannot_be_used_are_named() {
     rig.fails(2, "there is no command `layout lint`", &["layout", "lint"]);
     for (args, advice) in [
         (&["publish", "out", "main/debian"][..], "`--stream main/debian` names the stream"),
+        (&["init", "pub"], "`mirrorkeep --mirror pub init` names the mirror"),
+        (
+            &["trash", "list", "s3://bucket/m"],
+            "`mirrorkeep --mirror s3://bucket/m trash list` names the mirror",
+        ),
         (&["publish", "out", "--force"], "`mirrorkeep withdraw ID --why TEXT`"),
         (&["publish", "out", "--tag", "x=y"], "`--label KEY=VALUE`"),
         (&["publish", "out", "--failed"], "`--result fail`"),
