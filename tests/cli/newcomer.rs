@@ -311,6 +311,18 @@ fn arguments_that_cannot_be_used_are_named() {
             &["trash", "list", "s3://bucket/m"],
             "`mirrorkeep --mirror s3://bucket/m trash list` names the mirror",
         ),
+        (
+            &["publish", "out", "--stream", "main", "--distro", "linux"],
+            "`--stream main/debian` names the whole stream",
+        ),
+        (
+            &["publish", "out", "--stream", "main", "--field", "a=b"],
+            "`--stream main/debian` names the whole stream",
+        ),
+        (
+            &["layout", "path", "--stream", "main", "--distro", "x"],
+            "`--stream main/debian` names the whole stream",
+        ),
         (&["publish", "out", "--force"], "`mirrorkeep withdraw ID --why TEXT`"),
         (&["publish", "out", "--tag", "x=y"], "`--label KEY=VALUE`"),
         (&["publish", "out", "--failed"], "`--result fail`"),
