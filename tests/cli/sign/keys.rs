@@ -7,18 +7,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A home of GnuPG, whose agent ends with it.
-pub(super) struct Gpg(tempfile::TempDir);
+pub(crate) struct Gpg(tempfile::TempDir);
 
 impl Gpg {
     /// Makes a home without keys; its path is short, since sockets lie in it.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = tempfile::Builder::new().prefix("g").tempdir_in("/tmp").unwrap();
         // Whoever would ask a person for a password fails at once.
         fs::write(home.path().join("gpg-agent.conf"), "pinentry-program /bin/false\n").unwrap();
         Self(home)
     }
 
-    pub(super) fn home(&self) -> &Path {
+    pub(crate) fn home(&self) -> &Path {
         self.0.path()
     }
 
@@ -33,7 +33,7 @@ impl Gpg {
     }
 
     /// Makes a key of the year 2020 that signs, and returns the file with its public part.
-    pub(super) fn key(&self, name: &str, password: &str) -> PathBuf {
+    pub(crate) fn key(&self, name: &str, password: &str) -> PathBuf {
         let how = ["--faked-system-time", "20200101T000000", "--pinentry-mode", "loopback"];
         let what = ["--passphrase", password, "--quick-gen-key", name, "ed25519", "sign", "never"];
         self.run(&[&how[..], &what].concat());
