@@ -193,7 +193,7 @@ impl SourceProblem {
     /// Returns whether it means that the file does not exist any more.
     pub(crate) fn is_gone(&self) -> bool {
         match self {
-            Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::Read { cause, .. } => cause.kind() == io::ErrorKind::NotFound,
             Self::NothingFits { .. } | Self::NotThere { .. } => true,
             _ => false,
         }
