@@ -57,7 +57,7 @@ pub(super) fn changes(setting: &Context, args: &ChangesArgs) -> Outcome {
     ));
     if report.signed.is_empty() {
         say::note(
-            "note: the list is not signed, so copies cannot verify who wrote it; `--sign` or `changes.sign` names a key",
+            "note: without a signature copies cannot verify the author of the list; `--sign` or `changes.sign` names a key",
         );
     }
     Ok(())

@@ -53,8 +53,9 @@ impl Mirror {
         let site = config.site.iter().map(|site| ("site", &site.path));
         let changes = config.changes.iter().map(|changes| ("changes", &changes.path));
         let may_have = |path: &RelPath| {
-            let place = layout.place(path);
-            matches!(place, Place::Above | Place::Stream { .. } | Place::Build { .. } | Place::Inside { .. })
+            let is_build = |at: &RelPath| matches!(layout.place(at), Place::Build { .. });
+            let above = matches!(layout.place(path), Place::Above | Place::Stream { .. });
+            above || is_build(path) || path.ancestors().any(|dir| is_build(&dir))
         };
         let dirs = readers.chain(site).chain(changes).filter(|(_, path)| may_have(path));
         let dirs: Vec<(&'static str, &RelPath)> = dirs.collect();

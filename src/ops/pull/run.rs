@@ -129,8 +129,7 @@ impl Run<'_> {
         };
         if self.options.keys.wanted().next().is_none() {
             report.warnings.push(
-                "without `--minisign-key` or `--keyring` it is not verified who wrote the change list"
-                    .to_owned(),
+                "without `--minisign-key` or `--keyring` the author of the change list is unknown".to_owned(),
             );
         }
         let mut items = Items::default();
