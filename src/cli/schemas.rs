@@ -10,7 +10,7 @@ use crate::decide::Plan;
 use crate::decide::events::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildConfirmed, BuildHeld, BuildLabelled,
     BuildPlain, BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, ImagesPinned,
-    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, RunEnded, RunRequested, RunStarted,
+    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, ReleaseApplied, RunEnded, RunRequested, RunStarted,
     StageMoved, StageWaiver, type_of,
 };
 use crate::decide::{pipeline as stages, policy as rules};
@@ -170,6 +170,7 @@ pub fn event_schemas() -> Vec<AnswerSchema> {
         event::<RunRequested>(EventKind::Unrequested, "event run.unrequested.v1"),
         event::<RunStarted>(EventKind::Started, "event run.started.v1"),
         event::<RunEnded>(EventKind::Ended, "event run.ended.v1"),
+        event::<ReleaseApplied>(EventKind::Released, "event release.applied.v1"),
         event::<JournalRecovered>(EventKind::Recovered, "event journal.recovered.v1"),
     ]
 }

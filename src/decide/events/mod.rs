@@ -17,7 +17,7 @@ pub use cloud::{CloudEvent, Envelope};
 pub use data::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildConfirmed, BuildHeld, BuildLabelled,
     BuildPlain, BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, EventData, ImagesPinned,
-    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, RunEnded, RunRequested, RunStarted,
+    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, ReleaseApplied, RunEnded, RunRequested, RunStarted,
     StageMoved, StageWaiver,
 };
 pub use filter::Filter;

@@ -1,0 +1,51 @@
+//! The labels of a pre-release: none by which an alias that follows final releases would move to it.
+
+use crate::layout::AliasRule;
+use crate::model::{Label, Outcome};
+
+/// Returns the labels of a successful pre-release that an alias does not follow, and those that are left out because one does.
+///
+/// A label is left out if all that a rule asks for is among the labels; a rule that asks for no label follows every build.
+pub fn without_followed<'r>(
+    labels: Vec<Label>,
+    rules: impl IntoIterator<Item = &'r AliasRule> + Clone,
+) -> (Vec<Label>, Vec<Label>) {
+    let (mut kept, mut left_out) = (labels, Vec::new());
+    loop {
+        let value = |key: &str| kept.iter().find(|label| label.key() == key).map(Label::value);
+        let met = rules.clone().into_iter().find(|rule| {
+            !rule.when.labels.is_empty() && rule.when.is_met(Outcome::Success, value)
+        });
+        let Some(rule) = met else { return (kept, left_out) };
+        let (out, stay) = kept.into_iter().partition(|label| rule.when.labels.contains_key(label.key()));
+        left_out.extend::<Vec<Label>>(out);
+        kept = stay;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::layout::Condition;
+
+    fn labels(texts: &[&str]) -> Vec<Label> {
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    fn rule(wanted: &[(&str, &str)]) -> AliasRule {
+        let labels = wanted.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
+        AliasRule { name: "x".into(), when: Condition { results: vec![Outcome::Success], labels }, required: false }
+    }
+
+    #[test]
+    fn what_an_alias_follows_is_left_out() {
+        let all = || labels(&["series=2024.1", "type=rc", "tier=1"]);
+        let both = |rules: &[AliasRule]| without_followed(all(), rules);
+        assert_eq!(both(&[rule(&[])]), (all(), vec![]));
+        assert_eq!(both(&[rule(&[("series", "2024.1")])]), (labels(&["type=rc", "tier=1"]), labels(&["series=2024.1"])));
+        // It follows final releases alone.
+        assert_eq!(both(&[rule(&[("series", "2024.1"), ("type", "final")])]), (all(), vec![]));
+        let two = [rule(&[("series", "2024.1"), ("tier", "1")]), rule(&[("type", "rc")])];
+        assert_eq!(both(&two), (vec![], labels(&["series=2024.1", "tier=1", "type=rc"])));
+    }
+}
