@@ -2,7 +2,7 @@
 
 use super::{
     adopt, changes, check, complete, copy, deliver, diff, due, export, gate, images, journal, judged, list,
-    look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, say, site, sync,
+    look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release, say, site, sync,
     verify, withdraw,
 };
 use crate::census::Census;
@@ -66,6 +66,9 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<sync::SyncAnswer<'_>>("sync"),
         plain::<judged::TargetsLint<'_>>("sync lint"),
         plain::<Freshness>("freshness"),
+        plain::<release::ReleaseCheckAnswer<'_>>("release check"),
+        moving::<release::ReleaseApplyAnswer<'_>>("release apply"),
+        plain::<release::ShowTagAnswer<'_>>("release show-tag"),
         plain::<due::DueAnswer<'_>>("due"),
         plain::<due::DueRequestAnswer<'_>>("due --request"),
         plain::<due::DueRequestAnswer<'_>>("due --unrequest"),

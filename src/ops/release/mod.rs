@@ -19,4 +19,4 @@ pub use record::{Release, record};
 pub use report::{
     ApplyReport, CheckReport, EntryOutcome, EntryReport, ReleaseRequest, Signing, TagOutcome, TagReport,
 };
-pub use tag::{ShownTag, show_tag};
+pub use tag::{ReadTag, ShownTag, read_tag, show_tag};

@@ -3,7 +3,7 @@
 use super::ReleaseError;
 use super::remote::Work;
 use crate::decide::due::GitSource;
-use crate::decide::release::{ReleaseVersion, TagMessage, TagObject};
+use crate::decide::release::{MessageError, ReleaseVersion, TagMessage, TagObject};
 use crate::model::{Label, Scheme, Stream};
 use crate::ops::git::Git;
 use crate::progress::CancelToken;
@@ -61,35 +61,88 @@ impl ShownTag {
     }
 }
 
-/// Reads a tag of a repository, and verifies its signature if there are keys.
+/// A tag that was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadTag {
+    /// Its message states what was released.
+    Stated(Box<ShownTag>),
+    /// It has no message, or one that states nothing for programs.
+    Bare {
+        /// The address of the repository.
+        repository: String,
+        /// The name of the tag.
+        tag: String,
+        /// The commit.
+        commit: String,
+        /// Whether its signature was verified with trusted keys.
+        verified: bool,
+        /// Why it states nothing.
+        why: String,
+    },
+}
+
+impl ReadTag {
+    /// Returns the repository, the tag, the commit, and whether a trusted key signed the tag.
+    pub fn about(&self) -> (&str, &str, &str, bool) {
+        match self {
+            Self::Stated(tag) => (&tag.repository, &tag.tag, &tag.commit, tag.verified),
+            Self::Bare { repository, tag, commit, verified, .. } => (repository, tag, commit, *verified),
+        }
+    }
+}
+
+/// Reads a tag whose message states what was released, and verifies its signature if there are keys.
 pub fn show_tag(
     source: &GitSource,
     keys: &Keys,
     limit: Duration,
     stop: &CancelToken,
 ) -> Result<ShownTag, ReleaseError> {
+    match read_tag(source, keys, limit, stop)? {
+        ReadTag::Stated(tag) => Ok(*tag),
+        ReadTag::Bare { repository, tag, why, .. } => {
+            Err(ReleaseError::Unfit { tag: format!("{repository}@{tag}"), why, hint: Some(BARE) })
+        }
+    }
+}
+
+/// Reads a tag of a repository, and verifies its signature if there are keys.
+pub fn read_tag(
+    source: &GitSource,
+    keys: &Keys,
+    limit: Duration,
+    stop: &CancelToken,
+) -> Result<ReadTag, ReleaseError> {
     let at = format!("{}@{}", source.url, source.reference);
     let name = source.reference.strip_prefix("refs/tags/").unwrap_or(&source.reference);
     let failed = |why: String| ReleaseError::Tag { tag: at.clone(), why };
     let git = Git::new(limit, stop);
     let work = Work::new(None)?;
     let remote = work.remote(&git, &source.url)?.map_err(failed)?;
-    if remote.tag(name)?.map_err(failed)?.is_none() {
+    let Some((commit, _)) = remote.tag(name)?.map_err(failed)? else {
         return Err(failed("the repository has no such tag".to_owned()));
+    };
+    match remote.tag_object(name)?.map_err(failed)? {
+        Some(object) => read(source, name, &object, keys),
+        None if keys.wanted().next().is_some() => Err(ReleaseError::Unfit {
+            tag: at.clone(),
+            why: "it is not annotated, so no key signed it".to_owned(),
+            hint: None,
+        }),
+        None => {
+            let (repository, tag) = (source.url.clone(), name.to_owned());
+            let why = "it is not annotated, so it has no message".to_owned();
+            Ok(ReadTag::Bare { repository, tag, commit, verified: false, why })
+        }
     }
-    let object = remote.tag_object(name)?.map_err(failed)?;
-    read(source, name, object.as_deref(), keys)
 }
 
 /// Returns what the object of a tag states.
-fn read(source: &GitSource, name: &str, object: Option<&str>, keys: &Keys) -> Result<ShownTag, ReleaseError> {
+fn read(source: &GitSource, name: &str, object: &str, keys: &Keys) -> Result<ReadTag, ReleaseError> {
     let unfit = |why: String, hint| ReleaseError::Unfit {
         tag: format!("{}@{name}", source.url),
         why,
         hint,
-    };
-    let Some(object) = object else {
-        return Err(unfit("it is not annotated, so it has no message".to_owned(), Some(BARE)));
     };
     let object = TagObject::parse(object).map_err(|error| unfit(error.to_string(), None))?;
     if object.name != name {
@@ -98,13 +151,25 @@ fn read(source: &GitSource, name: &str, object: Option<&str>, keys: &Keys) -> Re
         return Err(unfit(format!("it is the tag `{found}` under another name"), None));
     }
     let verified = proven(&object, keys).map_err(|why| unfit(why, None))?;
-    let message = TagMessage::parse(&object.message).map_err(|error| unfit(error.to_string(), Some(BARE)))?;
+    let message = match TagMessage::parse(&object.message) {
+        Ok(message) => message,
+        Err(error @ MessageError::FirstLine) => {
+            return Ok(ReadTag::Bare {
+                repository: source.url.clone(),
+                tag: name.to_owned(),
+                commit: object.commit,
+                verified,
+                why: error.to_string(),
+            });
+        }
+        Err(error) => return Err(unfit(error.to_string(), None)),
+    };
     if message.version != name {
         return Err(unfit(format!("its message is about the version `{}`", message.version), None));
     }
-    let wrong = |error: crate::decide::release::MessageError| unfit(error.to_string(), None);
+    let wrong = |error: MessageError| unfit(error.to_string(), None);
     let version = message.version.parse::<ReleaseVersion>().ok();
-    Ok(ShownTag {
+    Ok(ReadTag::Stated(Box::new(ShownTag {
         repository: source.url.clone(),
         tag: name.to_owned(),
         commit: object.commit,
@@ -121,7 +186,7 @@ fn read(source: &GitSource, name: &str, object: Option<&str>, keys: &Keys) -> Re
         signed: object.signed.is_some(),
         verified,
         message,
-    })
+    })))
 }
 
 /// Returns whether a trusted key signed a tag; fails if there are keys, and none did.
