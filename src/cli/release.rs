@@ -224,7 +224,7 @@ fn tag(setting: &Context, args: &ShowTagArgs) -> Outcome<Exit> {
 /// Returns what a tag states as variables of a shell, each quoted as one word.
 fn shell(tag: &ShownTag) -> String {
     let stream = tag.stream.as_ref().map(ToString::to_string);
-    let labels = tag.labels.join("\n");
+    let labels = tag.labels.join(" ");
     let pre_release = tag.pre_release.map(|is| if is { "1" } else { "0" });
     let all = [
         ("NAME", tag.name.as_str()),
