@@ -130,7 +130,9 @@ impl FromTag {
     pub(super) fn note(&self) -> Option<String> {
         let left_out = self.left_out.join(" ");
         (!left_out.is_empty()).then(|| {
-            format!("the pre-release does not get the label {left_out}, which aliases of final releases follow")
+            format!(
+                "the pre-release does not get the label {left_out}, which aliases of final releases follow"
+            )
         })
     }
 }
@@ -153,5 +155,7 @@ fn of_other_repository(tag: &ShownTag) -> Option<String> {
     let at = tag.repository.trim_end_matches('/');
     let at = at.strip_suffix(".git").unwrap_or(at);
     let is_it = at.strip_suffix(repo).is_some_and(|before| before.is_empty() || before.ends_with(['/', ':']));
-    (!is_it).then(|| format!("its message is about the repository `{repo}`, which is not at `{}`", tag.repository))
+    (!is_it).then(|| {
+        format!("its message is about the repository `{repo}`, which is not at `{}`", tag.repository)
+    })
 }

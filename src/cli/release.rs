@@ -12,8 +12,8 @@ use crate::decide::release::{Finding, Request, Rule, Settings};
 use crate::model::{check_line, shell_word, shown};
 use crate::ops::Mode;
 use crate::ops::release::{
-    ApplyReport, CheckReport, EntryOutcome, EntryReport, ReleaseRequest, ShownTag, Signing, TagOutcome, apply,
-    check, show_tag,
+    ApplyReport, CheckReport, EntryOutcome, EntryReport, ReleaseRequest, ShownTag, Signing, TagOutcome,
+    apply, check, show_tag,
 };
 use crate::render;
 use schemars::JsonSchema;
@@ -63,7 +63,10 @@ pub(super) fn source(option: &str, text: &str) -> Outcome<GitSource> {
     let source: GitSource = text.parse().map_err(|error| Usage(format!("{option}{error}")))?;
     let name = source.reference.strip_prefix("refs/tags/").unwrap_or(&source.reference);
     if source.dir.is_some() || name == "HEAD" || name.starts_with("refs/") {
-        let why = format!("{option}`{}` names no tag; expected REPO@TAG, such as /srv/git/nova.git@29.0.0", shown(text));
+        let why = format!(
+            "{option}`{}` names no tag; expected REPO@TAG, such as /srv/git/nova.git@29.0.0",
+            shown(text)
+        );
         return Err(Usage(why).into());
     }
     Ok(source)
@@ -189,7 +192,9 @@ fn apply_text(report: &ApplyReport) -> String {
             };
             text += &format!("  {done} {} at {}\n", tag.repository, tag.commit.get(..12).unwrap_or_default());
         }
-        if let Some(build) = one.build.as_ref().filter(|_| done.ends_with("released") || done.ends_with("release")) {
+        if let Some(build) =
+            one.build.as_ref().filter(|_| done.ends_with("released") || done.ends_with("release"))
+        {
             text += &format!("  {build}: {}\n", shown(&one.labels.join(" ")));
         }
         for moved in &one.aliases {
@@ -206,7 +211,9 @@ fn apply_text(report: &ApplyReport) -> String {
 
 fn tag(setting: &Context, args: &ShowTagArgs) -> Outcome<Exit> {
     if args.shell && setting.json {
-        return Err(Usage("--shell and --json are two forms of one answer; give one of them".to_owned()).into());
+        return Err(
+            Usage("--shell and --json are two forms of one answer; give one of them".to_owned()).into()
+        );
     }
     let source = source("", &args.tag)?;
     let keys = sign::keys(&args.keyring, &[])?;

@@ -10,8 +10,8 @@ use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
     adopt, changes, check, complete, copy, deliver, diff, due, events, export, gate, guess, guide, images,
-    journal, list, log, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release,
-    say, site, status, sync, verify, withdraw,
+    journal, list, log, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull,
+    release, say, site, status, sync, verify, withdraw,
 };
 use crate::decide::PlanOutcome;
 use crate::mirror::{Mirror, Warnings, chain};

@@ -2,16 +2,16 @@
 
 use super::{
     adopt, changes, check, complete, copy, deliver, diff, due, export, gate, images, journal, judged, list,
-    look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release, say, site, sync,
-    verify, withdraw,
+    look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release, say, site,
+    sync, verify, withdraw,
 };
 use crate::census::Census;
 use crate::decide::Plan;
 use crate::decide::events::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildConfirmed, BuildHeld, BuildLabelled,
     BuildPlain, BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, ImagesPinned,
-    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, ReleaseApplied, RunEnded, RunRequested, RunStarted,
-    StageMoved, StageWaiver, type_of,
+    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, ReleaseApplied, RunEnded, RunRequested,
+    RunStarted, StageMoved, StageWaiver, type_of,
 };
 use crate::decide::{pipeline as stages, policy as rules};
 use crate::ops::deliver::DeliverStatus;

@@ -205,7 +205,10 @@ impl Mirror {
     /// Returns the rules of the aliases that are kept in a stream with these builds: the layout's and the mirror's own.
     pub fn alias_rules(&self, stream: &Stream, builds: &[BuildCensus]) -> AliasRules {
         let said = builds.iter().flat_map(|build| &build.labels);
-        self.alias_rules_for(stream, &said.filter_map(|(key, label)| Label::read(key, &label.value).ok()).collect())
+        self.alias_rules_for(
+            stream,
+            &said.filter_map(|(key, label)| Label::read(key, &label.value).ok()).collect(),
+        )
     }
 
     /// Returns the same for builds with these labels.

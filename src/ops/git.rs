@@ -84,10 +84,13 @@ impl Git {
             }
             end => {
                 let code = if let End::Code(code) = end { Some(code) } else { None };
-                refused(code, match last_line(&ran.errors) {
-                    Some(said) => format!("git said: {said}"),
-                    None => format!("git found out nothing: {end}"),
-                })
+                refused(
+                    code,
+                    match last_line(&ran.errors) {
+                        Some(said) => format!("git said: {said}"),
+                        None => format!("git found out nothing: {end}"),
+                    },
+                )
             }
         }
     }

@@ -21,10 +21,10 @@ pub fn release_junit(found: &[Finding]) -> Result<String, SerializeError> {
 
 fn case(found: &Finding) -> TestCase {
     let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
-    status.set_message(&*found.message).set_type(found.rule.as_str()).set_description(format!(
-        "{found}; {}",
-        found.hint
-    ));
+    status
+        .set_message(&*found.message)
+        .set_type(found.rule.as_str())
+        .set_description(format!("{found}; {}", found.hint));
     let line = found.line.map(|line| format!(":{line}")).unwrap_or_default();
     TestCase::new(format!("{}{line}", found.file), status)
 }

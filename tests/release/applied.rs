@@ -47,7 +47,8 @@ impl Scene {
             let same = (version == "29.0.0").then_some(last.as_str());
             last = commits(REPOSITORIES[0], version, same);
             nova += &format!("  - version: {version}\n    projects:\n{}", one(REPOSITORIES[0], &last));
-            nova += &format!("    build: openstack/nova/{version}\n    announcement: Nova {version} is there.\n");
+            nova +=
+                &format!("    build: openstack/nova/{version}\n    announcement: Nova {version} is there.\n");
         }
         nova += &format!("  - version: 2024.1-eol\n    projects:\n{}", one(REPOSITORIES[0], &last));
         commits(REPOSITORIES[0], "2024.1-eol", Some(&last));
@@ -89,8 +90,18 @@ impl Scene {
         events.iter().for_each(|event| event_fits(event).unwrap());
         let subjects: Vec<&str> = events.iter().map(|event| event["subject"].as_str().unwrap()).collect();
         let expected = [
-            "docs/1.0.0", "docs/1.1.0", "neutron/24.0.0.0rc1", "neutron/24.0.0", "neutron/24.0.1", "neutron/2024.1-eol",
-            "nova/29.0.0.0rc1", "nova/29.0.0.0rc2", "nova/29.0.0", "nova/29.0.1", "nova/29.1.0", "nova/2024.1-eol",
+            "docs/1.0.0",
+            "docs/1.1.0",
+            "neutron/24.0.0.0rc1",
+            "neutron/24.0.0",
+            "neutron/24.0.1",
+            "neutron/2024.1-eol",
+            "nova/29.0.0.0rc1",
+            "nova/29.0.0.0rc2",
+            "nova/29.0.0",
+            "nova/29.0.1",
+            "nova/29.1.0",
+            "nova/2024.1-eol",
         ];
         let expected = expected.map(|name| format!("2024.1/{name}"));
         assert_eq!(subjects, expected);
@@ -103,7 +114,10 @@ impl Scene {
         let labels = |build: &str| {
             let shown = self.rig.json(&["show", &format!("openstack/nova/{build}")]);
             let labels = shown["labels"].as_object().unwrap();
-            labels.iter().map(|(key, label)| format!("{key}={}", label["value"].as_str().unwrap())).collect::<Vec<_>>()
+            labels
+                .iter()
+                .map(|(key, label)| format!("{key}={}", label["value"].as_str().unwrap()))
+                .collect::<Vec<_>>()
         };
         assert_eq!(labels("29.0.0"), ["release=29.0.0", "series=2024.1", "type=final"]);
         assert_eq!(labels("29.0.0.0rc1"), ["release=29.0.0.0rc1", "type=rc"]);
@@ -123,7 +137,14 @@ impl Scene {
 
 /// Returns the outcome of each entry.
 fn outcomes(answer: &Value) -> Vec<String> {
-    let one = |one: &Value| format!("{}/{} {}", one["name"].as_str().unwrap(), one["version"].as_str().unwrap(), one["outcome"].as_str().unwrap());
+    let one = |one: &Value| {
+        format!(
+            "{}/{} {}",
+            one["name"].as_str().unwrap(),
+            one["version"].as_str().unwrap(),
+            one["outcome"].as_str().unwrap()
+        )
+    };
     answer["releases"].as_array().unwrap().iter().map(one).collect()
 }
 
@@ -145,7 +166,11 @@ fn twelve_entries_are_tagged_signed_named_and_announced() {
     for repo in REPOSITORIES {
         for (tag, _) in scene.requests.tags(repo) {
             let mut verify = Command::new("git");
-            verify.arg("-C").arg(scene.requests.remote(repo)).args(["verify-tag", &tag]).env("GNUPGHOME", gpg.home());
+            verify
+                .arg("-C")
+                .arg(scene.requests.remote(repo))
+                .args(["verify-tag", &tag])
+                .env("GNUPGHOME", gpg.home());
             assert!(verify.output().unwrap().status.success(), "{repo} {tag}");
         }
     }
@@ -174,9 +199,13 @@ fn what_stops_an_entry_stops_no_other() {
     fs::write(&hook, "#!/bin/sh\necho no tags today >&2\nexit 1\n").unwrap();
     fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
     let answer = scene.answer(1, &[]);
-    let refused: Vec<String> = outcomes(&answer).into_iter().filter(|one| !one.ends_with(" released")).collect();
+    let refused: Vec<String> =
+        outcomes(&answer).into_iter().filter(|one| !one.ends_with(" released")).collect();
     let expected = [
-        "neutron/24.0.0.0rc1 failed", "neutron/24.0.0 failed", "neutron/24.0.1 failed", "neutron/2024.1-eol failed",
+        "neutron/24.0.0.0rc1 failed",
+        "neutron/24.0.0 failed",
+        "neutron/24.0.1 failed",
+        "neutron/2024.1-eol failed",
         "nova/29.0.1 refused",
     ];
     assert_eq!(refused, expected, "{answer:#}");
@@ -218,16 +247,17 @@ fn what_was_applied_is_neither_changed_nor_applied_again() {
 #[test]
 fn two_appliers_at_once_make_one_release_each() {
     let scene = Scene::new();
-    let mut both: Vec<_> = (0..2)
-        .map(|_| scene.requests.command(&scene.rig, &["release", "apply"]).spawn().unwrap())
-        .collect();
+    let mut both: Vec<_> =
+        (0..2).map(|_| scene.requests.command(&scene.rig, &["release", "apply"]).spawn().unwrap()).collect();
     for one in &mut both {
         assert!(one.wait().unwrap().success());
     }
     scene.requests.ends(&scene.rig, 0, &["release", "apply"]);
     let events = scene.rig.ok(&["events", "--type", "release.*"]);
-    let mut subjects: Vec<String> =
-        events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["subject"].to_string()).collect();
+    let mut subjects: Vec<String> = events
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["subject"].to_string())
+        .collect();
     subjects.sort();
     subjects.dedup();
     assert_eq!((subjects.len(), events.lines().count()), (12, 12), "{events}");

@@ -88,7 +88,11 @@ fn every_wrong_request_has_its_message() {
     let next = |version: &str, commit: &str| scene.both() + &entry(version, commit);
     let rows: &[(String, &str, &str)] = &[
         (next("29.1", second), "version-order", ""),
-        (next("29.0.1rc1", second), "version-form", "`29.0.1rc1` is not a version of a release; expected two to four numbers"),
+        (
+            next("29.0.1rc1", second),
+            "version-form",
+            "`29.0.1rc1` is not a version of a release; expected two to four numbers",
+        ),
         (next("--force", second), "version-form", "`--force` is not a version"),
         (next("29.0.0.0rc2", second), "version-order", "`29.0.0.0rc2` is older than `29.0.0` above"),
         (next("29.0", second), "version-order", "`29.0` is the version `29.0.0` above"),
@@ -99,10 +103,22 @@ fn every_wrong_request_has_its_message() {
             "only-appended",
             "`28.0.0` was put before `29.0.0`",
         ),
-        (next("29.0.1", &"0".repeat(40)), "commit-missing", "has no commit 0000000000000000000000000000000000000000 on any branch"),
+        (
+            next("29.0.1", &"0".repeat(40)),
+            "commit-missing",
+            "has no commit 0000000000000000000000000000000000000000 on any branch",
+        ),
         (next("29.0.1", other), "commit-branch", "has no commit "),
-        (next("29.0.1", "abc123"), "file-form", "`abc123` is not the ID of a commit; all of its 40 or 64 digits"),
-        (next("29.1.0.0rc1", first) + &entry("29.1.0", second), "final-commit", "and the candidate `29.1.0.0rc1` has"),
+        (
+            next("29.0.1", "abc123"),
+            "file-form",
+            "`abc123` is not the ID of a commit; all of its 40 or 64 digits",
+        ),
+        (
+            next("29.1.0.0rc1", first) + &entry("29.1.0", second),
+            "final-commit",
+            "and the candidate `29.1.0.0rc1` has",
+        ),
         (
             next("29.0.1", second) + &format!("      - {{repo: openstack/nova, hash: {first}}}\n"),
             "repositories",
@@ -119,28 +135,47 @@ fn every_wrong_request_has_its_message() {
             "`--upload-pack=id` is not a name of a repository",
         ),
         (
-            next("29.0.1", second).replace("releases:", "repository-settings: {openstack/api: {}}\nreleases:"),
+            next("29.0.1", second)
+                .replace("releases:", "repository-settings: {openstack/api: {}}\nreleases:"),
             "repositories",
             "`openstack/nova` is not in `repository-settings`",
         ),
         (
-            next("29.0.1", second) + &format!("      - {{repo: openstack/api, hash: {api}}}\n") + &entry("2024.1-eol", second),
+            next("29.0.1", second)
+                + &format!("      - {{repo: openstack/api, hash: {api}}}\n")
+                + &entry("2024.1-eol", second),
             "eol-repositories",
             "covers all repositories, and `openstack/api` are missing",
         ),
-        (next("2023.1-eol", second), "version-form", "`2023.1-eol` ends the series `2023.1`, and this is a request for `2024.1`"),
         (
-            next("2024.1-eol", second) + "    build: openstack/nova/29.0.0\n",
-            "build-",
-            "",
+            next("2023.1-eol", second),
+            "version-form",
+            "`2023.1-eol` ends the series `2023.1`, and this is a request for `2024.1`",
         ),
-        (next("29.0.1", second) + "    build: openstack/nova/29.0.1\n", "build-missing", "there is no build `openstack/nova/29.0.1`"),
+        (next("2024.1-eol", second) + "    build: openstack/nova/29.0.0\n", "build-", ""),
+        (
+            next("29.0.1", second) + "    build: openstack/nova/29.0.1\n",
+            "build-missing",
+            "there is no build `openstack/nova/29.0.1`",
+        ),
         (next("29.0.1", second) + "    build: ../29.0.1\n", "file-form", "is not a build such as"),
         (next("29.0.1", second) + "    bild: x\n", "file-form", "unknown key `bild` (`build`?)"),
-        (next("29.0.1", second) + "    labels: {series: x}\n", "file-form", "`series` is set by the release itself"),
+        (
+            next("29.0.1", second) + "    labels: {series: x}\n",
+            "file-form",
+            "`series` is set by the release itself",
+        ),
         (next("29.0.1", second) + "    labels: {vote/a: success}\n", "file-form", "`mirrorkeep vote` alone"),
-        (next("29.0.1", second) + "    announcement: \"a\\e[2Kb\"\n", "file-form", "it contains the control character U+001B"),
-        (next("29.0.1", second) + "    flags: [force]\n", "file-form", "unknown variant `force`, expected `forced` or `skipped-sig`"),
+        (
+            next("29.0.1", second) + "    announcement: \"a\\e[2Kb\"\n",
+            "file-form",
+            "it contains the control character U+001B",
+        ),
+        (
+            next("29.0.1", second) + "    flags: [force]\n",
+            "file-form",
+            "unknown variant `force`, expected `forced` or `skipped-sig`",
+        ),
         (next("29.0.1", second) + "    version: 29.0.2\n", "file-form", "the key is given twice"),
         (
             next("29.0.1.0rc1", second).replace("cycle-with-rc", "cycle-with-intermediary"),
@@ -148,8 +183,16 @@ fn every_wrong_request_has_its_message() {
             "`29.0.1.0rc1` is of the type `rc`, and the release model `cycle-with-intermediary` has final releases alone",
         ),
         (next("29.0.1", second).replace("cycle-with-rc", "cycle"), "file-form", "unknown variant `cycle`"),
-        (next("29.0.1", second).replace("team: nova", "team: \"\""), "file-form", "the name of the team cannot be used: it is empty"),
-        (next("29.0.1", second).replace("openstack/nova, hash: ", "openstack/nova, sha: "), "file-form", "hash"),
+        (
+            next("29.0.1", second).replace("team: nova", "team: \"\""),
+            "file-form",
+            "the name of the team cannot be used: it is empty",
+        ),
+        (
+            next("29.0.1", second).replace("openstack/nova, hash: ", "openstack/nova, sha: "),
+            "file-form",
+            "hash",
+        ),
         ("a: &x [*x]\n".to_owned(), "file-form", "an anchor"),
         (format!("team: {}x{}\n", "[".repeat(100), "]".repeat(100)), "file-form", "nested deeper"),
     ];
@@ -169,7 +212,10 @@ fn every_wrong_request_has_its_message() {
     // All at once, and each with its line.
     let all = next("29.0.1rc1", "abc") + &entry("29.0.0", second);
     scene.commit(&all);
-    let lines: Vec<String> = scene.check(&[]).1["findings"].as_array().unwrap().iter()
+    let lines: Vec<String> = scene.check(&[]).1["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
         .map(|one| format!("{}:{}", one["rule"].as_str().unwrap(), one["line"]))
         .collect();
     assert_eq!(lines, ["version-form:10", "file-form:12", "version-order:13"]);
@@ -181,7 +227,11 @@ fn tags_series_and_other_files_count_too() {
     let [first, second] = &scene.nova;
     let bare = scene.requests.remote("openstack/nova");
     git(&bare, &["tag", "29.0.1", first]);
-    scene.finds(&(scene.both() + &entry("29.0.1", second)), "tag-elsewhere", "the tag `29.0.1` of `openstack/nova` is at");
+    scene.finds(
+        &(scene.both() + &entry("29.0.1", second)),
+        "tag-elsewhere",
+        "the tag `29.0.1` of `openstack/nova` is at",
+    );
     // At the commit, but nobody knows from where.
     git(&bare, &["tag", "29.0.2", second]);
     scene.commit(&(scene.both() + &entry("29.0.2", second)));
@@ -190,10 +240,22 @@ fn tags_series_and_other_files_count_too() {
 
     let good = scene.both() + &entry("29.0.3", second);
     for (file, said, rule) in [
-        ("requests/2023.1/nova.yaml", "the series `2023.1` is `end-of-life`, which accepts only `2023.1-eol`", "series-closed"),
-        ("requests/2025.1/nova.yaml", "the series `2025.1` is `future`, which accepts no release yet", "series-closed"),
+        (
+            "requests/2023.1/nova.yaml",
+            "the series `2023.1` is `end-of-life`, which accepts only `2023.1-eol`",
+            "series-closed",
+        ),
+        (
+            "requests/2025.1/nova.yaml",
+            "the series `2025.1` is `future`, which accepts no release yet",
+            "series-closed",
+        ),
         ("requests/2022.1/nova.yaml", "releases.yaml has no series `2022.1`", "series-closed"),
-        ("requests/2024.1/other.yaml", "requests/2024.1/nova.yaml makes the tag `29.0.3` in `openstack/nova`, too", "tag-twice"),
+        (
+            "requests/2024.1/other.yaml",
+            "requests/2024.1/nova.yaml makes the tag `29.0.3` in `openstack/nova`, too",
+            "tag-twice",
+        ),
         ("requests/nova.yaml", "is not `requests/<series>/<name>.yaml`", "file-place"),
         ("requests/2024.1/Nova.yml", "is not `requests/<series>/<name>.yaml`", "file-place"),
     ] {
@@ -220,7 +282,16 @@ fn builds_must_exist_succeed_and_have_their_votes() {
     let publish = |version: &str, result: &str| {
         scene.rig.write(&format!("../{version}/nova-{version}.tar.gz"), version);
         let from = scene.rig.work(&format!("../{version}"));
-        let args = ["publish", from.to_str().unwrap(), "--stream", "openstack/nova", "--build", version, "--result", result];
+        let args = [
+            "publish",
+            from.to_str().unwrap(),
+            "--stream",
+            "openstack/nova",
+            "--build",
+            version,
+            "--result",
+            result,
+        ];
         scene.rig.ok(&args);
     };
     publish("29.0.1", "success");
@@ -251,7 +322,11 @@ fn builds_must_exist_succeed_and_have_their_votes() {
     std::fs::write(&settings, text).unwrap();
 
     let pipeline = scene.rig.work("../pipeline.yaml");
-    std::fs::write(&pipeline, "pipeline: 1\nstages: [{name: tested, streams: '**', require: {votes: [smoke]}}]\n").unwrap();
+    std::fs::write(
+        &pipeline,
+        "pipeline: 1\nstages: [{name: tested, streams: '**', require: {votes: [smoke]}}]\n",
+    )
+    .unwrap();
     scene.rig.ok(&["pipeline", "set", pipeline.to_str().unwrap()]);
     scene.requests.grow("openstack/nova", "stable/tested");
     let commit = scene.requests.grow("openstack/nova", "stable/tested");
@@ -290,8 +365,12 @@ fn hostile_files_are_findings_and_are_never_followed() {
         assert!(text.contains(said), "{said}: {text}");
     }
     assert!(!text.contains('\u{1b}') && !text.contains("root:"), "{text}");
-    let junit = scene.requests.ends(&scene.rig, 5, &["release", "check", "--base", &scene.base, "--format", "junit"]);
-    assert!(junit.contains("<testsuite name=\"file-place\" tests=\"5\"") && junit.contains("link.yaml"), "{junit}");
+    let junit =
+        scene.requests.ends(&scene.rig, 5, &["release", "check", "--base", &scene.base, "--format", "junit"]);
+    assert!(
+        junit.contains("<testsuite name=\"file-place\" tests=\"5\"") && junit.contains("link.yaml"),
+        "{junit}"
+    );
     // The working tree is not read.
     git(&scene.requests.at(), &["reset", "-q", "--hard", &scene.base]);
     std::fs::write(dir.join("nova.yaml"), "nonsense").unwrap();
@@ -312,7 +391,8 @@ fn settings_that_could_run_a_command_are_refused_and_a_silent_remote_is_no_findi
     let scene = Scene::new();
     let mark = scene.rig.work("../ran");
     let settings = |remote: &str| {
-        let text = format!("releases: 1\nremote: '{remote}'\nseries: {{\"2024.1\": {{status: maintained}}}}\n");
+        let text =
+            format!("releases: 1\nremote: '{remote}'\nseries: {{\"2024.1\": {{status: maintained}}}}\n");
         scene.requests.write("releases.yaml", &text);
         scene.commit(&(scene.both() + &entry("29.0.1", &scene.nova[1])));
     };

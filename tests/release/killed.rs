@@ -112,7 +112,8 @@ fn twelve_entries_are_applied_by_runs_that_are_killed_after_each_push() {
             let event: Value = serde_json::from_str(line).unwrap();
             let release = &event["data"]["release"];
             for (repo, commit) in release["commits"].as_object().unwrap() {
-                let tag = (release["version"].as_str().unwrap().to_owned(), commit.as_str().unwrap().to_owned());
+                let tag =
+                    (release["version"].as_str().unwrap().to_owned(), commit.as_str().unwrap().to_owned());
                 assert!(scene.requests.tags(repo).contains(&tag), "{tag:?}");
             }
         }

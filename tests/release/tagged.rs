@@ -130,10 +130,26 @@ fn tags_that_lie_are_refused() {
     let rows = [
         ("9.9.1", message("9.9.2", "final", ""), "its message is about the version `9.9.2`"),
         ("9.9.2.0rc1", message("9.9.2.0rc1", "final", ""), "its type is `final`, and the version"),
-        ("9.9.3", message("9.9.3", "final", "meta:stream: openstack/glance\n"), "`meta:stream` is given twice"),
-        ("9.9.4", message("9.9.4", "final", "").replace("repo: openstack/nova", "repo: openstack/glance"), "about the repository `openstack/glance`"),
-        ("9.9.5", message("9.9.5", "final", "").replace("stream: openstack/nova", "stream: ../../etc"), "`meta:stream: ../../etc`"),
-        ("2024.1-eol", message("2024.1-eol", "eol", ""), "it marks the end of life of a series, which has no build"),
+        (
+            "9.9.3",
+            message("9.9.3", "final", "meta:stream: openstack/glance\n"),
+            "`meta:stream` is given twice",
+        ),
+        (
+            "9.9.4",
+            message("9.9.4", "final", "").replace("repo: openstack/nova", "repo: openstack/glance"),
+            "about the repository `openstack/glance`",
+        ),
+        (
+            "9.9.5",
+            message("9.9.5", "final", "").replace("stream: openstack/nova", "stream: ../../etc"),
+            "`meta:stream: ../../etc`",
+        ),
+        (
+            "2024.1-eol",
+            message("2024.1-eol", "eol", ""),
+            "it marks the end of life of a series, which has no build",
+        ),
     ];
     for (tag, text, said) in rows {
         scene.tag(tag, &text);
@@ -167,9 +183,11 @@ fn a_tag_is_shown_to_people_programs_and_shells() {
     let answer = scene.rig.json(&["release", "show-tag", &at]);
     assert_eq!((&answer["stream"], &answer["pre_release"]), (&json!("openstack/nova"), &json!(false)));
     let shell = scene.rig.ok(&["release", "show-tag", &at, "--shell"]);
-    let script = format!("{shell}\nprintf '%s|%s|%s' \"$RELEASE_VERSION\" \"$RELEASE_TEAM\" \"$RELEASE_LABELS\"");
+    let script =
+        format!("{shell}\nprintf '%s|%s|%s' \"$RELEASE_VERSION\" \"$RELEASE_TEAM\" \"$RELEASE_LABELS\"");
     for shell in ["sh", "bash"] {
-        let output = Command::new(shell).arg("-c").arg(&script).current_dir(scene.rig.work("")).output().unwrap();
+        let output =
+            Command::new(shell).arg("-c").arg(&script).current_dir(scene.rig.work("")).output().unwrap();
         let told = String::from_utf8(output.stdout).unwrap();
         assert_eq!(told, "29.0.0|it's \"$(touch ran)\" `id`|series=2024.1");
     }
@@ -188,7 +206,17 @@ fn with_keys_only_what_a_trusted_key_signed_is_published() {
         let mut tag = Command::new("git");
         crate::support::requests::as_someone(&mut tag);
         tag.current_dir(&scene.bare).env("GNUPGHOME", gpg.home());
-        tag.args(["tag", "-s", "-u", key, "--cleanup=verbatim", "-F", file.to_str().unwrap(), name, &scene.commit]);
+        tag.args([
+            "tag",
+            "-s",
+            "-u",
+            key,
+            "--cleanup=verbatim",
+            "-F",
+            file.to_str().unwrap(),
+            name,
+            &scene.commit,
+        ]);
         let output = tag.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
@@ -212,7 +240,11 @@ fn with_keys_only_what_a_trusted_key_signed_is_published() {
     let text = git(&scene.bare, &["cat-file", "tag", "29.0.0"]) + "\n";
     for (name, forged, said) in [
         ("9.9.5", text.replace("tag 29.0.0", "tag 9.9.5"), "signed another"),
-        ("9.9.6", text.replace("tag 29.0.0", "tag 9.9.6") + "meta:stream: openstack/glance\n", "something follows its signature"),
+        (
+            "9.9.6",
+            text.replace("tag 29.0.0", "tag 9.9.6") + "meta:stream: openstack/glance\n",
+            "something follows its signature",
+        ),
     ] {
         let forged = forged.replace("29.0.0", name);
         let file = scene.rig.work("../forged");
@@ -225,6 +257,8 @@ fn with_keys_only_what_a_trusted_key_signed_is_published() {
     let both = [&keyring[..], &["--keyring", strangers.to_str().unwrap()]].concat();
     scene.tag("9.9.7", "x\n");
     sign("9.9.8", "stranger");
-    assert!(scene.rig.run(&[&["release", "show-tag", &scene.at("9.9.8")], &both[..]].concat()).status.success());
+    assert!(
+        scene.rig.run(&[&["release", "show-tag", &scene.at("9.9.8")], &both[..]].concat()).status.success()
+    );
     drop(scene.requests);
 }

@@ -34,6 +34,19 @@ impl Requests {
         self.commit("Settings");
     }
 
+    /// Makes a repository of requests with one request, whose build is that one.
+    pub(crate) fn with_one(rig: &Rig, build: &str) -> Self {
+        let requests = Self::beside(rig);
+        let commit = requests.grow("tool", BRANCH);
+        let text = format!(
+            "team: tools\nrelease-model: independent\nreleases:\n  - version: 1.0.0\n    build: {build}\n    announcement: It is there.\n    \
+             projects: [{{repo: tool, hash: {commit}}}]\n"
+        );
+        requests.write("requests/2024.1/tool.yaml", &text);
+        requests.commit("Release\n\nApproved-by: A");
+        requests
+    }
+
     /// Returns the directory of the requests.
     pub(crate) fn at(&self) -> PathBuf {
         self.dir.join("requests")
@@ -97,7 +110,8 @@ impl Requests {
 
     /// Returns the tags of a repository with their commits.
     pub(crate) fn tags(&self, repo: &str) -> Vec<(String, String)> {
-        let form = "--format=%(refname:lstrip=2) %(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)";
+        let form =
+            "--format=%(refname:lstrip=2) %(if)%(*objectname)%(then)%(*objectname)%(else)%(objectname)%(end)";
         let all = git(&self.remote(repo), &["for-each-ref", form, "refs/tags"]);
         let pair = |line: &str| line.split_once(' ').map(|(tag, commit)| (tag.to_owned(), commit.to_owned()));
         all.lines().filter_map(pair).collect()

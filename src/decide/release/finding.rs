@@ -122,13 +122,19 @@ impl Rule {
             Self::OnlyAppended => "restore the entries that the base has, and add new ones after them",
             Self::Repositories => "list each repository once, with a commit",
             Self::FinalCommit => "release the commits of the candidate, or make another candidate first",
-            Self::EolRepositories => "add the repositories that are missing, each with the last commit of its branch",
+            Self::EolRepositories => {
+                "add the repositories that are missing, each with the last commit of its branch"
+            }
             Self::BuildTwice => "name another build, or none",
             Self::CandidateLabel => "leave this label out; the final release gets it",
             Self::CommitMissing => "push the commit, or correct `hash`",
-            Self::CommitBranch => "merge the commit into the branch, or name the branch of the series in releases.yaml",
+            Self::CommitBranch => {
+                "merge the commit into the branch, or name the branch of the series in releases.yaml"
+            }
             Self::TagElsewhere => "choose another version: a tag that people may have fetched is never moved",
-            Self::TagUnsigned => "a person with a trusted key has to sign that tag, or to choose another version",
+            Self::TagUnsigned => {
+                "a person with a trusted key has to sign that tag, or to choose another version"
+            }
             Self::AppliedOther => "restore the entry, and add a new version",
             Self::BuildMissing => "`mirrorkeep list` lists the builds",
             Self::BuildResult => "name a build that succeeded",

@@ -13,9 +13,10 @@ pub fn without_followed<'r>(
     let (mut kept, mut left_out) = (labels, Vec::new());
     loop {
         let value = |key: &str| kept.iter().find(|label| label.key() == key).map(Label::value);
-        let met = rules.clone().into_iter().find(|rule| {
-            !rule.when.labels.is_empty() && rule.when.is_met(Outcome::Success, value)
-        });
+        let met = rules
+            .clone()
+            .into_iter()
+            .find(|rule| !rule.when.labels.is_empty() && rule.when.is_met(Outcome::Success, value));
         let Some(rule) = met else { return (kept, left_out) };
         let (out, stay) = kept.into_iter().partition(|label| rule.when.labels.contains_key(label.key()));
         left_out.extend::<Vec<Label>>(out);
@@ -34,7 +35,11 @@ mod tests {
 
     fn rule(wanted: &[(&str, &str)]) -> AliasRule {
         let labels = wanted.iter().map(|(key, value)| ((*key).to_owned(), (*value).into())).collect();
-        AliasRule { name: "x".into(), when: Condition { results: vec![Outcome::Success], labels }, required: false }
+        AliasRule {
+            name: "x".into(),
+            when: Condition { results: vec![Outcome::Success], labels },
+            required: false,
+        }
     }
 
     #[test]
@@ -42,7 +47,10 @@ mod tests {
         let all = || labels(&["series=2024.1", "type=rc", "tier=1"]);
         let both = |rules: &[AliasRule]| without_followed(all(), rules);
         assert_eq!(both(&[rule(&[])]), (all(), vec![]));
-        assert_eq!(both(&[rule(&[("series", "2024.1")])]), (labels(&["type=rc", "tier=1"]), labels(&["series=2024.1"])));
+        assert_eq!(
+            both(&[rule(&[("series", "2024.1")])]),
+            (labels(&["type=rc", "tier=1"]), labels(&["series=2024.1"]))
+        );
         // It follows final releases alone.
         assert_eq!(both(&[rule(&[("series", "2024.1"), ("type", "final")])]), (all(), vec![]));
         let two = [rule(&[("series", "2024.1"), ("tier", "1")]), rule(&[("type", "rc")])];

@@ -2,8 +2,8 @@
 
 use super::finding::{Finding, Rule};
 use super::request::{Entry, Project, Request};
-use super::settings::stream_of;
 use super::schema::{EntryFile, EntryFlag, ProjectFile, RepositoryFile, RepositoryFlag, RequestFile};
+use super::settings::stream_of;
 use super::version::is_series;
 use crate::decide::policy::unknown::{self, Pieces};
 use crate::model::{BuildId, Document, Label, Problem, check_line, named, unprintable};
@@ -80,10 +80,9 @@ fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Ve
     for index in 0..document.items("releases").unwrap_or(0) {
         let at = format!("releases[{index}]");
         let projects = document.items(&format!("{at}.projects")).unwrap_or(0);
-        let any = (0..projects)
-            .filter(|one| pieces.take::<ProjectFile>(&format!("{at}.projects[{one}]")))
-            .count()
-            > 0;
+        let any =
+            (0..projects).filter(|one| pieces.take::<ProjectFile>(&format!("{at}.projects[{one}]"))).count()
+                > 0;
         if !any {
             pieces.take::<EntryFile>(&at);
         }
@@ -170,7 +169,11 @@ impl Loading<'_> {
                 continue;
             }
             if !seen.insert(one.repo.clone()) {
-                self.finding(Rule::Repositories, &format!("{key}.repo"), format!("`{}` is listed twice", one.repo));
+                self.finding(
+                    Rule::Repositories,
+                    &format!("{key}.repo"),
+                    format!("`{}` is listed twice", one.repo),
+                );
                 continue;
             }
             projects.push(Project { repo: one.repo, commit: one.hash });
@@ -182,7 +185,10 @@ impl Loading<'_> {
                 None => Ok(id),
             });
             read.map_err(|why| {
-                let why = format!("`{}` is not a build such as `openstack/nova/29.0.0`: {why}", text.escape_debug());
+                let why = format!(
+                    "`{}` is not a build such as `openstack/nova/29.0.0`: {why}",
+                    text.escape_debug()
+                );
                 self.finding(Rule::FileForm, &format!("{at}.build"), why);
             })
             .ok()
@@ -203,9 +209,14 @@ impl Loading<'_> {
             let odd = text.lines().find_map(unprintable);
             let key = format!("{at}.announcement");
             if let Some(c) = odd {
-                self.finding(Rule::FileForm, &key, format!("it contains {}; printable lines are accepted", named(c)));
+                self.finding(
+                    Rule::FileForm,
+                    &key,
+                    format!("it contains {}; printable lines are accepted", named(c)),
+                );
             } else if text.trim().is_empty() || text.chars().count() > ANNOUNCEMENT {
-                let why = format!("it has {} characters; 1 to {ANNOUNCEMENT} are accepted", text.chars().count());
+                let why =
+                    format!("it has {} characters; 1 to {ANNOUNCEMENT} are accepted", text.chars().count());
                 self.finding(Rule::FileForm, &key, why);
             }
         }

@@ -204,7 +204,8 @@ impl TagMessage {
         key: &'static str,
     ) -> Result<Option<T>, MessageError> {
         let Some(text) = self.meta(key) else { return Ok(None) };
-        let wrong = |error: T::Err| MessageError::Value { key, value: text.to_owned(), why: error.to_string() };
+        let wrong =
+            |error: T::Err| MessageError::Value { key, value: text.to_owned(), why: error.to_string() };
         text.parse().map(Some).map_err(wrong)
     }
 }
@@ -273,7 +274,10 @@ mod tests {
         refused("nova 29.0.0 final\n\u{1b}[2K\n", "line 2 contains the control character U+001B");
         refused("nova 29.0.0 final\nmeta:team: \u{202e}x\n", "line 2 contains U+202E");
         refused("nova 29.0.0 final\nmeta:stream: a/b\nmeta:stream: a/c\n", "`meta:stream` is given twice");
-        refused("nova 29.0.0 final\nmeta:version: 29.0.1\n", "`meta:version` is `29.0.1`, and the first line says");
+        refused(
+            "nova 29.0.0 final\nmeta:version: 29.0.1\n",
+            "`meta:version` is `29.0.1`, and the first line says",
+        );
         refused("nova 29.0.0.0rc1 final\n", "its type is `final`, and the version");
         refused("nova 29.0.0 final\nmeta:stream: ../x\n", "`meta:stream: ../x`");
         refused("nova 29.0.0 final\nmeta:stream: a\nmeta:build: b/1\n", "is not a build of `a`");

@@ -16,8 +16,8 @@ mod settings;
 mod version;
 
 pub use finding::{Finding, Rule};
-pub use labels::without_followed;
 pub use kinds::{ReleaseModel, Status};
+pub use labels::without_followed;
 pub use message::{MessageError, TagMessage};
 pub use object::{ObjectError, Signed, TagObject};
 pub use request::{Entry, EntryId, Project, Request};

@@ -123,7 +123,8 @@ impl Signed {
 mod tests {
     use super::*;
 
-    const HEAD: &str = "object 1111111111111111111111111111111111111111\ntype commit\ntag 29.0.0\ntagger A <a@b> 1 +0000\n";
+    const HEAD: &str =
+        "object 1111111111111111111111111111111111111111\ntype commit\ntag 29.0.0\ntagger A <a@b> 1 +0000\n";
     const SIGNATURE: &str = "-----BEGIN PGP SIGNATURE-----\n\nabc\n-----END PGP SIGNATURE-----\n";
 
     #[test]

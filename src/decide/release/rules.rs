@@ -114,7 +114,8 @@ fn at(request: &Request, index: usize, rule: Rule, key: &str, message: impl Into
 impl Request {
     /// Returns a finding about a key of one of its entries, such as `projects[0].hash`.
     pub fn finding(&self, index: usize, rule: Rule, key: &str, message: impl Into<String>) -> Finding {
-        let path = if key.is_empty() { format!("releases[{index}]") } else { format!("releases[{index}].{key}") };
+        let path =
+            if key.is_empty() { format!("releases[{index}]") } else { format!("releases[{index}].{key}") };
         let finding = Finding::at(rule, &self.document, &path, message);
         match self.entries.get(index) {
             Some(entry) => finding.of_entry(&entry.text),
@@ -154,7 +155,8 @@ fn one(request: &Request, index: usize, settings: Option<&Settings>, found: &mut
         let lacks: Vec<String> =
             all.iter().filter(|repo| entry.commit(repo).is_none()).map(|repo| format!("`{repo}`")).collect();
         if !lacks.is_empty() {
-            let why = format!("the end of life covers all repositories, and {} are missing", lacks.join(", "));
+            let why =
+                format!("the end of life covers all repositories, and {} are missing", lacks.join(", "));
             found.push(at(request, index, Rule::EolRepositories, "projects", why));
         }
         if entry.build.is_some() {
@@ -191,7 +193,10 @@ fn form(request: &Request, index: usize, version: &ReleaseVersion) -> Option<Fin
         format!("`{version}` ends the series `{ends}`, and this is a request for `{}`", request.series)
     } else if !model.accepts(kind) && kind != ReleaseType::Eol {
         let accepted = if model.accepts(ReleaseType::Final) { "final releases alone" } else { "no releases" };
-        format!("`{version}` is of the type `{kind}`, and the release model `{}` has {accepted}", model.as_str())
+        format!(
+            "`{version}` is of the type `{kind}`, and the release model `{}` has {accepted}",
+            model.as_str()
+        )
     } else {
         return None;
     };

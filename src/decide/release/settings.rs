@@ -45,8 +45,7 @@ impl Settings {
             problems.into_iter().map(|problem| Finding::of_problem(Rule::Settings, problem)).collect()
         };
         let document = Document::parse(text, file).map_err(found)?;
-        let (raw, problems): (SettingsFile, _) =
-            unknown::read(&document, &SCHEMA, pieces).map_err(found)?;
+        let (raw, problems): (SettingsFile, _) = unknown::read(&document, &SCHEMA, pieces).map_err(found)?;
         let mut loading = Loading { document: &document, problems };
         let settings = loading.settings(raw);
         if loading.problems.is_empty() { Ok(settings) } else { Err(found(loading.problems)) }
@@ -125,7 +124,9 @@ impl Loading<'_> {
                 let why = format!("no branch can have the name `{}`", branch.escape_debug());
                 self.problem(&key, why);
             }
-            if let Some(stage) = one.stage.as_deref().filter(|stage| stage.is_empty() || unprintable(stage).is_some()) {
+            if let Some(stage) =
+                one.stage.as_deref().filter(|stage| stage.is_empty() || unprintable(stage).is_some())
+            {
                 let why = format!("`{}` is not a name of a stage", stage.escape_debug());
                 self.problem(&format!("{at}.stage"), why);
             }
@@ -146,7 +147,10 @@ fn remote(template: &str) -> Result<(), String> {
     }
     // A relative one would be another for each directory in which the command runs.
     if template.starts_with("./") || template.starts_with("../") || template.starts_with(REPO) {
-        return Err(format!("`{}` is relative; an address or an absolute path is accepted", template.escape_debug()));
+        return Err(format!(
+            "`{}` is relative; an address or an absolute path is accepted",
+            template.escape_debug()
+        ));
     }
     let source = format!("{}@HEAD", template.replace(REPO, "a/b")).parse::<GitSource>();
     source.map(drop).map_err(|error| error.to_string())
@@ -161,7 +165,9 @@ pub(super) fn stream_of(template: &str, repo: &str, series: &str, name: &str) ->
         None if text.contains(['{', '}']) => Err("`{repo}`, `{series}` and `{name}` are replaced".to_owned()),
         None => Ok(stream),
     });
-    read.map_err(|why| format!("`{}` is not a stream such as `openstack/nova`: {why}", template.escape_debug()))
+    read.map_err(|why| {
+        format!("`{}` is not a stream such as `openstack/nova`: {why}", template.escape_debug())
+    })
 }
 
 /// Returns whether a branch can have that name.
@@ -195,7 +201,12 @@ mod tests {
         let all = told(
             "releases: 2\nremote: 'ext::sh -c {repo}'\nseries:\n  ../x: {status: maintained}\n  b: {status: maintained, branch: --force}\n",
         );
-        for said in ["releases.yaml:1:1: settings: version 2", ":2:1:", ":4:3:", ":5:28: settings: no branch can have the name `--force`"] {
+        for said in [
+            "releases.yaml:1:1: settings: version 2",
+            ":2:1:",
+            ":4:3:",
+            ":5:28: settings: no branch can have the name `--force`",
+        ] {
             assert!(all.contains(said), "{said}: {all}");
         }
         for (remote, said) in [
@@ -210,6 +221,9 @@ mod tests {
             assert!(all.contains(said) && !all.contains("secret"), "{remote}: {all}");
         }
         assert!(told("releases: 1\nremotes: x\nseries: {}\n").contains("unknown key `remotes` (`remote`?)"));
-        assert!(told("releases: 1\nremote: '/g/{repo}'\nseries: {a: {status: open}}\n").contains("unknown variant `open`"));
+        assert!(
+            told("releases: 1\nremote: '/g/{repo}'\nseries: {a: {status: open}}\n")
+                .contains("unknown variant `open`")
+        );
     }
 }

@@ -7,9 +7,7 @@ use super::ReleaseError;
 use super::check::{Examined, examine, labels_for};
 use super::record::{Release, record};
 use super::remote::{Remote, Work};
-use super::report::{
-    ApplyReport, EntryOutcome, EntryReport, ReleaseRequest, Signing, TagOutcome, TagReport,
-};
+use super::report::{ApplyReport, EntryOutcome, EntryReport, ReleaseRequest, Signing, TagOutcome, TagReport};
 use super::repository::Requests;
 use crate::decide::release::{Entry, Finding, Project, Request, Rule, Settings, TagMessage};
 use crate::mirror::chain;
@@ -38,7 +36,8 @@ pub fn apply(
         let Some(one) = found.judged.requests.get(*number) else { continue };
         let Some(entry) = one.entries.get(*index) else { continue };
         session.check_cancelled()?;
-        let applying = Applying { session, found: &found, requests: &requests, signing, request: one, index: *index };
+        let applying =
+            Applying { session, found: &found, requests: &requests, signing, request: one, index: *index };
         releases.push(applying.entry((&git, &work), entry, mode)?);
     }
     let entries: usize = found.judged.requests.iter().map(|request| request.entries.len()).sum();
@@ -63,7 +62,12 @@ struct Applying<'a> {
 }
 
 impl Applying<'_> {
-    fn entry(&self, (git, work): (&Git, &Work), entry: &Entry, mode: Mode) -> Result<EntryReport, ReleaseError> {
+    fn entry(
+        &self,
+        (git, work): (&Git, &Work),
+        entry: &Entry,
+        mode: Mode,
+    ) -> Result<EntryReport, ReleaseError> {
         let findings: Vec<Finding> = self.findings(entry).cloned().collect();
         let labels = match &entry.build {
             Some(id) => labels_for(self.session, self.request, entry, &id.stream).0,
@@ -141,7 +145,9 @@ impl Applying<'_> {
                 report.aliases = aliases;
             }
             // What ends the whole command, and not only this entry.
-            Err(error) if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Interrupted | ErrorKind::Refused) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Interrupted | ErrorKind::Refused) =>
+            {
                 return Err(error);
             }
             Err(error) => {
@@ -197,7 +203,8 @@ impl Applying<'_> {
 
     /// Returns the message of the tag of a repository.
     fn message(&self, settings: &Settings, project: &Project, release: &Release) -> TagMessage {
-        let Released { series, name, version, kind, team, build, approved_by, request, .. } = &release.released;
+        let Released { series, name, version, kind, team, build, approved_by, request, .. } =
+            &release.released;
         let stream = build.as_ref().map(|id| id.stream.clone());
         let stream = stream.or_else(|| self.request.stream(settings, &project.repo));
         let mut meta: Vec<(&str, String)> = vec![

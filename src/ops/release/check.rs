@@ -226,7 +226,8 @@ impl Look<'_> {
         let is_ours = matches!(&read, Some(Ok(object)) if object.name == entry.text
             && TagMessage::parse(&object.message).is_ok_and(|message| message.name == *name && message.version == entry.text));
         if !is_ours {
-            warnings.push(format!("{tag} exists, and its message is not that of `{}`", self.request.id(entry)));
+            warnings
+                .push(format!("{tag} exists, and its message is not that of `{}`", self.request.id(entry)));
         }
     }
 
@@ -257,7 +258,9 @@ impl Look<'_> {
             let why = format!("the result of `{id}` is `{}`", record.result);
             found.push(self.finding(Rule::BuildResult, "build", why));
         }
-        if let Some(stage) = self.settings.series(&self.request.series).and_then(|series| series.stage.as_deref()) {
+        if let Some(stage) =
+            self.settings.series(&self.request.series).and_then(|series| series.stage.as_deref())
+        {
             match lacks(session, id, stage) {
                 Ok(lacks) if lacks.is_empty() => {}
                 Ok(lacks) => {
@@ -265,14 +268,18 @@ impl Look<'_> {
                     found.push(self.finding(Rule::BuildVotes, "build", why));
                 }
                 Err(error) => {
-                    let why = format!("what the stage `{stage}` requires is not known: {}", crate::mirror::chain(&error));
+                    let why = format!(
+                        "what the stage `{stage}` requires is not known: {}",
+                        crate::mirror::chain(&error)
+                    );
                     found.push(self.finding(Rule::BuildVotes, "build", why));
                 }
             }
         }
         let (_, left_out) = labels_for(session, self.request, entry, &id.stream);
         for label in left_out.iter().filter(|label| entry.labels.contains(label)) {
-            let why = format!("an alias follows the label `{label}`, and would move to the pre-release `{id}`");
+            let why =
+                format!("an alias follows the label `{label}`, and would move to the pre-release `{id}`");
             found.push(self.finding(Rule::CandidateLabel, &format!("labels.{}", label.key()), why));
         }
         Ok(())

@@ -97,7 +97,8 @@ impl Remote<'_> {
         let answer = answered!(self.ask(&["ls-remote", "--", &self.url, &refs[0], &refs[1]])?);
         let peeled = crate::decide::due::commit_in(&answer, &refs[..1]);
         let found = peeled.map(|commit| (commit.to_owned(), true));
-        let plain = || crate::decide::due::commit_in(&answer, &refs[1..]).map(|commit| (commit.to_owned(), false));
+        let plain =
+            || crate::decide::due::commit_in(&answer, &refs[1..]).map(|commit| (commit.to_owned(), false));
         Ok(Ok(found.or_else(plain)))
     }
 
@@ -160,14 +161,16 @@ impl Remote<'_> {
     pub(super) fn make_tag(&self, name: &str, commit: &str, message: &str, key: Option<&str>) -> Asked<()> {
         let with = key.map(|key| format!("--local-user={key}"));
         let sign = with.as_deref().unwrap_or("--no-sign");
-        let args = ["tag", "--annotate", "--force", "--cleanup=verbatim", sign, "--file=-", "--", name, commit];
+        let args =
+            ["tag", "--annotate", "--force", "--cleanup=verbatim", sign, "--file=-", "--", name, commit];
         Ok(self.run(&args, message.as_bytes())?.map(drop).map_err(|refused| refused.why))
     }
 
     /// Pushes a tag that was made, which is refused where there is one of that name.
     pub(super) fn push_tag(&self, name: &str) -> Asked<()> {
         let refs = format!("refs/tags/{name}:refs/tags/{name}");
-        let push = ["push", "--quiet", "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--no-signed"];
+        let push =
+            ["push", "--quiet", "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--no-signed"];
         Ok(self.ask(&[&push[..], &["--", &self.url, &refs]].concat())?.map(drop))
     }
 }

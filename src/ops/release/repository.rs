@@ -65,7 +65,15 @@ impl<'a> Requests<'a> {
     /// Returns the files of a commit.
     pub(super) fn files(&self, commit: &str) -> Result<Files, ReleaseError> {
         let list = self.required(&[
-            "ls-tree", "-r", "-z", "--long", "--full-tree", commit, "--", SETTINGS, REQUESTS,
+            "ls-tree",
+            "-r",
+            "-z",
+            "--long",
+            "--full-tree",
+            commit,
+            "--",
+            SETTINGS,
+            REQUESTS,
         ])?;
         let failed = |why: String| ReleaseError::Requests { repository: self.dir.clone(), why };
         if is_cut(&list) {
@@ -74,12 +82,18 @@ impl<'a> Requests<'a> {
         let mut found = Vec::new();
         for line in list.split('\0').filter(|line| !line.is_empty()) {
             // MODE TYPE ID SIZE TAB PATH
-            let (about, path) = line.split_once('\t').ok_or_else(|| failed("git lists no files".to_owned()))?;
+            let (about, path) =
+                line.split_once('\t').ok_or_else(|| failed("git lists no files".to_owned()))?;
             let words: Vec<&str> = about.split_whitespace().collect();
             let &[mode, _, id, size] = words.as_slice() else {
                 return Err(failed("git lists no files".to_owned()));
             };
-            found.push((path.to_owned(), mode.to_owned(), id.to_owned(), size.parse::<u64>().unwrap_or(u64::MAX)));
+            found.push((
+                path.to_owned(),
+                mode.to_owned(),
+                id.to_owned(),
+                size.parse::<u64>().unwrap_or(u64::MAX),
+            ));
         }
         if found.len() > LIMITS.1 {
             return Err(failed(format!("it has {} files; at most {} are accepted", found.len(), LIMITS.1)));
@@ -89,10 +103,9 @@ impl<'a> Requests<'a> {
             let read = some.par_iter().map(|(path, mode, id, size)| {
                 let contents = match mode.as_str() {
                     "100644" | "100755" if *size <= LIMITS.0 => self.text(id)?,
-                    "100644" | "100755" => Contents::Unfit(format!(
-                        "it has {size} bytes; at most {} are accepted",
-                        LIMITS.0
-                    )),
+                    "100644" | "100755" => {
+                        Contents::Unfit(format!("it has {size} bytes; at most {} are accepted", LIMITS.0))
+                    }
                     "120000" => Contents::Unfit("it is a symlink; a regular file is accepted".to_owned()),
                     _ => Contents::Unfit("it is a submodule; a regular file is accepted".to_owned()),
                 };
@@ -136,7 +149,8 @@ fn approvals_in(commit: &str) -> Vec<String> {
     for line in last.lines() {
         let Some((key, value)) = line.split_once(": ") else { continue };
         let value = value.trim();
-        let is_one = APPROVALS.contains(&&*key.to_ascii_lowercase()) && crate::model::check_line(value).is_ok();
+        let is_one =
+            APPROVALS.contains(&&*key.to_ascii_lowercase()) && crate::model::check_line(value).is_ok();
         if is_one && found.len() < MOST_APPROVALS && !found.iter().any(|known| known == value) {
             found.push(value.to_owned());
         }

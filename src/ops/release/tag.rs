@@ -13,7 +13,8 @@ use serde::Serialize;
 use std::time::Duration;
 
 /// What to do about a tag without a message that can be used.
-const BARE: &str = "`release apply` makes tags with a message; `publish --stream STREAM --build NAME` needs no tag";
+const BARE: &str =
+    "`release apply` makes tags with a message; `publish --stream STREAM --build NAME` needs no tag";
 
 /// A tag, as far as its object states something.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -139,11 +140,7 @@ pub fn read_tag(
 
 /// Returns what the object of a tag states.
 fn read(source: &GitSource, name: &str, object: &str, keys: &Keys) -> Result<ReadTag, ReleaseError> {
-    let unfit = |why: String, hint| ReleaseError::Unfit {
-        tag: format!("{}@{name}", source.url),
-        why,
-        hint,
-    };
+    let unfit = |why: String, hint| ReleaseError::Unfit { tag: format!("{}@{name}", source.url), why, hint };
     let object = TagObject::parse(object).map_err(|error| unfit(error.to_string(), None))?;
     if object.name != name {
         // A signed object that is served under another name.
