@@ -192,6 +192,7 @@ pub(super) enum Verb {
   mirrorkeep publish out/ --stream master/centos
   mirrorkeep publish out/ --git-branch r/stx.10.0 --distro centos --context-from ~/workspace
   mirrorkeep publish --add outputs/iso/bootimage.iso=export/bootimage.iso --stream master/centos --result success
+  mirrorkeep publish dist/ --from-tag https://git.example.org/openstack/nova.git@29.0.0 --keyring releases.gpg
   mirrorkeep publish out/ --stream master/centos --sign gpg:releases@example.org --sign minisign:release.key")]
     Publish(Box<PublishArgs>),
     /// Copy builds from one mirror to another, and move the aliases that point at them
