@@ -4,13 +4,12 @@ use super::args::PublishArgs;
 use super::context::Context;
 use super::exit::{Outcome, Usage};
 use super::{release, sign};
-use crate::decide::release::{ReleaseType, ReleaseVersion, without_followed};
+use crate::decide::release::{ReleaseType, ReleaseVersion};
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Label, Stream};
-use crate::ops::release::{ReadTag, ReleaseError, ShownTag, read_tag};
+use crate::ops::release::{ReadTag, ReleaseError, ShownTag, read_tag, without_followed};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// How long each call of git may take.
@@ -86,7 +85,7 @@ impl Tagged {
 
     /// Adds the labels of the tag to those of the command line, which win. A pre-release gets none by which an alias of final
     /// releases would move to it.
-    pub(super) fn labels(&self, mirror: &Mirror, given: &mut Vec<Label>) -> Outcome<FromTag> {
+    pub(super) fn labels(&self, mirror: &Mirror, id: &BuildId, given: &mut Vec<Label>) -> Outcome<FromTag> {
         let stated = match &self.read {
             ReadTag::Stated(tag) => tag.labels(),
             ReadTag::Bare { .. } => Vec::new(),
@@ -97,16 +96,13 @@ impl Tagged {
         let (kept, left_out) = if self.read.kind() == Some(ReleaseType::Final) {
             (all, Vec::new())
         } else {
-            let said: BTreeSet<Label> = all.iter().cloned().collect();
-            let rules: Vec<_> = mirror.alias_rules_for(&self.stream, &said).iter().cloned().collect();
-            without_followed(all, &rules)
+            without_followed(mirror, id, all)?
         };
         let (followed, left_out): (Vec<Label>, Vec<Label>) =
             left_out.into_iter().partition(|label| given.contains(label));
         if let Some(label) = followed.first() {
             return Err(Usage(format!(
-                "--label {label}: an alias of final releases follows it, and would move to the pre-release `{}/{}`",
-                self.stream, self.build
+                "--label {label}: an alias of final releases follows it, and would move to the pre-release `{id}`"
             ))
             .into());
         }

@@ -59,7 +59,7 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
     let parse = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
     let mut labels =
         parse(&args.label).map_err(|error: crate::model::LabelError| Usage(error.to_string()))?;
-    let from_tag = tagged.map(|tagged| tagged.labels(&mirror, &mut labels)).transpose()?;
+    let from_tag = tagged.map(|tagged| tagged.labels(&mirror, &id, &mut labels)).transpose()?;
     from_tag.iter().filter_map(FromTag::note).for_each(|note| say::note(&note));
     let publishing = PublishRequest {
         id,

@@ -70,7 +70,7 @@ impl Applying<'_> {
     ) -> Result<EntryReport, ReleaseError> {
         let findings: Vec<Finding> = self.findings(entry).cloned().collect();
         let labels = match &entry.build {
-            Some(id) => labels_for(self.session, self.request, entry, &id.stream).0,
+            Some(id) => labels_for(self.session, self.request, entry, id)?.0,
             None => self.request.labels(entry),
         };
         let mut report = EntryReport {

@@ -7,10 +7,11 @@ use super::report::{CheckReport, ReleaseRequest};
 use super::repository::Requests;
 use super::tag::proven;
 use crate::decide::release::{
-    Entry, EntryId, Finding, Judged, Project, Request, Rule, Series, Settings, TagMessage, TagObject, judge,
-    without_followed,
+    self, Entry, EntryId, Finding, Judged, Project, Request, Rule, Series, Settings, TagMessage, TagObject,
+    judge,
 };
-use crate::model::{BuildId, Label, Outcome, Stream};
+use crate::mirror::Mirror;
+use crate::model::{BuildId, Label, Outcome};
 use crate::ops::git::Git;
 use crate::ops::promotion::lacks;
 use crate::progress::{CancelToken, Interrupted};
@@ -276,7 +277,7 @@ impl Look<'_> {
                 }
             }
         }
-        let (_, left_out) = labels_for(session, self.request, entry, &id.stream);
+        let (_, left_out) = labels_for(session, self.request, entry, id)?;
         for label in left_out.iter().filter(|label| entry.labels.contains(label)) {
             let why =
                 format!("an alias follows the label `{label}`, and would move to the pre-release `{id}`");
@@ -291,13 +292,24 @@ pub(super) fn labels_for(
     session: &Session<'_>,
     request: &Request,
     entry: &Entry,
-    stream: &Stream,
-) -> (Vec<Label>, Vec<Label>) {
+    id: &BuildId,
+) -> Result<(Vec<Label>, Vec<Label>), ReleaseError> {
     let labels = request.labels(entry);
     if !entry.kind().is_some_and(crate::decide::release::ReleaseType::is_pre_release) {
-        return (labels, Vec::new());
+        return Ok((labels, Vec::new()));
     }
-    let said: BTreeSet<Label> = labels.iter().cloned().collect();
-    let rules: Vec<_> = session.mirror().alias_rules_for(stream, &said).iter().cloned().collect();
-    without_followed(labels, &rules)
+    without_followed(session.mirror(), id, labels)
+}
+
+/// Returns the labels of a pre-release that no alias follows, and those that are left out since one does.
+pub fn without_followed(
+    mirror: &Mirror,
+    id: &BuildId,
+    labels: Vec<Label>,
+) -> Result<(Vec<Label>, Vec<Label>), ReleaseError> {
+    let had = mirror.record(id)?.map(|record| record.labels).unwrap_or_default();
+    let had: Vec<Label> = had.iter().filter_map(|(key, label)| Label::read(key, &label.value).ok()).collect();
+    let said: BTreeSet<Label> = labels.iter().chain(&had).cloned().collect();
+    let rules: Vec<_> = mirror.alias_rules_for(&id.stream, &said).iter().cloned().collect();
+    Ok(release::without_followed(labels, &had, &rules))
 }

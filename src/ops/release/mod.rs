@@ -13,7 +13,7 @@ mod repository;
 mod tag;
 
 pub use apply::apply;
-pub use check::check;
+pub use check::{check, without_followed};
 pub use error::ReleaseError;
 pub use record::{Release, record};
 pub use report::{

@@ -74,15 +74,23 @@ impl Work {
             return Ok(Err("the directory for clones has a name that is not UTF-8".to_owned()));
         };
         let remote = Remote { git, url: address(url), clone };
-        // Making it again repairs one that was cut off.
-        let made = git.run(&["-C", "/", "init", "--quiet", "--bare", "--template=", &remote.clone], b"")?;
+        let made = make(git, &remote.clone)?;
         Ok(made.map(|_| remote).map_err(|refused| refused.why))
     }
 }
 
+/// Makes a bare clone; making it again repairs one that was cut off.
+fn make(git: &Git, clone: &str) -> Result<Answer, Interrupted> {
+    git.run(&["-C", "/", "init", "--quiet", "--bare", "--template=", clone], b"")
+}
+
 impl Remote<'_> {
     fn run(&self, args: &[&str], input: &[u8]) -> Result<Answer, Interrupted> {
-        let dir = format!("--git-dir={}", self.clone);
+        self.run_in(&self.clone, args, input)
+    }
+
+    fn run_in(&self, clone: &str, args: &[&str], input: &[u8]) -> Result<Answer, Interrupted> {
+        let dir = format!("--git-dir={clone}");
         self.git.run(&[&[dir.as_str()], &QUIETLY[..], args].concat(), input)
     }
 
@@ -104,15 +112,23 @@ impl Remote<'_> {
 
     /// Fetches a tag, and returns its object as git prints it; nothing if it is not annotated.
     pub(super) fn tag_object(&self, name: &str) -> Asked<Option<String>> {
+        // In a clone of its own: without its history a commit would be on no branch.
+        let clone = format!("{}.tags", self.clone);
+        if let Err(refused) = make(self.git, &clone)? {
+            return Ok(Err(refused.why));
+        }
+        let ask = |args: &[&str]| -> Asked<String> {
+            Ok(self.run_in(&clone, args, b"")?.map_err(|refused| refused.why))
+        };
         let refs = format!("+refs/tags/{name}:refs/mirrorkeep/asked");
         let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1"];
         // Only the objects of the tag and its commit are needed; a server that cannot leave out others sends them.
-        answered!(self.ask(&[&fetch[..], &["--filter=tree:0", "--", &self.url, &refs]].concat())?);
-        let kind = answered!(self.ask(&["cat-file", "-t", "refs/mirrorkeep/asked"])?);
+        answered!(ask(&[&fetch[..], &["--filter=tree:0", "--", &self.url, &refs]].concat())?);
+        let kind = answered!(ask(&["cat-file", "-t", "refs/mirrorkeep/asked"])?);
         if kind.trim() != "tag" {
             return Ok(Ok(None));
         }
-        Ok(self.ask(&["cat-file", "tag", "refs/mirrorkeep/asked"])?.map(Some))
+        Ok(ask(&["cat-file", "tag", "refs/mirrorkeep/asked"])?.map(Some))
     }
 
     /// Returns whether a branch has a commit, which is then in the clone.
