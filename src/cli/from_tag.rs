@@ -51,12 +51,11 @@ impl Tagged {
         let told = told.transpose().map_err(|error| Usage(error.to_string()))?;
         let unfit = |why: String, hint| ReleaseError::Unfit { tag: text.clone(), why, hint };
         let stream = match (&read, told) {
-            (ReadTag::Bare { .. }, Some(stream)) => stream,
+            (_, Some(stream)) => stream,
             (ReadTag::Bare { why, .. }, None) => {
                 let why = format!("it does not state its stream: {why}");
                 return Err(unfit(why, Some("`--stream STREAM` states it")).into());
             }
-            (ReadTag::Stated(_), Some(stream)) => stream,
             (ReadTag::Stated(tag), None) => {
                 if let Some(why) = of_other_repository(tag) {
                     return Err(unfit(why, Some("`--stream STREAM` accepts it")).into());
@@ -80,7 +79,7 @@ impl Tagged {
             ReadTag::Bare { tag, .. } => tag.clone(),
         };
         let build = args.build.clone().unwrap_or_else(of_tag);
-        Ok(Some(Self { stream, build, read }))
+        Ok(Some(Self { read, stream, build }))
     }
 
     /// Adds the labels of the tag to those of the command line, which win. A pre-release gets none by which an alias of final

@@ -73,6 +73,7 @@ fn hostile() -> Rig {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row for each verb")]
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
     let requests = Requests::beside(&rig);

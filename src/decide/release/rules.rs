@@ -84,8 +84,7 @@ pub fn judge(files: &Files, base: Option<&Files>, is_old: impl Fn(&EntryId) -> b
         if let Some(base) = bases.get(request.file.as_str()) {
             only_appended(request, base, &mut found);
         }
-        for index in 0..request.entries.len() {
-            let entry = &request.entries[index];
+        for (index, entry) in request.entries.iter().enumerate() {
             let id = request.id(entry);
             if !judged.old.contains(&id) && !is_old(&id) {
                 one(request, index, judged.settings.as_ref(), &mut found);
@@ -216,7 +215,7 @@ fn order(
         format!("`{version}` is the version `{same}` above")
     } else if let Some(end) = known().find(|known| known.kind() == ReleaseType::Eol) {
         format!("`{version}` comes after `{end}`, which ends the series")
-    } else if let Some(newer) = known().filter(|known| known.order(version) == Ordering::Greater).next_back()
+    } else if let Some(newer) = known().rfind(|known| known.order(version) == Ordering::Greater)
         && !entry.forced
     {
         format!("`{version}` is older than `{newer}` above; newer versions are accepted")
