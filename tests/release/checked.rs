@@ -104,7 +104,7 @@ fn every_wrong_request_has_its_message() {
         (scene.old(), "only-appended", "`29.0.0` was removed; entries are only added at the end"),
         (scene.both().replace(first, second), "only-appended", "`29.0.0.0rc1` was changed"),
         (
-            scene.old() + &entry("28.0.0", first) + &entry("29.0.0", first),
+            scene.old() + &entry("28.0.0", first) + "    flags: [forced]\n" + &entry("29.0.0", first),
             "only-appended",
             "`28.0.0` was put before `29.0.0`",
         ),
@@ -157,7 +157,6 @@ fn every_wrong_request_has_its_message() {
             "version-form",
             "`2023.1-eol` ends the series `2023.1`, and this is a request for `2024.1`",
         ),
-        (next("2024.1-eol", second) + "    build: openstack/nova/29.0.0\n", "build-", ""),
         (
             next("29.0.1", second) + "    build: openstack/nova/29.0.1\n",
             "build-missing",
