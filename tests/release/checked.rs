@@ -211,7 +211,7 @@ fn every_wrong_request_has_its_message() {
     let (_, answer) = scene.check(&[]);
     assert!(answer.to_string().contains("no build becomes the end of life of a series"), "{answer:#}");
     // All at once, and each with its line.
-    let all = next("29.0.1rc1", "abc") + &entry("29.0.0", second);
+    let all = next("29.0.1rc1", "abc") + &entry("29.0.0", first);
     scene.commit(&all);
     let lines: Vec<String> = scene.check(&[]).1["findings"]
         .as_array()

@@ -86,7 +86,10 @@ pub fn judge(files: &Files, base: Option<&Files>, is_old: impl Fn(&EntryId) -> b
         }
         for (index, entry) in request.entries.iter().enumerate() {
             let id = request.id(entry);
-            if !judged.old.contains(&id) && !is_old(&id) {
+            // A second entry of that name is new, whatever the base has.
+            let mut before = request.entries.iter().take(index);
+            let is_again = before.any(|known| known.text == entry.text);
+            if is_again || !judged.old.contains(&id) && !is_old(&id) {
                 one(request, index, judged.settings.as_ref(), &mut found);
             }
         }
