@@ -307,10 +307,7 @@ fn arguments_that_cannot_be_used_are_named() {
     for (args, advice) in [
         (&["publish", "out", "main/debian"][..], "`--stream main/debian` names the stream"),
         (&["init", "pub"], "`mirrorkeep --mirror pub init` names the mirror"),
-        (
-            &["trash", "list", "s3://bucket/m"],
-            "`mirrorkeep --mirror s3://bucket/m trash list` names the mirror",
-        ),
+        (&["sweep", "s3://bucket/m"], "`mirrorkeep --mirror s3://bucket/m sweep` names the mirror"),
         (
             &["publish", "out", "--stream", "main", "--distro", "linux"],
             "`--stream main/debian` names the whole stream",
