@@ -6,6 +6,7 @@ use crate::model::shell_word;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 /// Words that are typed behind a verb with verbs of its own, and what does that here.
 const BELOW: [(&str, &[&str], &str); 15] = [
@@ -53,6 +54,10 @@ const BELOW: [(&str, &[&str], &str); 15] = [
         "`mirrorkeep layout place PATH --layout FILE` shows what a path is in a layout",
     ),
 ];
+
+/// What `--stream` and the options of a branch are.
+const WHOLE_STREAM: &str = "`--stream main/debian` names the whole stream; with `--git-branch BRANCH` instead, and `--distro` and \
+     `--field` for what a branch does not say, the layout finds it";
 
 /// The answer to a stream behind `plan`.
 const WHOLE_PLAN: &str = "a plan is of the whole mirror; `mirrorkeep plan --expiring` shows what goes, and `mirrorkeep explain ID` all reasons for a build";
@@ -269,9 +274,22 @@ pub(super) fn advice(error: &clap::Error, command: &Command, typed: &[OsString])
             if verb == "plan" && !option.starts_with('-') {
                 return Some(Advice::Arguments(WHOLE_PLAN.to_owned()));
             }
+            // The place of the mirror, as most tools take it.
+            let is_place = verb == "init" || option.contains("://") || Path::new(option).is_dir();
+            if is_place && !option.starts_with('-') && command.get_positionals().next().is_none() {
+                let place = shell_word(option.as_ref());
+                return Some(Advice::Arguments(format!(
+                    "`mirrorkeep --mirror {place} {verb}` names the mirror"
+                )));
+            }
             let fits = |at: &str| at == verb || at == "*";
             let found = OPTIONS.iter().find(|(at, options, _)| fits(at) && options.contains(&option));
             found.map(|(.., hint)| Advice::Arguments((*hint).to_owned()))
+        }
+        ErrorKind::ArgumentConflict if matches!(verb.as_str(), "publish" | "layout path") => {
+            let given = error.to_string();
+            let names = ["--git-branch", "--distro", "--field"].iter().any(|option| given.contains(option));
+            (given.contains("--stream") && names).then(|| Advice::Arguments(WHOLE_STREAM.to_owned()))
         }
         ErrorKind::MissingRequiredArgument => {
             let found = LACKING.iter().find(|(at, _)| *at == verb);

@@ -106,7 +106,8 @@ fn explained(error: &Error) -> Option<(StoreErrorKind, String, String)> {
     }
     let kind = kind_of(error);
     let is_told = |code: &&str| {
-        text.contains(&format!("<Code>{code}</Code>")) || code.contains(['/', ' ']) && text.contains(code)
+        // Most answers name none of them.
+        text.contains(code) && (code.contains(['/', ' ']) || text.contains(&format!("<Code>{code}</Code>")))
     };
     let known = REFUSALS.iter().find(|(codes, ..)| codes.iter().any(is_told));
     match known {
