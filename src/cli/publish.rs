@@ -4,14 +4,17 @@ use super::answer::Version;
 use super::args::{DedupeArg, PublishArgs, ResultArg, TakeArg};
 use super::chosen::choose;
 use super::context::{Context, now};
-use super::exit::{Outcome, Usage};
+use super::exit::{Failure, Outcome, Usage};
+use super::from_tag::{FromTag, Tagged};
 use super::progress::Bar;
 use super::{make, naming, read, say, sign};
 use crate::commit::{Check, Filling, TimeRule};
 use crate::decide::InputPatterns;
 use crate::layout::Layout;
 use crate::mirror::{Mirror, Setup};
-use crate::model::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
+use crate::model::{
+    BuildId, BuildName, Document, ErrorKind, Problem, RelPath, Stream, shell_word, shown, unprintable,
+};
 use crate::ops::publish::{ContextFrom, InputsReport, Named, PublishOutcome, PublishReport, PublishRequest};
 use crate::source::SourceSpec;
 use crate::store::{Posix, Share, StoreError, Take};
@@ -25,6 +28,9 @@ use std::sync::Arc;
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PublishAnswer<'a> {
     publish: Version,
+    /// What was taken from a tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_tag: Option<FromTag>,
     #[serde(flatten)]
     report: &'a PublishReport,
 }
@@ -32,6 +38,7 @@ pub(super) struct PublishAnswer<'a> {
 pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
     let signers = sign::signers(&args.sign)?;
+    let tagged = Tagged::read(setting, args)?;
     // A new mirror is made only after everything else was checked.
     let makes = args.init && setting.mirror.is_unused()?;
     let empty = if makes { Some(tempfile::tempdir().map_err(unmade)?) } else { None };
@@ -39,11 +46,12 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         Some(dir) => not_there_yet(setting, dir.path())?,
         None => setting.open()?,
     };
+    let stream = tagged.as_ref().map(|tagged| tagged.stream.as_str());
     let (id, named) = build_id(
         mirror.layout(),
-        args.stream.as_deref(),
+        stream.or(args.stream.as_deref()),
         args.git_branch.as_deref().map(|branch| (branch, fields(args.distro.as_deref(), &args.field))),
-        args.build.as_deref(),
+        tagged.as_ref().map(|tagged| tagged.build.as_str()).or(args.build.as_deref()),
     )?;
     let context = match (&args.context, &args.context_from) {
         (Some(file), _) => Some(ContextFrom::File(file.clone())),
@@ -51,6 +59,10 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         (None, None) => None,
     };
     let parse = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
+    let mut labels =
+        parse(&args.label).map_err(|error: crate::model::LabelError| Usage(error.to_string()))?;
+    let from_tag = tagged.map(|tagged| tagged.labels(&mirror, &id, &mut labels)).transpose()?;
+    from_tag.iter().filter_map(FromTag::note).for_each(|note| say::note(&note));
     let publishing = PublishRequest {
         id,
         named,
@@ -60,7 +72,7 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         listed: args.only_listed.as_deref().map(listed).transpose()?,
         result: args.result.map(ResultArg::outcome),
         context,
-        labels: parse(&args.label).map_err(|error: crate::model::LabelError| Usage(error.to_string()))?,
+        labels,
         allow_shrink: args.allow_shrink,
         allow_withdrawn: args.allow_withdrawn,
         requires: args.requires.iter().map(|text| naming::build(&mirror, text)).collect::<Outcome<_>>()?,
@@ -101,7 +113,7 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         say::note(&format!("warning: {warning}"));
     }
     if setting.json {
-        say::json(&PublishAnswer { publish: Version, report: &report });
+        say::json(&PublishAnswer { publish: Version, from_tag, report: &report });
     } else {
         say::out(&render(&report, args.dry_run));
     }
@@ -247,6 +259,16 @@ pub(super) fn fields(distro: Option<&str>, fields: &[String]) -> Outcome<BTreeMa
     Ok(given)
 }
 
+/// Fails for the ID of a build in place of its stream.
+fn is_no_build(layout: &Layout, stream: &Stream) -> Outcome {
+    let id = stream.as_str().parse::<BuildId>().ok().filter(|id| layout.build_path(id).is_ok());
+    let Some(id) = id.filter(|_| layout.stream_path(stream).is_err()) else { return Ok(()) };
+    let [of, name] = [id.stream.as_str(), id.name.as_str()].map(|text| shell_word(text.as_ref()));
+    let error = Usage(format!("`{id}` is a build, not a stream"));
+    let hint = format!("`--stream {of} --build {name}` names that build");
+    Err(Failure { error: Box::new(error), class: ErrorKind::Usage.hint(hint) })
+}
+
 /// Returns the build that stream or branch and name determine, and where its name comes from.
 pub(super) fn build_id(
     layout: &Layout,
@@ -256,7 +278,11 @@ pub(super) fn build_id(
 ) -> Outcome<(BuildId, Named)> {
     let usage = |error: crate::model::NameError| Usage(error.to_string());
     let (stream, named): (Stream, Option<BuildName>) = match (stream, branch) {
-        (Some(stream), _) => (stream.trim_end_matches('/').parse().map_err(usage)?, None),
+        (Some(text), _) => {
+            let stream: Stream = text.trim_end_matches('/').parse().map_err(usage)?;
+            is_no_build(layout, &stream)?;
+            (stream, None)
+        }
         (None, Some((branch, given))) => {
             let place = layout.branch(branch, &given?)?;
             (place.stream, place.build)

@@ -93,6 +93,13 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
     concerns
 }
 
+/// Returns the aliases that a rule requires and that resolve to nothing while no build of their stream fits: readers find
+/// nothing there, and no prune has to wait for it.
+pub(crate) fn abandoned(mirror: &Mirror, census: &Census) -> Vec<Concern> {
+    let dangling = census.aliases.iter().filter(|alias| !alias.required && alias.target.is_none());
+    dangling.filter_map(|alias| Some(broken(mirror, census, alias, &|_| true)?.concern)).collect()
+}
+
 /// The problem of a required alias.
 struct Broken {
     concern: Concern,
@@ -110,7 +117,7 @@ fn broken(
     ours: &dyn Fn(&BuildId) -> bool,
 ) -> Option<Broken> {
     let path = &alias.path;
-    let (stream, builds, rule) = ruled(mirror, census, path)?;
+    let (stream, builds, rule) = ruled(mirror, census, path).filter(|(.., rule)| rule.required)?;
     let latest = latest(census.at);
     let id = |build: &BuildCensus| BuildId::new(stream.clone(), build.build.clone());
     let age = |build: &BuildCensus| Age::of(mirror.layout(), &stream, build);
@@ -147,9 +154,8 @@ fn broken(
         format!("`mirrorkeep alias set{back} {shown} {}` sets it to the newest build that fits", build.build)
     });
     let hint = hint.or_else(|| {
-        builds
-            .is_empty()
-            .then(|| format!("`mirrorkeep alias remove {shown}` removes it from a stream without builds"))
+        let is_link = alias.target.is_none();
+        is_link.then(|| format!("`mirrorkeep alias remove {shown}` removes it; no build of the stream fits"))
     });
     let by_result = current.is_some_and(|current| !rule.when.results.contains(&current.result));
     let concern = Concern { path: path.clone(), why: format!("the required alias is broken: {why}"), hint };
@@ -190,8 +196,8 @@ fn is_behind_a_link(mirror: &Mirror, id: &BuildId) -> bool {
     false
 }
 
-/// Returns the missing builds.
-fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, String> {
+/// Returns the builds that are recorded, were not pruned, and are missing.
+pub(crate) fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, String> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let mut vanished = mirror.expected().map_err(|error| chain(&error))?;
     // A build that cannot be read is reported by the survey; one that appeared after the census exists.

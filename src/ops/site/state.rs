@@ -3,7 +3,7 @@
 //! The file is written after everything that it states, and may be lost: then what is there is read.
 
 use super::{Simulated, SiteFacts};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, SITE_STATE};
 use crate::model::{Digest, RelPath};
 use crate::store::{Guard, Put, StoreError};
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ impl SiteState {
     }
 
     fn place() -> RelPath {
-        RelPath::state("site.json")
+        RelPath::state(SITE_STATE)
     }
 
     /// Returns what was written in a mirror; nothing where that is not known.

@@ -24,7 +24,7 @@ impl Gpg {
 
     /// Runs gpg, which `make tools` installs and which must succeed, and returns what it answered.
     #[track_caller]
-    pub(super) fn run(&self, args: &[&str]) -> Vec<u8> {
+    pub(crate) fn run(&self, args: &[&str]) -> Vec<u8> {
         let mut gpg = Command::new("gpg");
         gpg.env("GNUPGHOME", self.home()).arg("--batch").args(args);
         let output = gpg.output().unwrap();
@@ -43,7 +43,7 @@ impl Gpg {
     }
 
     /// Ends the agent, and with it what it knows of passwords.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut end = Command::new("gpgconf");
         end.env("GNUPGHOME", self.home()).args(["--kill", "all"]).stdout(Stdio::null());
         end.status().ok();
@@ -62,7 +62,7 @@ pub(crate) fn minisign(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
 }
 
 /// Makes a key of minisign with a password.
-pub(super) fn minisign_with(dir: &Path, name: &str, password: &str) -> (PathBuf, PathBuf) {
+pub(crate) fn minisign_with(dir: &Path, name: &str, password: &str) -> (PathBuf, PathBuf) {
     kept(dir, name, &KeyPair::generate_encrypted_keypair(Some(password.to_owned())).unwrap())
 }
 
@@ -74,7 +74,7 @@ fn kept(dir: &Path, name: &str, pair: &KeyPair) -> (PathBuf, PathBuf) {
 }
 
 /// Runs the binary with a home of GnuPG and, where there is one, the password of a minisign key.
-pub(super) fn run(rig: &Rig, gpg: Option<&Gpg>, password: Option<&str>, args: &[&str]) -> Output {
+pub(crate) fn run(rig: &Rig, gpg: Option<&Gpg>, password: Option<&str>, args: &[&str]) -> Output {
     let mut command = rig.command(args);
     command.env_remove("MIRRORKEEP_MINISIGN_PASSWORD").env_remove("GPG_TTY").stdin(Stdio::null());
     command.env("GNUPGHOME", gpg.map_or(Path::new("/nonexistent"), Gpg::home));
