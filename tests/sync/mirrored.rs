@@ -28,6 +28,8 @@ fn a_build_waits_until_what_retired_it_is_there() {
     // Not for ever: after so long it expires, and a warning says why.
     let later = scene.rig.ends(0, &["plan", "--at", "20990101T000000Z"]);
     assert!(later.contains("the copy `spare` lacks what retired builds"), "{later}");
+    let why = scene.rig.ok(&["explain", &id, "--at", "20990101T000000Z"]);
+    assert!(why.contains("mirrored 3d") && why.contains("the copy `spare` still lacks the event"), "{why}");
     scene.sync(0, &[]);
     assert!(!scene.rig.ok(&["explain", &id]).contains("mirrored 3d"));
     scene.rig.ok(&["prune"]);

@@ -27,7 +27,7 @@ use draft::Drafts;
 use keep::View;
 use needs::Needs;
 use shield::{Places, Shields};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 /// Returns the verdicts of the policy on every build of the census at `now`.
 pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &PreviousRuns) -> Plan {
@@ -76,7 +76,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &PreviousRuns)
         refuse(&mut drafts, &refusals);
         builds = drafts.verdicts(&ids, past.measured.is_some());
     }
-    warnings.extend(given_up(census, policy, &shields, &builds));
+    warnings.extend(given_up(census, policy, &shields, &mut builds));
     let mut ignored: Vec<String> = census.strays.iter().map(|stray| stray.path.clone()).collect();
     ignored.sort();
     warnings.sort();
@@ -139,18 +139,24 @@ fn refuse(drafts: &mut Drafts<'_>, refusals: &[String]) {
     }
 }
 
-/// Says which builds expire although a copy elsewhere, for which they waited long enough, lacks what retired them.
-fn given_up(census: &Census, policy: &Policy, shields: &Shields<'_>, builds: &[Verdict]) -> Vec<String> {
+/// Notes at each build that expires although a copy elsewhere lacks what retired it, that it waited long enough, and returns a
+/// warning for each copy.
+fn given_up(census: &Census, policy: &Policy, shields: &Shields<'_>, builds: &mut [Verdict]) -> Vec<String> {
     let Some(mirrored) = policy.mirrored.as_ref().filter(|_| !census.targets.is_empty()) else {
         return Vec::new();
     };
-    let going: HashSet<&BuildId> =
-        builds.iter().filter(|verdict| verdict.fate == Fate::Expire).map(|verdict| &verdict.id).collect();
+    let mut going: HashMap<BuildId, &mut Verdict> = (builds.iter_mut())
+        .filter(|verdict| verdict.fate == Fate::Expire)
+        .map(|verdict| (verdict.id.clone(), verdict))
+        .collect();
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
-    for (index, (id, build)) in census.builds().enumerate().filter(|(_, (id, _))| going.contains(id)) {
+    for (index, (id, build)) in census.builds().enumerate() {
+        let Some(verdict) = going.get_mut(&id) else { continue };
         let item = ranking::Item { index, created: build.created.unwrap_or_default(), build };
         for target in shields.given_up(mirrored, &item) {
-            *counts.entry(target).or_default() += u64::from(going.contains(&id));
+            *counts.entry(target).or_default() += 1;
+            let rule = format!("mirrored {}", mirrored.at_most).into();
+            verdict.misses.push(Miss { rule, near: NearMiss::GivenUp(target.to_owned()) });
         }
     }
     let text = |(target, count): (&str, u64)| {

@@ -44,6 +44,8 @@ pub enum NearMiss {
     Unlabelled(String),
     /// The alias from which the deadline counts never pointed to it.
     NeverNamed(String),
+    /// It waited as long as the policy says for this copy elsewhere.
+    GivenUp(String),
 }
 
 impl fmt::Display for NearMiss {
@@ -61,6 +63,9 @@ impl fmt::Display for NearMiss {
             Self::Label { key, wanted, found: None } => write!(f, "no label {key}={wanted}"),
             Self::Unlabelled(label) => write!(f, "it never had the label {label}"),
             Self::NeverNamed(alias) => write!(f, "{alias} never pointed to it"),
+            Self::GivenUp(target) => {
+                write!(f, "over, although the copy `{target}` still lacks the event that retired it")
+            }
         }
     }
 }
