@@ -37,6 +37,7 @@ pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
     let what: Outcome<Vec<_>> =
         args.what.iter().map(|what| super::adopt::scope(from.layout(), what)).collect();
     let copying = CopyOptions {
+        without: BTreeSet::new(),
         what: what?,
         permit: Permit { backwards: args.allow_backwards, no_success: args.allow_unsuccessful, stage: false },
         mode: Mode::of(args.dry_run),

@@ -161,33 +161,8 @@ fn ruled<'a>(
     Some((stream, builds, rules.into_iter().find(|rule| rule.name == alias.name())?))
 }
 
-/// Returns whether a directory above a build's path is a link: what is behind it does not belong to the mirror.
-fn is_behind_a_link(mirror: &Mirror, id: &BuildId) -> bool {
-    let Ok(path) = mirror.layout().build_path(id) else { return false };
-    let mut above = path.parent();
-    while let Some(dir) = above.filter(|dir| *dir != RelPath::root()) {
-        if mirror.store().look(&dir).ok().flatten().is_some_and(|entry| entry.kind == Kind::Link) {
-            return true;
-        }
-        above = dir.parent();
-    }
-    false
-}
-
 /// Returns the missing builds.
 fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, String> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
-    let mut vanished = mirror.expected().map_err(|error| chain(&error))?;
-    // A build that cannot be read is reported by the survey; one that appeared after the census exists.
-    vanished.retain(|id| {
-        !there.contains(id)
-            && (mirror.has_build(id).is_ok_and(|is_there| !is_there) || is_behind_a_link(mirror, id))
-    });
-    if vanished.is_empty() {
-        return Ok(vanished);
-    }
-    // A build that another command removed after the census is not expected any more.
-    let expected = mirror.expected().map_err(|error| chain(&error))?;
-    vanished.retain(|id| expected.contains(id));
-    Ok(vanished)
+    mirror.vanished(&there).map_err(|error| chain(&error))
 }

@@ -1,9 +1,11 @@
 //! A target that is a mirror of its own: `copy` brings builds and names, and the trace is in its own area.
 //!
-//! It deletes by its own policy, so nothing is deleted here.
+//! It deletes by its own policy, so nothing is deleted here, and what it would delete at once is not copied.
 
 use super::SyncError;
+use super::left_out::left_out;
 use super::look::{Look, chain_of};
+use super::push::missing;
 use super::report::{Opener, SyncOptions, SyncOutcome, TargetReport};
 use crate::commit::Permit;
 use crate::decide::targets::{Target, Trace};
@@ -47,6 +49,7 @@ fn carried(
     let (serial, sum) = from.last_that_stays()?;
     let look = Look::at(from, target)?;
     let streams: BTreeSet<Stream> = look.builds.keys().map(|id| id.stream.clone()).collect();
+    let left_out = left_out(from, &to, &look, session.now())?;
     let what = if target.streams.is_empty() {
         Vec::new()
     } else {
@@ -54,11 +57,22 @@ fn carried(
     };
     // The names of the mirror are right, wherever they went.
     let permit = Permit { backwards: true, no_success: true, stage: true };
-    let copying = CopyOptions { what, permit, mode: options.mode };
+    let copying =
+        CopyOptions { what, without: left_out.keys().cloned().collect(), permit, mode: options.mode };
     let there =
         Session::new(&to, session.clock()).reporting_to(session.progress()).cancelled_by(session.stop());
     let done = if streams.is_empty() { None } else { Some(copy(from, &there, &copying)?) };
     let mut behind: BTreeSet<Stream> = BTreeSet::new();
+    for (stream, failure) in missing(from, target, &look)? {
+        behind.insert(stream);
+        report.failures.push(failure);
+    }
+    for name in &look.names {
+        let Some(id) = name.build.as_ref() else { continue };
+        let Some(why) = left_out.get(id) else { continue };
+        behind.insert(id.stream.clone());
+        report.waits.push(format!("`{}` waits: `{id}` {why}", name.path));
+    }
     if let Some(done) = done {
         for copied in &done.builds {
             if copied.outcome != CopyOutcome::Unchanged {
@@ -69,8 +83,16 @@ fn carried(
         }
         report.names =
             done.aliases.iter().filter(|moved| moved.to.is_some()).map(|moved| moved.alias.clone()).collect();
-        report.waits =
-            done.left.iter().map(|left| format!("`{}`: {}", left.alias, shown(&left.why))).collect();
+        for left in &done.left {
+            let name = look.name(&left.alias);
+            let build = name.and_then(|name| name.build.as_ref());
+            // One that leads to no single build is there for all streams.
+            match build {
+                Some(id) => drop(behind.insert(id.stream.clone())),
+                None => behind.extend(streams.iter().cloned()),
+            }
+            report.waits.push(format!("`{}`: {}", left.alias, shown(&left.why)));
+        }
         report.warnings = done.warnings;
         for failure in &done.failures {
             match failure.path.parse::<crate::model::BuildId>() {
@@ -78,7 +100,7 @@ fn carried(
                 Err(_) => behind.extend(streams.iter().cloned()),
             }
         }
-        report.failures = done.failures;
+        report.failures.extend(done.failures);
         if done.interrupted {
             return Err(crate::progress::Interrupted.into());
         }
@@ -93,10 +115,10 @@ fn carried(
         report.outcome = SyncOutcome::Trial;
         return Ok(());
     }
-    let is_whole = report.failures.is_empty();
+    let is_whole = report.failures.is_empty() && behind.is_empty();
     let (reached, sum) = if is_whole { (serial, sum) } else { (old.serial, old.sum) };
     let mut serials: BTreeMap<Stream, u64> = BTreeMap::new();
-    for stream in &streams {
+    for stream in streams.iter().chain(&behind) {
         let before = old.streams.get(stream).copied().unwrap_or(old.serial);
         serials.insert(stream.clone(), if behind.contains(stream) { before } else { serial });
     }

@@ -1,9 +1,10 @@
 //! What can come in the way of bringing a copy up to date.
 
 use crate::exec::ExecError;
-use crate::mirror::{JournalError, StateError};
+use crate::mirror::{ExpectedError, JournalError, StateError};
 use crate::model::{Class, Classify, ErrorKind};
 use crate::ops::copy::CopyError;
+use crate::ops::retention::PlanError;
 use crate::ops::targets::TargetsError;
 use crate::progress::Interrupted;
 use crate::store::StoreError;
@@ -75,6 +76,12 @@ pub enum SyncError {
     /// What is kept of builds cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
+    /// It is not known which builds should be here.
+    #[error(transparent)]
+    Expected(#[from] ExpectedError),
+    /// What the policy of the other mirror keeps is not known.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -108,6 +115,8 @@ impl Classify for SyncError {
             Self::Copy(error) => error.class(),
             Self::Journal(error) => error.class(),
             Self::Kept(error) => error.class(),
+            Self::Expected(error) => error.class(),
+            Self::Plan(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::Interrupted(error) => error.class(),
         }

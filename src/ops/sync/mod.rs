@@ -8,11 +8,13 @@ mod error;
 mod fetch;
 mod files;
 mod freshness;
+mod left_out;
 mod look;
 mod push;
 mod report;
 mod rsync;
 mod run;
+mod there;
 
 pub use error::SyncError;
 pub use freshness::{Freshness, TargetFreshness, freshness};

@@ -247,7 +247,7 @@ pub(crate) fn build(name: &str) -> BuildId {
 }
 
 pub(crate) fn everything() -> CopyOptions {
-    CopyOptions { what: Vec::new(), permit: Permit::default(), mode: Mode::Real }
+    CopyOptions { what: Vec::new(), without: BTreeSet::new(), permit: Permit::default(), mode: Mode::Real }
 }
 
 /// Copies from one to the other; a failure of any build is an error.
