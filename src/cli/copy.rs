@@ -14,6 +14,7 @@ use crate::ops::Mode;
 use crate::ops::copy::{Copied, CopyOptions, CopyOutcome, CopyReport};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// The answer of `copy`.
 #[derive(Serialize, JsonSchema)]

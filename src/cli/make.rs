@@ -274,13 +274,11 @@ fn target_of(mirror: &Mirror, alias: &RelPath, target: RelPath) -> Outcome<RelPa
     match mirror.resolve(&target)? {
         Resolved::Dangles(_) => {}
         Resolved::To(real) if real != target && mirror.layout().place(&real).kind() == "build" => {
-            let error = Usage(format!(
-                "`{target}` is an alias, with which `{alias}` would move; a build or a directory is accepted"
-            ));
             let [alias, real] = [alias, &real].map(|path| shell_word(path.as_str().as_ref()));
-            let hint =
-                format!("`mirrorkeep alias set {alias} {real}` sets it to the build that `{target}` has now");
-            return Err(Failure { error: Box::new(error), class: ErrorKind::Usage.hint(hint) });
+            mirror.warnings().add(format!(
+                "`{target}` is an alias, with which `{alias}` moves; `mirrorkeep alias set {alias} {real}` sets it to its build"
+            ));
+            return Ok(target);
         }
         _ => return Ok(target),
     }

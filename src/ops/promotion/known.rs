@@ -127,7 +127,8 @@ fn emptied(mirror: &Mirror, pipeline: &Pipeline, census: &Census) -> Vec<Stream>
     let left = |alias: &AliasCensus| {
         let Place::Stream { stream } = mirror.layout().place(&alias.path.parent()?) else { return None };
         let is_stage = |stage: &Stage| stage.name == alias.path.name() && stage.is_in(&stream);
-        (census.stream(&stream).is_none() && pipeline.stages.iter().any(is_stage)).then_some(stream)
+        let is_empty = census.stream(&stream).is_none_or(|line| line.builds.is_empty());
+        (is_empty && pipeline.stages.iter().any(is_stage)).then_some(stream)
     };
     let dangling = census.aliases.iter().filter(|alias| alias.target.is_none());
     let found: BTreeSet<Stream> = dangling.filter_map(left).collect();

@@ -42,7 +42,8 @@ pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
 
 /// Returns the required aliases that resolve to nothing, and the missing builds.
 pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
-    let required = census.aliases.iter().filter(|alias| alias.required);
+    // One that resolves to nothing leads readers astray where no build could take its place, too.
+    let required = census.aliases.iter().filter(|alias| alias.required || alias.target.is_none());
     let mut concerns: Vec<Concern> = Vec::new();
     // Read once, and only if something is broken. What cannot be read permits nothing.
     let (told, recorded) = (OnceCell::new(), OnceCell::new());
@@ -94,7 +95,7 @@ fn broken(
     ours: &dyn Fn(&BuildId) -> bool,
 ) -> Option<Broken> {
     let path = &alias.path;
-    let (stream, builds, rule) = ruled(mirror, census, path)?;
+    let (stream, builds, rule) = ruled(mirror, census, path).filter(|(.., rule)| rule.required)?;
     let latest = latest(census.at);
     let id = |build: &BuildCensus| BuildId::new(stream.clone(), build.build.clone());
     let age = |build: &BuildCensus| Age::of(mirror.layout(), &stream, build);
@@ -131,9 +132,8 @@ fn broken(
         format!("`mirrorkeep alias set{back} {shown} {}` sets it to the newest build that fits", build.build)
     });
     let hint = hint.or_else(|| {
-        builds
-            .is_empty()
-            .then(|| format!("`mirrorkeep alias remove {shown}` removes it from a stream without builds"))
+        let is_link = alias.target.is_none();
+        is_link.then(|| format!("`mirrorkeep alias remove {shown}` removes it; no build of the stream fits"))
     });
     let by_result = current.is_some_and(|current| !rule.when.results.contains(&current.result));
     let concern = Concern { path: path.clone(), why: format!("the required alias is broken: {why}"), hint };
@@ -161,8 +161,8 @@ fn ruled<'a>(
     Some((stream, builds, rules.into_iter().find(|rule| rule.name == alias.name())?))
 }
 
-/// Returns the missing builds.
-fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, String> {
+/// Returns the builds that are recorded, were not pruned, and are missing.
+pub(crate) fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, String> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     mirror.vanished(&there).map_err(|error| chain(&error))
 }

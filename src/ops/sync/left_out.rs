@@ -4,12 +4,12 @@ use super::SyncError;
 use super::look::Look;
 use crate::census::{AliasCensus, BuildCensus, Census, StreamCensus};
 use crate::decide::Fate;
-use crate::mirror::{Mirror, Trashed};
+use crate::mirror::{Mirror, TicketKind, Trashed};
 use crate::model::{BuildId, Stamp};
 use crate::ops::retention::PlanError;
 use crate::ops::retention::plan::verdicts_with;
 use crate::ops::withdraw::tombstones;
-use crate::record::{BuildRecord, TicketKind};
+use crate::record::BuildRecord;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the builds of a mirror that another one does not get, each with the reason; those that it has are not among them.

@@ -11,6 +11,7 @@ use mirrorkeep::session::Session;
 use mirrorkeep::sign::Signers;
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Store};
 use object_store::memory::InMemory;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
