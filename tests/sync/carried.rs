@@ -38,13 +38,14 @@ fn a_mirror_gets_builds_and_names_and_passes_its_trace_on() {
 fn a_mirror_gets_nothing_that_its_policy_or_a_person_took_out_and_a_name_to_it_is_behind() {
     let scene = Scene::new([BUILDS[0], BUILDS[1], BUILDS[2]]);
     let there = scene.to("second").display().to_string();
-    scene.rig.ok(&["--mirror", &there, "init"]);
     let policy = "version: 1
 defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
 families:
   - {name: all, match: \"**\", keep: [{last: 1}]}
 ";
-    fs::write(scene.to("second/.mirrorkeep/policy.yaml"), policy).unwrap();
+    let file = scene.beside("policy.yaml");
+    fs::write(&file, policy).unwrap();
+    scene.rig.ok(&["--mirror", &there, "init", "--policy", file.to_str().unwrap()]);
     scene.targets(&format!("  - {{name: second, mirror: '{there}'}}\n"));
     // What would expire there at once is not sent.
     let newest = format!("{STREAM}/{}", BUILDS[2]);

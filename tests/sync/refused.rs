@@ -30,6 +30,33 @@ fn one_that_is_away_holds_back_no_other() {
 }
 
 #[test]
+fn each_failure_has_what_helps_and_what_was_done_elsewhere_is_no_error_of_usage() {
+    let scene = Scene::new([BUILDS[0]]);
+    let nothing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = daemon(&scene.to("far"), "");
+    let at = |path: &str| format!("rsync: 'rsync://127.0.0.1:{}/{path}'", server.port());
+    for (way, hint) in [
+        (format!("rsync: 'rsync://127.0.0.1:{nothing}/up/'"), "nothing listens there"),
+        (at("other/"), "lists the modules"),
+        (at("up/not/there/"), "make the directory at the target"),
+    ] {
+        scene.targets(&format!("  - {{name: far, {way}}}\n"));
+        let said = scene.rig.ends(1, &["sync"]);
+        assert!(said.contains(hint) && said.contains("far: failed: rsync ended with"), "{said}");
+    }
+    // Two failures of different kinds, and one that was brought up to date.
+    let inside = scene.rig.mirror("inside");
+    fs::create_dir(&inside).unwrap();
+    scene.targets(&format!(
+        "  - {{name: in, directory: '{}'}}\n  - {{name: gone, directory: /no/such/directory}}\n{}",
+        inside.display(),
+        scene.spare("")
+    ));
+    scene.rig.fails(1, "gone: mount it, or make it: `mkdir -p /no/such/directory`", &["sync"]);
+    scene.same_but("spare", "inside");
+}
+
+#[test]
 fn one_that_lost_everything_is_not_filled_again_unasked() {
     let scene = Scene::new([BUILDS[0]]);
     scene.sync(0, &[]);

@@ -206,9 +206,9 @@ pub(super) fn of_targets(targets: &Result<Vec<TargetStatus>, TargetsError>) -> V
         }
     };
     let late = targets.iter().filter(|one| one.attention).map(|one| {
-        let behind = format!("{} behind", super::counted(one.events, "event"));
-        let why =
-            one.problem.as_ref().map_or_else(|| behind.clone(), |problem| format!("{behind}: {problem}"));
+        let behind = one.events.map(|events| format!("{} behind", super::counted(events, "event")));
+        let parts: Vec<String> = behind.into_iter().chain(one.problem.clone()).collect();
+        let why = parts.join(": ");
         let hint = format!("`mirrorkeep sync {}` brings it up to date", one.name);
         concern(file.clone(), format!("target `{}`: {why}", one.name), Some(&hint))
     });

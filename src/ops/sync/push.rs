@@ -233,8 +233,11 @@ fn trial(
     report.names =
         names.filter(|name| is_new(&name.path, &name.text)).map(|name| name.path.clone()).collect();
     let stays = |path: &RelPath| look.names.iter().any(|name| name.path == *path);
-    let removed = sent.names.keys().filter(|path| !stays(path) && !look.is_away(path));
-    report.names_removed = removed.cloned().collect();
+    for path in sent.names.keys().filter(|path| !stays(path) && !look.is_away(path)) {
+        if is_removed(mirror, path)? {
+            report.names_removed.push(path.clone());
+        }
+    }
     let pages = pages(mirror, target, &look)?;
     report.pages = pages.iter().filter(|(path, mark)| sent.files.get(*path) != Some(mark)).count() as u64;
     if sent.address.is_some() {
@@ -651,13 +654,11 @@ impl Push<'_> {
             self.mirror().expected_state()?.aliases
         };
         let is_ours = |path: &RelPath| is_known(path) || told.contains_key(path);
-        // One that leads nowhere now is left as it was.
-        let is_link = |path: &RelPath| self.mirror().store().link_text(path).map(|text| text.is_some());
         let (mut removed, mut left) = (Vec::new(), Vec::new());
         for path in gone {
             if is_leftover(path, is_ours) {
                 left.push(path.clone());
-            } else if is_ours(path) && !now.is_away(path) && (!is_link(path)? || self.is_for_others(path)?) {
+            } else if is_ours(path) && !now.is_away(path) && is_removed(self.mirror(), path)? {
                 removed.push(path.clone());
             }
         }
@@ -673,11 +674,6 @@ impl Push<'_> {
         }
         self.report.names_removed.extend(removed);
         Ok(())
-    }
-
-    /// Returns whether a name that does not belong at the target leads to something: to what the target does not get.
-    fn is_for_others(&self, path: &RelPath) -> Result<bool, SyncError> {
-        Ok(matches!(self.mirror().resolve(path)?, Resolved::To(_)))
     }
 
     /// Returns whether a build that is here is whole there.
@@ -926,6 +922,12 @@ impl Push<'_> {
 
 fn batch_path(batch: &[Going<'_>], at: usize) -> RelPath {
     batch.get(at).map(|one| one.here.path.clone()).unwrap_or_default()
+}
+
+/// Returns whether a name that does not belong at a target is not here, or leads to what the target does not get; one that leads
+/// nowhere now is left as it was.
+fn is_removed(mirror: &Mirror, path: &RelPath) -> Result<bool, SyncError> {
+    Ok(mirror.store().link_text(path)?.is_none() || matches!(mirror.resolve(path)?, Resolved::To(_)))
 }
 
 /// Returns the pages that may list builds of the streams at these paths: those of the streams, and those above them.

@@ -200,21 +200,31 @@ impl<'a> Rsync<'a> {
         self.deletable(from, &args, &text)
     }
 
-    /// Returns the links and directories that are in these directories of the target.
+    /// Returns what is in these directories of the target; of many files only the links and directories.
     pub(super) fn listing(&self, dirs: &[RelPath]) -> Result<There, SyncError> {
+        // Only files of at most a byte are listed with the links then.
+        for most in [None, Some("--max-size=1")] {
+            if let Some(there) = self.listed(dirs, most)? {
+                return Ok(there);
+            }
+        }
+        Err(SyncError::Target("its directories of builds have more entries than can be read".to_owned()))
+    }
+
+    /// Returns the same by a run with an option; nothing where there is more than is read.
+    fn listed(&self, dirs: &[RelPath], most: Option<&str>) -> Result<Option<There>, SyncError> {
         let empty = tempfile::tempdir().map_err(SyncError::Temporary)?;
         let list = ended(dirs.iter().map(|dir| format!("./{dir}/")));
-        // Only files of at most a byte are listed with the links.
-        let args = ["-l", "--dry-run", "--max-size=1", "--ignore-missing-args", "--out-format=%i %n//%L"];
-        let mut words = self.words(&[&args[..], &["--files-from=-", "--from0"]].concat());
+        let mut args = vec!["-l", "--dry-run", "--ignore-missing-args", "--out-format=%i %n//%L"];
+        args.extend(most.into_iter().chain(["--files-from=-", "--from0"]));
+        let mut words = self.words(&args);
         words.extend([self.to.clone(), format!("{}/", empty.path().display())]);
         let ran = self.judged(&words, &list)?;
         if let Some(why) = ran.partial {
             return Err(SyncError::Target(why));
         }
         if ran.cut {
-            let why = "its directories of builds have more entries than can be read";
-            return Err(SyncError::Target(why.to_owned()));
+            return Ok(None);
         }
         let mut there = There::default();
         for line in &ran.lines {
@@ -230,7 +240,7 @@ impl<'a> Rsync<'a> {
                 _ => drop(there.files.insert(path)),
             }
         }
-        Ok(there)
+        Ok(Some(there))
     }
 
     /// Returns the bytes of the trace of a target; nothing where it has none.
