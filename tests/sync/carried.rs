@@ -57,7 +57,7 @@ families:
     assert_eq!((&again["outcome"], &again["builds"]), (&"current".into(), &serde_json::json!([])));
     // What was withdrawn there stays out, and the trace does not state that a name leads there.
     scene.rig.ok(&["--mirror", &there, "restore", &newest]);
-    scene.rig.ok(&["--mirror", &there, "withdraw", &newest, "--why", "wrong"]);
+    scene.rig.ok(&["--mirror", &there, "withdraw", &newest, "--why", "wrong", "--force"]);
     let name = format!("{STREAM}/latest_build");
     scene.rig.ok(&["alias", "set", &name, &newest, "--allow-backwards"]);
     let done = scene.sync(1, &[]);

@@ -10,10 +10,10 @@ use super::report::{Opener, SyncOptions, SyncOutcome, TargetReport};
 use crate::commit::Permit;
 use crate::decide::targets::{Target, Trace};
 use crate::mirror::Sent;
-use crate::model::{Digest, Stream, shown};
+use crate::model::{BuildId, Digest, Stream, shown};
 use crate::ops::Mode;
 use crate::ops::adopt::Scope;
-use crate::ops::copy::{CopyOptions, CopyOutcome, copy};
+use crate::ops::copy::{CopyOptions, CopyOutcome, CopyReport, copy};
 use crate::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -74,39 +74,7 @@ fn carried(
         report.waits.push(format!("`{}` waits: `{id}` {why}", name.path));
     }
     if let Some(done) = done {
-        for copied in &done.builds {
-            if copied.outcome != CopyOutcome::Unchanged {
-                report.files += copied.files;
-                report.bytes += copied.bytes;
-                report.builds.push(copied.id.clone());
-            }
-        }
-        report.names =
-            done.aliases.iter().filter(|moved| moved.to.is_some()).map(|moved| moved.alias.clone()).collect();
-        for left in &done.left {
-            let name = look.name(&left.alias);
-            let build = name.and_then(|name| name.build.as_ref());
-            // One that leads to no single build is there for all streams.
-            match build {
-                Some(id) => drop(behind.insert(id.stream.clone())),
-                None => behind.extend(streams.iter().cloned()),
-            }
-            report.waits.push(format!("`{}`: {}", left.alias, shown(&left.why)));
-        }
-        report.warnings = done.warnings;
-        for failure in &done.failures {
-            match failure.path.parse::<crate::model::BuildId>() {
-                Ok(id) => drop(behind.insert(id.stream)),
-                Err(_) => behind.extend(streams.iter().cloned()),
-            }
-        }
-        report.failures.extend(done.failures);
-        if done.interrupted {
-            return Err(crate::progress::Interrupted.into());
-        }
-        if let Some(error) = done.ended_by {
-            return Err(error.into());
-        }
+        note(done, &look, &streams, &mut behind, report)?;
     }
     let old =
         from.sent(&target.name)?.filter(|sent| sent.address == Some(target.address())).unwrap_or_default();
@@ -156,4 +124,44 @@ fn carried(
         (true, false) => SyncOutcome::Current,
     };
     Ok(())
+}
+
+/// Notes what was copied, and the streams of which something was not.
+fn note(
+    done: CopyReport,
+    look: &Look,
+    streams: &BTreeSet<Stream>,
+    behind: &mut BTreeSet<Stream>,
+    report: &mut TargetReport,
+) -> Result<(), SyncError> {
+    for copied in &done.builds {
+        if copied.outcome != CopyOutcome::Unchanged {
+            report.files += copied.files;
+            report.bytes += copied.bytes;
+            report.builds.push(copied.id.clone());
+        }
+    }
+    report.names =
+        done.aliases.iter().filter(|moved| moved.to.is_some()).map(|moved| moved.alias.clone()).collect();
+    for left in &done.left {
+        // One that leads to no single build is there for all streams.
+        match look.name(&left.alias).map(|name| &name.build) {
+            Some(Some(id)) => drop(behind.insert(id.stream.clone())),
+            Some(None) => behind.extend(streams.iter().cloned()),
+            None => {}
+        }
+        report.waits.push(format!("`{}`: {}", left.alias, shown(&left.why)));
+    }
+    report.warnings = done.warnings;
+    for failure in &done.failures {
+        match failure.path.parse::<BuildId>() {
+            Ok(id) => drop(behind.insert(id.stream)),
+            Err(_) => behind.extend(streams.iter().cloned()),
+        }
+    }
+    report.failures.extend(done.failures);
+    if done.interrupted {
+        return Err(crate::progress::Interrupted.into());
+    }
+    done.ended_by.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -193,3 +193,9 @@ pub(super) fn is_last(mirror: &Mirror, path: &RelPath) -> bool {
     let marks = || mirror.layout().markers().results.iter().any(|marker| marker.paths.contains(path));
     is_sums(path.as_str()) || marks()
 }
+
+/// Returns whether a name that does not belong at a target is not here, or leads to what the target does not get; one that leads
+/// nowhere now is left as it was.
+pub(super) fn is_removed(mirror: &Mirror, path: &RelPath) -> Result<bool, SyncError> {
+    Ok(mirror.store().link_text(path)?.is_none() || matches!(mirror.resolve(path)?, Resolved::To(_)))
+}

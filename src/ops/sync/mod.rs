@@ -4,12 +4,14 @@
 //! report and holds back no other.
 
 mod carry;
+mod deletes;
 mod error;
 mod fetch;
 mod files;
 mod freshness;
 mod left_out;
 mod look;
+mod names;
 mod push;
 mod report;
 mod rsync;

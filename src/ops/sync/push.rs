@@ -4,60 +4,45 @@
 
 use super::SyncError;
 use super::files::Files;
-use super::look::{Here, Look, Name, chain_of, has_room_for_traces, mark, pages};
+use super::look::{Here, Look, chain_of, has_room_for_traces, is_removed, mark, pages};
 use super::report::{SyncOptions, SyncOutcome, TargetReport, Verify};
 use super::rsync::{Ran, Rsync, Sends};
-use super::there::{There, is_leftover};
-use crate::decide::targets::{TRACE_DIR, Target, Trace, Way};
-use crate::layout::Place;
-use crate::mirror::{Mirror, Resolved, Sent, SentName, chain};
-use crate::model::{BuildId, Digest, RelPath, Stream, shown, sums_names};
+use super::there::is_leftover;
+use crate::decide::targets::{Target, Trace, Way};
+use crate::mirror::{Mirror, Sent, chain};
+use crate::model::{BuildId, Digest, RelPath, Stream, shown};
 use crate::ops::Mode;
 use crate::ops::retention::report::Failure;
-use crate::ops::withdraw::tombstones;
 use crate::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 /// How many files are sent before it is noted that their builds are whole.
 const TOGETHER: usize = 200_000;
 
-/// How many builds may be deleted in any case, and at most one of so many that were sent.
-const DELETES: (usize, usize) = (10, 4);
-
-/// How many paths that were never sent are named.
-const NAMED: usize = 100;
-
 /// How often a run looks at the mirror: what happens during the last time is for the next run.
 const LOOKS: usize = 2;
 
-/// How many bytes one listing of the target may have, as far as they can be expected.
-const LISTED: usize = 256 << 10;
-
-/// What rsync writes of an entry beside its path, in bytes.
-const BESIDE: usize = 40;
-
 /// One target that is brought up to date.
 pub(super) struct Push<'a> {
-    session: &'a Session<'a>,
-    target: &'a Target,
-    options: &'a SyncOptions,
+    pub(super) session: &'a Session<'a>,
+    pub(super) target: &'a Target,
+    pub(super) options: &'a SyncOptions,
     /// The directory of the mirror.
-    root: PathBuf,
-    rsync: Rsync<'a>,
-    sent: Sent,
-    report: TargetReport,
+    pub(super) root: PathBuf,
+    pub(super) rsync: Rsync<'a>,
+    pub(super) sent: Sent,
+    pub(super) report: TargetReport,
     /// The digest of the trace that is there.
-    trace: Option<Digest>,
+    pub(super) trace: Option<Digest>,
     /// How much is read again there.
-    verify: Verify,
+    pub(super) verify: Verify,
     /// The streams of which something could not be sent.
-    behind: BTreeSet<Stream>,
+    pub(super) behind: BTreeSet<Stream>,
     /// Files of builds that were taken out of them here.
-    taken_out: Vec<(BuildId, Vec<RelPath>)>,
+    pub(super) taken_out: Vec<(BuildId, Vec<RelPath>)>,
     /// What others put into builds.
-    inside: Vec<String>,
+    pub(super) inside: Vec<String>,
 }
 
 /// A build on its way.
@@ -271,7 +256,7 @@ pub(super) fn missing(
 }
 
 impl Push<'_> {
-    fn mirror(&self) -> &Mirror {
+    pub(super) fn mirror(&self) -> &Mirror {
         self.session.mirror()
     }
 
@@ -360,7 +345,7 @@ impl Push<'_> {
         self.send_batch(batch)
     }
 
-    fn fail(&mut self, id: &BuildId, error: String) {
+    pub(super) fn fail(&mut self, id: &BuildId, error: String) {
         self.behind.insert(id.stream.clone());
         self.report.failures.push(Failure { path: id.to_string(), error });
     }
@@ -539,145 +524,8 @@ impl Push<'_> {
         }
     }
 
-    /// Returns what is there in the directories of builds and names.
-    fn listed(&self, now: &Look) -> Result<There, SyncError> {
-        let mut sizes: BTreeMap<RelPath, usize> = BTreeMap::new();
-        let mut note = |path: &RelPath| {
-            let dir = path.parent().unwrap_or_default();
-            for above in dir.ancestors().chain([RelPath::root()]) {
-                sizes.entry(above).or_insert(BESIDE);
-            }
-            *sizes.entry(dir).or_insert(BESIDE) += path.as_str().len() * 2 + BESIDE;
-        };
-        now.builds.values().for_each(|here| note(&here.path));
-        now.names.iter().for_each(|name| note(&name.path));
-        self.sent.names.keys().for_each(&mut note);
-        for id in self.mirror().sent_builds(&self.target.name)? {
-            self.mirror().layout().build_path(&id).iter().for_each(&mut note);
-        }
-        if self.sent.names.is_empty() {
-            // Nothing is known of names that were sent, and they may be where no build is any more.
-            self.mirror().expected_state()?.aliases.keys().for_each(&mut note);
-        }
-        let trace = TRACE_DIR.parse().unwrap_or_default();
-        sizes.insert(trace, BESIDE);
-        let (mut there, mut some, mut bytes) = (There::default(), Vec::new(), 0);
-        let last = sizes.len();
-        for (nth, (dir, size)) in sizes.into_iter().enumerate() {
-            some.push(dir);
-            bytes += size;
-            if bytes >= LISTED || nth + 1 == last {
-                self.session.check_cancelled()?;
-                there.add(self.rsync.listing(&some)?);
-                (some, bytes) = (Vec::new(), 0);
-            }
-        }
-        // A listing that lacks what was just compared cannot be believed.
-        if there.dirs.is_empty() && !self.sent.builds.is_empty() {
-            return Err(SyncError::Target("its directories of builds cannot be listed".to_owned()));
-        }
-        Ok(there)
-    }
-
-    /// Sets the names as they are now, each only if what it leads to is whole there, and removes those that are gone. One that
-    /// moved during the run to what is not there yet goes to what it led to before.
-    fn send_names(&mut self, look: &Look, now: &Look, there: &mut There) -> Result<(), SyncError> {
-        let is_there = |name: &Name| match &name.build {
-            Some(id) => self.is_there(now, id),
-            None => now.leads_to_some(&name.to, |id| self.is_there(now, id)),
-        };
-        let (mut chosen, mut waiting): (Vec<&Name>, Vec<&Name>) = (Vec::new(), Vec::new());
-        let mut set: BTreeSet<&RelPath> = BTreeSet::new();
-        for name in &now.names {
-            let whole =
-                if is_there(name) { Some(name) } else { look.name(&name.path).filter(|old| is_there(old)) };
-            let is_led = |via: &RelPath| set.contains(via) || there.links.contains_key(via);
-            match whole.filter(|name| name.via.as_ref().is_none_or(is_led)) {
-                Some(name) => {
-                    set.insert(&name.path);
-                    chosen.push(name);
-                }
-                None => waiting.push(name),
-            }
-        }
-        let changed: Vec<Name> = chosen
-            .iter()
-            .filter(|name| there.links.get(&name.path) != Some(&name.text))
-            .map(|name| (*name).clone())
-            .collect();
-        for name in waiting {
-            if let Some(id) = &name.build {
-                self.behind.insert(id.stream.clone());
-                self.report.waits.push(format!("`{}` waits until `{id}` is whole there", name.path));
-            }
-        }
-        // What is there is ours; until it is known that a name moved, it may lead to what it led to before.
-        for name in chosen {
-            let mut builds = name.builds();
-            let mut text = name.text.clone();
-            if changed.iter().any(|one| one.path == name.path) {
-                text.clear();
-                builds.extend(
-                    self.sent.names.get(&name.path).into_iter().flat_map(|known| known.builds.clone()),
-                );
-            }
-            self.sent.names.insert(name.path.clone(), SentName { text, builds });
-        }
-        if !changed.is_empty() {
-            self.mirror().keep_sent(&self.target.name, &self.sent)?;
-        }
-        for some in changed.chunk_by(|a, b| a.depth == b.depth) {
-            let links: Vec<(RelPath, String)> =
-                some.iter().map(|name| (name.path.clone(), name.text.clone())).collect();
-            self.rsync.send_links(&links)?;
-            there.links.extend(links);
-        }
-        for name in changed {
-            let builds = name.builds();
-            if !self.report.names.contains(&name.path) {
-                self.report.names.push(name.path.clone());
-            }
-            self.sent.names.insert(name.path, SentName { text: name.text, builds });
-        }
-        self.remove_names(now, there)
-    }
-
-    /// Removes the names that are gone here, and what rsync left of names when it was killed.
-    fn remove_names(&mut self, now: &Look, there: &mut There) -> Result<(), SyncError> {
-        let stays: BTreeSet<&RelPath> = now.names.iter().map(|name| &name.path).collect();
-        self.sent.names.retain(|path, _| there.links.contains_key(path) || stays.contains(path));
-        let gone: Vec<&RelPath> = there.links.keys().filter(|path| !stays.contains(path)).collect();
-        let is_known = |path: &RelPath| self.sent.names.contains_key(path);
-        let told = if gone.iter().all(|path| is_known(path)) {
-            BTreeMap::new()
-        } else {
-            self.mirror().expected_state()?.aliases
-        };
-        let is_ours = |path: &RelPath| is_known(path) || told.contains_key(path);
-        let (mut removed, mut left) = (Vec::new(), Vec::new());
-        for path in gone {
-            if is_leftover(path, is_ours) {
-                left.push(path.clone());
-            } else if is_ours(path) && !now.is_away(path) && is_removed(self.mirror(), path)? {
-                removed.push(path.clone());
-            }
-        }
-        let trace = RelPath::from_str(&format!("{TRACE_DIR}/{}", self.target.trace)).unwrap_or_default();
-        left.extend(there.files.iter().filter(|path| is_leftover(path, |file| *file == trace)).cloned());
-        if removed.is_empty() && left.is_empty() {
-            return Ok(());
-        }
-        self.rsync.delete(&[&removed[..], &left[..]].concat())?;
-        for path in removed.iter().chain(&left) {
-            self.sent.names.remove(path);
-            there.links.remove(path);
-        }
-        self.report.names_removed.extend(removed);
-        Ok(())
-    }
-
     /// Returns whether a build that is here is whole there.
-    fn is_there(&self, look: &Look, id: &BuildId) -> bool {
+    pub(super) fn is_there(&self, look: &Look, id: &BuildId) -> bool {
         look.builds.get(id).is_some_and(|here| self.sent.builds.get(id) == Some(&here.mark))
     }
 
@@ -715,170 +563,6 @@ impl Push<'_> {
             self.rsync.delete(&gone)?;
         }
         self.sent.files = pages;
-        Ok(())
-    }
-
-    /// Deletes what was sent and is not here any more.
-    fn delete(&mut self, now: &Look, there: &There) -> Result<(), SyncError> {
-        let name = &self.target.name;
-        for (id, gone) in std::mem::take(&mut self.taken_out) {
-            self.session.check_cancelled()?;
-            self.rsync.delete(&gone)?;
-            let gone: BTreeSet<&RelPath> = gone.iter().collect();
-            let list = self.mirror().sent_paths(name, &id)?;
-            let list = list.into_iter().filter(|path| !gone.contains(path)).collect();
-            self.mirror().keep_sent_paths(name, &id, &list)?;
-        }
-        let all = self.mirror().sent_builds(name)?;
-        let is_gone = |id: &&BuildId| !now.builds.contains_key(*id) && !now.vanished.contains(*id);
-        let gone: Vec<&BuildId> = all.iter().filter(is_gone).collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
-        let most = self.options.delete_at_most.unwrap_or_else(|| DELETES.0.max(all.len() / DELETES.1));
-        if gone.len() > most {
-            self.report.outcome = SyncOutcome::Withheld;
-            self.behind.extend(gone.iter().map(|id| id.stream.clone()));
-            self.report.waits.push(format!(
-                "{} builds of {} would be deleted there, and at most {most} are; \
-                 `mirrorkeep sync {name} --delete-at-most {}` deletes them",
-                gone.len(),
-                all.len(),
-                gone.len()
-            ));
-            return Ok(());
-        }
-        let mut going = Vec::new();
-        for id in gone {
-            let top = self.mirror().layout().build_path(id).ok();
-            if let Some(path) = top.and_then(|top| there.leads_into(&top)) {
-                self.behind.insert(id.stream.clone());
-                self.report.waits.push(format!("`{id}` waits: `{path}` leads to it there"));
-                continue;
-            }
-            // One that came back since the look stays.
-            if self.mirror().has_build(id)? && self.target.gets(&id.stream) {
-                continue;
-            }
-            going.push(id.clone());
-        }
-        if going.is_empty() {
-            return Ok(());
-        }
-        for id in &going {
-            self.sent.builds.remove(id);
-        }
-        self.mirror().keep_sent(name, &self.sent)?;
-        let (mut dirs, mut tops, mut sent) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
-        for id in &going {
-            self.session.check_cancelled()?;
-            let list: Vec<RelPath> = self.mirror().sent_paths(name, id)?.into_iter().collect();
-            self.rsync.delete(&list)?;
-            let top = self.mirror().layout().build_path(id).ok();
-            let above = list.iter().flat_map(RelPath::ancestors);
-            dirs.extend(above.filter(|dir| top.as_ref().is_some_and(|top| dir.is_within(top))));
-            dirs.extend(top.clone());
-            tops.extend(top);
-            sent.extend(list);
-        }
-        let kept = self.kept_dirs(now, &going)?;
-        if !tops.is_empty() {
-            let left = self.rsync.foreign(kept.path(), &tops)?.lines;
-            let left = left.iter().filter_map(|text| text.parse::<RelPath>().ok());
-            let left: Vec<RelPath> =
-                left.filter(|path| is_leftover(path, |file| sent.contains(file))).collect();
-            if !left.is_empty() {
-                self.rsync.delete(&left)?;
-            }
-            self.rsync.delete_dirs(kept.path(), &dirs)?.whole()?;
-        }
-        for id in going {
-            self.mirror().forget_sent(name, &id)?;
-            self.report.deleted.push(id);
-        }
-        Ok(())
-    }
-
-    /// Returns a directory with the directories of streams that the target gets, which stay there also without builds.
-    fn kept_dirs(&self, now: &Look, going: &[BuildId]) -> Result<tempfile::TempDir, SyncError> {
-        let kept = tempfile::tempdir().map_err(SyncError::Temporary)?;
-        let mut dirs: BTreeSet<RelPath> = now.builds.values().filter_map(|here| here.path.parent()).collect();
-        for id in going.iter().filter(|id| self.target.gets(&id.stream)) {
-            let dir = self.mirror().layout().stream_path(&id.stream).ok();
-            dirs.extend(dir.filter(|dir| self.root.join(dir.as_str()).is_dir()));
-        }
-        for dir in dirs {
-            std::fs::create_dir_all(kept.path().join(dir.as_str())).map_err(SyncError::Temporary)?;
-        }
-        Ok(kept)
-    }
-
-    /// Finds builds there that were withdrawn here and are not among what was sent, as when the own area was restored from a
-    /// backup: nothing says which files are ours.
-    fn find_withdrawn(&mut self, now: &Look, there: &There) -> Result<(), SyncError> {
-        let sent = self.mirror().sent_builds(&self.target.name)?;
-        let build = |path: &RelPath| match self.mirror().layout().place(path) {
-            Place::Build { build } => Some((build, path.clone())),
-            _ => None,
-        };
-        let unknown = there.dirs.iter().filter_map(build);
-        let unknown: Vec<(BuildId, RelPath)> =
-            unknown.filter(|(id, _)| !now.builds.contains_key(id) && !sent.contains(id)).collect();
-        if unknown.is_empty() {
-            return Ok(());
-        }
-        let withdrawn = tombstones(self.mirror())?;
-        let empty = tempfile::tempdir().map_err(SyncError::Temporary)?;
-        for (id, path) in unknown {
-            let is_gone = self.report.deleted.contains(&id) || !withdrawn.contains_key(&id.to_string());
-            if is_gone || self.mirror().has_build(&id)? {
-                continue;
-            }
-            // What others put into a build that was deleted there has no checksums.
-            let left = self.rsync.foreign(empty.path(), &[path.clone()].into())?.lines;
-            let mut sums = sums_names().filter_map(|name| path.child(name).ok());
-            if sums.any(|sums| left.contains(&sums.to_string())) {
-                let error = format!(
-                    "it was withdrawn here and is there, and what was sent of it is not known any more: delete `{path}` there"
-                );
-                self.fail(&id, error);
-            }
-        }
-        Ok(())
-    }
-
-    /// Finds what is in directories of builds there and was never sent.
-    fn find_strange(&mut self, now: &Look) -> Result<(), SyncError> {
-        let gone = self.report.deleted.iter().filter_map(|id| self.mirror().layout().build_path(id).ok());
-        let paths = now.builds.values().map(|here| here.path.clone()).chain(gone);
-        let dirs: BTreeSet<RelPath> = paths.filter_map(|path| path.parent()).collect();
-        let dirs: BTreeSet<RelPath> = dirs.into_iter().filter(|dir| !dir.is_root()).collect();
-        if dirs.is_empty() {
-            return Ok(());
-        }
-        let found = self.rsync.strange(&self.root, &dirs)?;
-        let waiting = self.mirror().sent_builds(&self.target.name)?;
-        let waiting: BTreeSet<String> = waiting
-            .iter()
-            .filter_map(|id| self.mirror().layout().build_path(id).ok())
-            .map(|path| path.to_string())
-            .collect();
-        let is_strange = |path: &String| {
-            let known = path
-                .parse::<RelPath>()
-                .is_ok_and(|path| self.sent.names.contains_key(&path) || self.sent.files.contains_key(&path));
-            !known && !waiting.contains(path)
-        };
-        let mut found: Vec<String> = found.lines.into_iter().filter(is_strange).collect();
-        found.append(&mut self.inside);
-        found.sort();
-        found.dedup();
-        self.report.warnings.extend(match found.len() {
-            0 => None,
-            1 => Some("1 path there was never sent, and is left as it is".to_owned()),
-            count => Some(format!("{count} paths there were never sent, and are left as they are")),
-        });
-        self.report.strange = found.iter().take(NAMED).map(|path| shown(path).into_owned()).collect();
         Ok(())
     }
 
@@ -922,12 +606,6 @@ impl Push<'_> {
 
 fn batch_path(batch: &[Going<'_>], at: usize) -> RelPath {
     batch.get(at).map(|one| one.here.path.clone()).unwrap_or_default()
-}
-
-/// Returns whether a name that does not belong at a target is not here, or leads to what the target does not get; one that leads
-/// nowhere now is left as it was.
-fn is_removed(mirror: &Mirror, path: &RelPath) -> Result<bool, SyncError> {
-    Ok(mirror.store().link_text(path)?.is_none() || matches!(mirror.resolve(path)?, Resolved::To(_)))
 }
 
 /// Returns the pages that may list builds of the streams at these paths: those of the streams, and those above them.
