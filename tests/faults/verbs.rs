@@ -29,12 +29,13 @@ use mirrorkeep::ops::promotion::{self, DemoteRequest, PromoteRequest, PromotedAs
 use mirrorkeep::ops::publish::{PublishOutcome, PublishRequest};
 use mirrorkeep::ops::pull::{PullOptions, pull};
 use mirrorkeep::ops::readers::{Look, update};
+use mirrorkeep::ops::release::{Release, record};
 use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::ops::site::{self, Extent};
 use mirrorkeep::ops::sync::{SyncOptions, SyncOutcome, TargetReport, Verify, sync};
 use mirrorkeep::ops::withdraw::Withdrawing;
 use mirrorkeep::ops::{ActError, Mode};
-use mirrorkeep::record::{EventKind, Hold, Phase, Pins, Waived};
+use mirrorkeep::record::{EventKind, Hold, Phase, Pins, Released, Waived};
 use mirrorkeep::recover::Stages;
 use mirrorkeep::render::SitePages;
 use mirrorkeep::session::Session;
@@ -163,6 +164,7 @@ verbs! { STRIDE STRIDE_OF_TWO:
     write_site from for_site
     write_changes from for_changes
     deliver_events from subscribed
+    release from pruned
     request_build from pruned
     take_back_requests from requested
     start_build from requested
@@ -555,6 +557,24 @@ fn for_readers(session: &Session<'_>) -> Result<(), String> {
         .map_err(chain)
 }
 
+/// Names a build that became a release, and notes that; an alias follows its label.
+fn release(session: &Session<'_>) -> Result<(), String> {
+    let released = Released {
+        series: "2024.1".to_owned(),
+        name: "tool".to_owned(),
+        version: "1.0.0".to_owned(),
+        kind: "final".to_owned(),
+        team: "tools".to_owned(),
+        build: Some(BuildId::new(stream(), BUILDS[1].parse().unwrap())),
+        commits: BTreeMap::from([("tool".to_owned(), "1".repeat(40))]),
+        approved_by: Vec::new(),
+        announcement: None,
+        request: "2".repeat(40),
+    };
+    let labels = ["release=1.0.0", "sanity=green"].map(|label| label.parse().unwrap()).to_vec();
+    record(session, &Release { released, labels }).map(drop).map_err(chain)
+}
+
 /// Requests a build.
 fn request_build(session: &Session<'_>) -> Result<(), String> {
     mirrorkeep::ops::due::request(session, &stream(), "bug 7", Mode::Real).map(drop).map_err(chain)
@@ -609,9 +629,8 @@ fn for_site(session: &Session<'_>) -> Result<(), String> {
 
 /// Writes the next edition of the change list, in which a build and a name went and others came.
 fn write_changes(session: &Session<'_>) -> Result<(), String> {
-    changes::export(session, &Signers::default(), changes::Extent::Changes, Mode::Real)
-        .map(drop)
-        .map_err(chain)
+    let by = (&Signers::default(), changes::Signatures::Keep);
+    changes::export(session, by, changes::Extent::Changes, Mode::Real).map(drop).map_err(chain)
 }
 
 /// Has a change list, and then prunes and points a name elsewhere.
@@ -699,7 +718,7 @@ fn pull_builds(session: &Session<'_>) -> Result<(), String> {
         keys: Keys::none(),
         unsigned_builds: false,
         alarm: i64::MAX,
-        withdraw: false,
+        withdraw: None,
         anew: false,
         trace: Some("spare".to_owned()),
         patience: Patience::default(),
