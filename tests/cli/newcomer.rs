@@ -561,3 +561,20 @@ fn a_stream_that_stopped_to_succeed_needs_attention_while_it_is_built() {
     publish(0, "success");
     assert_eq!(stalled(), (false, false));
 }
+
+#[test]
+fn what_a_typo_or_a_removal_leaves_undone_is_a_warning() {
+    let rig = Rig::new();
+    rig.builds(["20181204T060000Z"]);
+    let id = "master/centos/20181204T060000Z";
+    rig.ok(&["label", id, "sanity=green"]);
+    let told = rig.ends(0, &["label", id, "--remove", "sanit"]);
+    assert!(told.contains(&format!("warning: `{id}` has no label `sanit`; it has `sanity`")), "{told}");
+    let told = rig.ends(0, &["label", id, "--remove", "sanity"]);
+    assert!(!told.contains("warning"), "{told}");
+    for trial in [&["--dry-run"][..], &[]] {
+        let told = rig.ends(0, &[&["alias", "remove", "master/centos/latest_build"], trial].concat());
+        let why = "warning: `master/centos/latest_build` is required: nothing of `master/centos` is pruned without it";
+        assert!(told.contains(why), "{told}");
+    }
+}

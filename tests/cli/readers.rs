@@ -169,7 +169,7 @@ fn a_failure_is_a_warning_and_a_field_and_the_next_command_makes_up_for_it() {
     let output = rig.run(&publish);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("what readers of names get is not up to date"), "{said}");
+    assert!(said.contains("the public files for readers are not up to date"), "{said}");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(answer["readers"]["failure"].is_string(), "{answer}");
     assert_eq!(rig.latest().as_deref(), Some(B));

@@ -24,7 +24,7 @@ const AT_ONCE: usize = 16;
 const LIMIT: u64 = 16 << 20;
 
 /// The beginning of the warning about a failure.
-pub const NOT_UPDATED: &str = "what readers of names get is not up to date";
+pub const NOT_UPDATED: &str = "the public files for readers are not up to date";
 
 /// What was written for readers, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -174,7 +174,7 @@ fn wanted(
     for (path, name) in names.iter().filter(|(name, _)| affected(name)) {
         if unprintable(path.as_str()).is_some() {
             let why = "it contains a character that is not printable";
-            wanted.warnings.push(format!("the name `{path}` has no public files: {why}"));
+            wanted.warnings.push(format!("the alias `{path}` has no public files: {why}"));
             continue;
         }
         let at = at(path);
@@ -189,7 +189,7 @@ fn wanted(
         {
             if let Some(other) = in_the_way(&taken, &at, path) {
                 let why = format!(
-                    "`{at}` of the name `{path}` is not written: `{other}` of another name is in the way"
+                    "`{at}` of the alias `{path}` is not written: `{other}` of another alias is in the way"
                 );
                 wanted.warnings.push(why);
                 continue;
@@ -280,7 +280,7 @@ fn serve(
         names.iter().map(|(path, name)| (path.clone(), paths(mirror, &name.list))).collect();
     let Rules { text, left_out } = rules(server, &lists, &RelPath::root());
     let left_out = left_out.into_iter();
-    report.warnings.extend(left_out.map(|(name, why)| format!("the rules omit the name `{name}`: {why}")));
+    report.warnings.extend(left_out.map(|(name, why)| format!("the rules omit the alias `{name}`: {why}")));
     let changed = match server::replace(out, &text, mode) {
         Ok(changed) => changed,
         Err(error) => return (loaded, Some(error)),
