@@ -227,6 +227,8 @@ fn a_build_from_the_future_is_not_the_newest_success() {
     let blocked =
         "1 build is blocked, so that prune keeps it: master/centos/20990101T000000Z; `mirrorkeep plan`";
     assert!(text.contains(blocked), "{text}");
+    let list = rig.ok(&["list"]);
+    assert!(list.contains("! future: it is dated 2099-01-01T00:00:00Z, more than 1h ahead"), "{list}");
     let only = Rig::new();
     only.policy("keep: [{last: 2}]");
     lay(&only, "master/centos/20990101T000000Z", &[("outputs/success", ""), ("outputs/iso/a.iso", "x")]);
