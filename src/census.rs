@@ -258,6 +258,11 @@ impl Census {
 }
 
 impl BuildCensus {
+    /// Returns whether it is dated after an instant.
+    pub fn is_after(&self, latest: Stamp) -> bool {
+        self.created > Some(latest)
+    }
+
     /// Returns a build of which only the name is known.
     pub fn named(build: BuildName) -> Self {
         Self {

@@ -55,6 +55,10 @@ const BELOW: [(&str, &[&str], &str); 15] = [
     ),
 ];
 
+/// What `--stream` and the options of a branch are.
+const WHOLE_STREAM: &str = "`--stream main/debian` names the whole stream; with `--git-branch BRANCH` instead, and `--distro` and \
+     `--field` for what a branch does not say, the layout finds it";
+
 /// The answer to a stream behind `plan`.
 const WHOLE_PLAN: &str = "a plan is of the whole mirror; `mirrorkeep plan --expiring` shows what expires, and `mirrorkeep explain ID` all reasons for a build";
 
@@ -281,6 +285,11 @@ pub(super) fn advice(error: &clap::Error, command: &Command, typed: &[OsString])
             let fits = |at: &str| at == verb || at == "*";
             let found = OPTIONS.iter().find(|(at, options, _)| fits(at) && options.contains(&option));
             found.map(|(.., hint)| Advice::Arguments((*hint).to_owned()))
+        }
+        ErrorKind::ArgumentConflict if matches!(verb.as_str(), "publish" | "layout path") => {
+            let given = error.to_string();
+            let names = ["--git-branch", "--distro", "--field"].iter().any(|option| given.contains(option));
+            (given.contains("--stream") && names).then(|| Advice::Arguments(WHOLE_STREAM.to_owned()))
         }
         ErrorKind::MissingRequiredArgument => {
             let found = LACKING.iter().find(|(at, _)| *at == verb);

@@ -236,7 +236,7 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
             mirror.unknown_name(&alias).into_iter().for_each(|why| mirror.warnings().add(why));
             let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful, stage: false };
             if dry_run {
-                crate::commit::may_point(&mirror, &alias, &target, permit)?;
+                crate::commit::may_point(&mirror, &alias, &target, permit, now())?;
                 let from = crate::commit::pointed_at(&mirror, &alias)?;
                 (Moved { from, alias, to: Some(target) }, Mode::Trial)
             } else {
@@ -282,11 +282,17 @@ fn target_of(mirror: &Mirror, alias: &RelPath, target: RelPath) -> Outcome<RelPa
     let dir = alias.parent().unwrap_or_default();
     let is_name = target.depth() == 1;
     let beside = dir.join(&target);
-    if is_name && mirror.look(&beside)?.is_some() {
-        return Ok(beside);
-    }
-    if !matches!(mirror.resolve(&target)?, Resolved::Dangles(_)) {
-        return Ok(target);
+    let target = if is_name && mirror.look(&beside)?.is_some() { beside } else { target };
+    match mirror.resolve(&target)? {
+        Resolved::Dangles(_) => {}
+        Resolved::To(real) if real != target && mirror.layout().place(&real).kind() == "build" => {
+            let [alias, real] = [alias, &real].map(|path| shell_word(path.as_str().as_ref()));
+            mirror.warnings().add(format!(
+                "`{target}` is an alias, with which `{alias}` moves; `mirrorkeep alias set {alias} {real}` sets it to its build"
+            ));
+            return Ok(target);
+        }
+        _ => return Ok(target),
     }
     let place = mirror.layout().place(&dir);
     if is_name && dir.is_root() && !matches!(place, Place::Stream { .. }) {

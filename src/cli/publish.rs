@@ -4,14 +4,16 @@ use super::answer::Version;
 use super::args::{DedupeArg, PublishArgs, ResultArg, TakeArg};
 use super::chosen::choose;
 use super::context::{Context, now};
-use super::exit::{Outcome, Usage};
+use super::exit::{Failure, Outcome, Usage};
 use super::progress::Bar;
 use super::{make, naming, read, say, sign};
 use crate::commit::{Check, Filling, TimeRule};
 use crate::decide::InputPatterns;
 use crate::layout::Layout;
 use crate::mirror::{Mirror, Setup};
-use crate::model::{BuildId, BuildName, Document, Problem, RelPath, Stream, shown, unprintable};
+use crate::model::{
+    BuildId, BuildName, Document, ErrorKind, Problem, RelPath, Stream, shell_word, shown, unprintable,
+};
 use crate::ops::publish::{ContextFrom, InputsReport, Named, PublishOutcome, PublishReport, PublishRequest};
 use crate::source::SourceSpec;
 use crate::store::{Posix, Share, StoreError, Take};
@@ -247,6 +249,16 @@ pub(super) fn fields(distro: Option<&str>, fields: &[String]) -> Outcome<BTreeMa
     Ok(given)
 }
 
+/// Fails for the ID of a build in place of its stream.
+fn is_no_build(layout: &Layout, stream: &Stream) -> Outcome {
+    let id = stream.as_str().parse::<BuildId>().ok().filter(|id| layout.build_path(id).is_ok());
+    let Some(id) = id.filter(|_| layout.stream_path(stream).is_err()) else { return Ok(()) };
+    let [of, name] = [id.stream.as_str(), id.name.as_str()].map(|text| shell_word(text.as_ref()));
+    let error = Usage(format!("`{id}` is a build, not a stream"));
+    let hint = format!("`--stream {of} --build {name}` names that build");
+    Err(Failure { error: Box::new(error), class: ErrorKind::Usage.hint(hint) })
+}
+
 /// Returns the build that stream or branch and name determine, and where its name comes from.
 pub(super) fn build_id(
     layout: &Layout,
@@ -256,7 +268,11 @@ pub(super) fn build_id(
 ) -> Outcome<(BuildId, Named)> {
     let usage = |error: crate::model::NameError| Usage(error.to_string());
     let (stream, named): (Stream, Option<BuildName>) = match (stream, branch) {
-        (Some(stream), _) => (stream.trim_end_matches('/').parse().map_err(usage)?, None),
+        (Some(text), _) => {
+            let stream: Stream = text.trim_end_matches('/').parse().map_err(usage)?;
+            is_no_build(layout, &stream)?;
+            (stream, None)
+        }
         (None, Some((branch, given))) => {
             let place = layout.branch(branch, &given?)?;
             (place.stream, place.build)

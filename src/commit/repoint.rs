@@ -6,7 +6,7 @@
 use crate::census::BuildCensus;
 use crate::commit::handshake;
 use crate::commit::pipeline::{PipelineInForceError, pipeline_of, stage_at};
-use crate::decide::{Age, Current, follow, meets};
+use crate::decide::{Age, Current, follow, latest, meets};
 use crate::layout::Place;
 use crate::mirror::{JournalError, Mirror, Resolved, StateError, WriteLock, build_info, chain};
 use crate::model::{
@@ -60,6 +60,16 @@ pub enum RepointError {
         /// The result of that build.
         result: Outcome,
     },
+    /// The build is dated in the future, so that nothing newer would move the alias on.
+    #[error("`{alias}` would point at `{target}`, which is dated in the future: it is {now} now")]
+    Future {
+        /// Which alias.
+        alias: RelPath,
+        /// The target.
+        target: BuildId,
+        /// The time now.
+        now: Stamp,
+    },
     /// It would move back to an older build.
     #[error("`{alias}` points at `{from}`, which is newer than `{target}`")]
     Backwards {
@@ -105,6 +115,10 @@ impl Classify for RepointError {
             Self::NoSuccess { alias, target, .. } => ErrorKind::Failed.hint(format!(
                 "`mirrorkeep alias set --allow-unsuccessful {} {target}` sets it all the same",
                 shell_word(alias.as_str().as_ref())
+            )),
+            Self::Future { target, .. } => ErrorKind::Failed.hint(format!(
+                "check the clock of the build server; `mirrorkeep list {}` lists the builds of the stream",
+                target.stream
             )),
             Self::Stage { stage, .. } => ErrorKind::Failed.hint(format!(
                 "`mirrorkeep promote {stage} --build ID` promotes a build, and `mirrorkeep demote {stage} --stream STREAM --why TEXT` moves it back"
@@ -196,6 +210,7 @@ pub(crate) fn due(
     stream: &Stream,
     builds: &[BuildCensus],
     changed: Option<&BuildName>,
+    now: Stamp,
 ) -> Result<Due, RepointError> {
     let mut due = Due::default();
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(due) };
@@ -224,7 +239,7 @@ pub(crate) fn due(
         let current =
             if named.is_none() || is_taken { Current::Nowhere } else { current(mirror, stream, &alias)? };
         let age = |build: &BuildCensus| Age::of(mirror.layout(), stream, build);
-        let to = follow(&rule, builds, &current, changed, age);
+        let to = follow(&rule, builds, &current, changed, latest(now), age);
         let at = match &current {
             Current::Build(at) => Some(to.unwrap_or(at)),
             Current::Nowhere | Current::Elsewhere => to,
@@ -345,7 +360,7 @@ pub fn set(
     permit: Permit,
     now: Stamp,
 ) -> Result<Moved, RepointError> {
-    may_point(lock.mirror(), alias, target, permit)?;
+    may_point(lock.mirror(), alias, target, permit, now)?;
     repoint(lock, alias, target, now)
 }
 
@@ -355,6 +370,7 @@ pub fn may_point(
     alias: &RelPath,
     target: &RelPath,
     permit: Permit,
+    now: Stamp,
 ) -> Result<(), RepointError> {
     let wrong = |why: String| RepointError::Target { alias: alias.clone(), target: target.clone(), why };
     is_outside_builds(mirror, alias)?;
@@ -388,6 +404,9 @@ pub fn may_point(
     let build = build_info(mirror, &id)?;
     if build.result != Outcome::Success && !permit.no_success {
         return Err(RepointError::NoSuccess { alias: alias.clone(), target: id, result: build.result });
+    }
+    if build.is_after(latest(now)) {
+        return Err(RepointError::Future { alias: alias.clone(), target: id, now });
     }
     if let Resolved::To(real) = mirror.resolve(alias)?
         && let Place::Build { build: at } = mirror.layout().place(&real)
@@ -424,14 +443,15 @@ fn is_no_stage(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
     }
 }
 
-/// Fails if an alias may not be removed: it does not exist, or is part of a build.
+/// Fails if an alias may not be removed: it does not exist, is part of a build, or is a stage that has a build.
 pub fn may_remove(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
     is_outside_builds(mirror, alias)?;
-    is_no_stage(mirror, alias)?;
-    match mirror.store().look(alias)? {
-        Some(entry) if entry.kind == Kind::Link => Ok(()),
-        _ => Err(RepointError::Missing(alias.clone())),
+    let is_link = mirror.store().look(alias)?.is_some_and(|entry| entry.kind == Kind::Link);
+    // The build of the stage is gone, and so may be all others of its stream.
+    if !is_link || !matches!(mirror.resolve(alias)?, Resolved::Dangles(_)) {
+        is_no_stage(mirror, alias)?;
     }
+    if is_link { Ok(()) } else { Err(RepointError::Missing(alias.clone())) }
 }
 
 /// Removes an alias and records it.

@@ -169,7 +169,7 @@ fn follow(
     revealed: &mut Revealed,
 ) -> Result<(), RevealError> {
     let builds = builds_of(lock.mirror(), &id.stream, Some(&id.name))?;
-    let due = due(lock.mirror(), &id.stream, &builds, Some(&id.name))?;
+    let due = due(lock.mirror(), &id.stream, &builds, Some(&id.name), now)?;
     for (alias, to) in due.taken {
         revealed.warnings.push(format!(
             "`{alias}` is not moved to `{to}`: a file or directory is in its place; move that away, then run \

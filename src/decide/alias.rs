@@ -6,7 +6,7 @@
 
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Layout};
-use crate::model::{BuildId, BuildName, Stamp, Stream, Version};
+use crate::model::{BuildId, BuildName, CLOCK_SKEW, Stamp, Stream, Version};
 
 /// The order of the builds of a stream: by the versions in their names if the layout has such fields, then by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -42,24 +42,38 @@ pub fn meets(condition: &Condition, build: &BuildCensus) -> bool {
         && condition.is_met(build.result, |key| build.labels.get(key).map(|label| &*label.value))
 }
 
+/// Returns the latest instant at which a build can have been made, if clocks differ.
+pub fn latest(now: Stamp) -> Stamp {
+    now.checked_add(CLOCK_SKEW).unwrap_or(now)
+}
+
+/// Returns the build of the highest rank that meets a condition and was not made after `latest`.
+pub fn newest<'a, R: Ord>(
+    condition: &Condition,
+    builds: &'a [BuildCensus],
+    latest: Stamp,
+    rank: impl Fn(&BuildCensus) -> R,
+) -> Option<&'a BuildCensus> {
+    let fits = |build: &&BuildCensus| meets(condition, build) && !build.is_after(latest);
+    builds.iter().filter(fits).max_by_key(|build| (rank(build), build.build.clone()))
+}
+
 /// Returns the build to which the alias should move; nothing if it stays.
 pub fn follow<'a>(
     rule: &AliasRule,
     builds: &'a [BuildCensus],
     current: &Current,
     changed: Option<&BuildName>,
+    latest: Stamp,
     age: impl Fn(&BuildCensus) -> Age,
 ) -> Option<&'a BuildName> {
     let find = |name: &BuildName| builds.iter().find(|build| build.build == *name);
-    let newest = builds
-        .iter()
-        .filter(|build| meets(&rule.when, build))
-        .max_by_key(|build| (age(build), build.build.clone()));
     match current {
-        Current::Nowhere => newest.map(|build| &build.build),
+        Current::Nowhere => newest(&rule.when, builds, latest, age).map(|build| &build.build),
         Current::Elsewhere => None,
         Current::Build(at) => {
-            let candidate = changed.and_then(find).filter(|build| meets(&rule.when, build))?;
+            let fits = |build: &&BuildCensus| meets(&rule.when, build) && !build.is_after(latest);
+            let candidate = changed.and_then(find).filter(fits)?;
             let newer = find(at).is_none_or(|at| age(at) < age(candidate));
             newer.then_some(&candidate.build)
         }
@@ -82,6 +96,10 @@ mod tests {
         Age { versions: Vec::new(), created: build.created, seq: build.seq }
     }
 
+    fn now() -> Stamp {
+        "20240120T000000Z".parse().unwrap()
+    }
+
     fn latest() -> AliasRule {
         let when =
             Condition { results: vec![Outcome::Success], labels: std::collections::BTreeMap::default() };
@@ -99,7 +117,7 @@ mod tests {
         #[test]
         fn latest_never_goes_backwards_and_never_to_a_failure(builds in some_builds(), at in 0usize..9, changed in 0usize..9) {
             let (at, changed) = (&builds[at % builds.len()], &builds[changed % builds.len()]);
-            let moved = follow(&latest(), &builds, &Current::Build(at.build.clone()), Some(&changed.build), time);
+            let moved = follow(&latest(), &builds, &Current::Build(at.build.clone()), Some(&changed.build), now(), time);
             if let Some(to) = moved {
                 let to = builds.iter().find(|build| build.build == *to).unwrap();
                 prop_assert!(to.created > at.created);
@@ -112,7 +130,7 @@ mod tests {
         #[test]
         fn a_missing_alias_goes_to_the_newest_success(builds in some_builds()) {
             let newest = builds.iter().rev().find(|build| build.result == Outcome::Success);
-            prop_assert_eq!(follow(&latest(), &builds, &Current::Nowhere, None, time), newest.map(|build| &build.build));
+            prop_assert_eq!(follow(&latest(), &builds, &Current::Nowhere, None, now(), time), newest.map(|build| &build.build));
         }
     }
 
@@ -138,7 +156,21 @@ mod tests {
         let any = Condition { results: vec![Outcome::Success, Outcome::Fail], ..latest().when };
         assert!(meets(&any, &good));
         assert!(!meets(&any, &damaged) && !meets(&any, &timeless));
-        assert_eq!(follow(&latest(), &[damaged, timeless], &Current::Nowhere, None, time), None);
+        assert_eq!(follow(&latest(), &[damaged, timeless], &Current::Nowhere, None, now(), time), None);
+    }
+
+    #[test]
+    fn a_build_that_was_made_later_than_now_is_nobodys_newest() {
+        let builds = [build(19, Outcome::Success), build(21, Outcome::Success)];
+        let (today, tomorrow) = (&builds[0].build, &builds[1].build);
+        let at = Current::Build(today.clone());
+        assert_eq!(follow(&latest(), &builds, &Current::Nowhere, None, now(), time), Some(today));
+        assert_eq!(follow(&latest(), &builds, &at, Some(tomorrow), now(), time), None);
+        let skewed: Stamp = "20240120T233000Z".parse().unwrap();
+        assert_eq!(
+            follow(&latest(), &builds, &at, Some(tomorrow), super::latest(skewed), time),
+            Some(tomorrow)
+        );
     }
 
     #[test]
@@ -146,9 +178,12 @@ mod tests {
         let builds = [build(1, Outcome::Success), build(2, Outcome::Success), build(3, Outcome::Success)];
         let (one, two, three) = (&builds[0].build, &builds[1].build, &builds[2].build);
         let back = Current::Build(one.clone());
-        assert_eq!(follow(&latest(), &builds, &back, None, time), None);
-        assert_eq!(follow(&latest(), &builds, &back, Some(one), time), None);
-        assert_eq!(follow(&latest(), &builds, &Current::Build(two.clone()), Some(three), time), Some(three));
-        assert_eq!(follow(&latest(), &builds, &Current::Elsewhere, Some(three), time), None);
+        assert_eq!(follow(&latest(), &builds, &back, None, now(), time), None);
+        assert_eq!(follow(&latest(), &builds, &back, Some(one), now(), time), None);
+        assert_eq!(
+            follow(&latest(), &builds, &Current::Build(two.clone()), Some(three), now(), time),
+            Some(three)
+        );
+        assert_eq!(follow(&latest(), &builds, &Current::Elsewhere, Some(three), now(), time), None);
     }
 }

@@ -22,7 +22,7 @@ mod simulate;
 pub mod targets;
 mod times;
 
-pub use alias::{Age, Current, follow, meets};
+pub use alias::{Age, Current, follow, latest, meets, newest};
 pub use inputs::{InputPatterns, Inputs};
 pub use lint::{Finding, lint};
 pub use portion::{Portion, file_cost};

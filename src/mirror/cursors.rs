@@ -63,6 +63,10 @@ pub struct Failing {
     pub answer: String,
     /// Whether the receiver refused it at least once, and was not just away.
     pub refused: bool,
+    /// For how many seconds it has been refused, by the time between tries; a long pause counts in part, so that a clock that
+    /// jumps parks nothing.
+    #[serde(default)]
+    pub waited: i64,
 }
 
 /// The last answer of a receiver.

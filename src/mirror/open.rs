@@ -247,14 +247,15 @@ impl Mirror {
         if self.config.legacy.contains_key(alias) || stream.as_ref().is_some_and(own) {
             return None;
         }
-        let known = if stream.is_some() {
+        let known = stream.map(|stream| {
+            let own: Vec<String> = self.own_alias_rules(&stream).map(|rule| rule.name).collect();
+            let near = self.layout.nearest_alias(&stream, name, own);
+            let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
             format!(
-                "; `{{name: {name}, by_hand: true}}` in `aliases` of .mirrorkeep/mirror.yaml makes it an alias"
+                "{near}; `{{name: {name}, by_hand: true}}` in `aliases` of .mirrorkeep/mirror.yaml makes it an alias"
             )
-        } else {
-            String::new()
-        };
-        Some(format!("the layout has a place for {what} there{known}"))
+        });
+        Some(format!("the layout has a place for {what} there{}", known.unwrap_or_default()))
     }
 
     /// Returns the rules of the mirror's own aliases in a stream.

@@ -255,7 +255,7 @@ fn unquoted(text: &str, mark: Mark) -> Option<String> {
     let (at, first) = starts.filter(|(at, _)| is_bare(*at)).next()?;
     let word = line.get(at..)?.split([' ', ',', ']', '}']).next()?.trim_end_matches(':');
     Some(format!(
-        "`{word}` begins with `{first}`, which YAML takes for something else; write it in quotes: `\"{word}\"`"
+        "invalid YAML: `{word}` begins with `{first}`, which YAML takes for something else; write it in quotes: `\"{word}\"`"
     ))
 }
 

@@ -268,10 +268,19 @@ impl Api {
         let ask = Ask::new(act.clone(), Method::DELETE, url);
         let answer = self.send(&Self::claim(repository, Right::Delete), ask).await?;
         match answer.status.as_u16() {
-            200..=299 => Ok(Deleted::Yes),
-            404 => {
-                self.is_registry(repository.host(), &act, &answer).await?;
-                Ok(Deleted::WasGone)
+            // Registries and proxies exist that delete nothing and say so of none of these.
+            200..=299 | 404 => {
+                if answer.status == StatusCode::NOT_FOUND {
+                    self.is_registry(repository.host(), &act, &answer).await?;
+                }
+                match self.look(&image).await? {
+                    Some(_) => {
+                        let said = format!("{}, and it still has the image", answer.said());
+                        Err(RegistryError::NoDelete { said, act })
+                    }
+                    None if answer.status == StatusCode::NOT_FOUND => Ok(Deleted::WasGone),
+                    None => Ok(Deleted::Yes),
+                }
             }
             405 | 501 => Err(RegistryError::NoDelete { said: answer.said(), act }),
             _ => Err(answer.refused(&act)),

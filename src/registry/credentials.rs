@@ -10,12 +10,13 @@ use crate::progress::CancelToken;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// The maximum size of a file, in bytes.
@@ -56,6 +57,8 @@ pub(super) enum Credential {
 pub struct Credentials {
     /// The files, in order of precedence.
     files: Vec<PathBuf>,
+    /// Why helpers failed, by program and registry: one that does not answer is asked once.
+    failed: Arc<Mutex<HashMap<(String, String), String>>>,
 }
 
 /// The contents of such a file.
@@ -114,7 +117,7 @@ impl Credentials {
 
     /// Returns credentials that are looked up in these files, one after the other.
     pub fn in_files(files: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self { files: files.into_iter().collect() }
+        Self { files: files.into_iter().collect(), failed: Arc::default() }
     }
 
     /// Returns the credentials for a repository of a registry; nothing if there are none.
@@ -127,7 +130,7 @@ impl Credentials {
         for path in &self.files {
             let Some(file) = CredentialsFile::read(path)? else { continue };
             if let Some(helper) = file.helper(host.name())
-                && let Some(found) = ask(helper, host.name(), stop)?
+                && let Some(found) = self.ask(helper, host.name(), stop)?
             {
                 return Ok(Some(found));
             }
@@ -137,6 +140,21 @@ impl Credentials {
             }
         }
         Ok(None)
+    }
+
+    /// Runs a credential helper unless it failed before; others wait meanwhile.
+    fn ask(&self, name: &str, host: &str, stop: &CancelToken) -> Result<Option<Credential>, RegistryError> {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (name.to_owned(), host.to_owned());
+        if let Some(why) = failed.get(&key) {
+            let (program, host, why) = (program(name), host.to_owned(), why.clone());
+            return Err(RegistryError::Helper { program, host, why });
+        }
+        let asked = ask(name, host, stop);
+        if let Err(RegistryError::Helper { why, .. }) = &asked {
+            failed.insert(key, why.clone());
+        }
+        asked
     }
 }
 
@@ -227,9 +245,13 @@ fn registry(key: &str) -> &str {
     if matches!(bare, "index.docker.io" | "registry-1.docker.io") { HUB.0 } else { bare }
 }
 
+fn program(helper: &str) -> String {
+    format!("docker-credential-{helper}")
+}
+
 /// Runs a credential helper; nothing if it has no credentials.
 fn ask(name: &str, host: &str, stop: &CancelToken) -> Result<Option<Credential>, RegistryError> {
-    let program = format!("docker-credential-{name}");
+    let program = program(name);
     let failed = |why: String| RegistryError::Helper { program: program.clone(), host: host.to_owned(), why };
     if !name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c)) {
         return Err(failed("is not the name of a program".to_owned()));

@@ -165,7 +165,7 @@ impl Classify for RegistryError {
             Self::Address(error) => error.class(),
             Self::Patience(_) => ErrorKind::Usage.into(),
             Self::Denied { act, .. } => ErrorKind::Denied.hint(format!(
-                "`docker login {}` (or `podman login`) keeps other credentials; they need the right to do this",
+                "log in as a user that may do this: `docker login {}` (or `podman login`)",
                 act.host
             )),
             Self::NoDelete { .. } => ErrorKind::Failed.hint(

@@ -213,10 +213,15 @@ fn request(
 async fn token(wire: &Wire, ask: Ask, act: &Act) -> Result<(Option<HeaderValue>, Duration), RegistryError> {
     let answer = wire.whole(&ask).await?;
     if !answer.status.is_success() {
-        let said = format!("its token service answered {}", answer.said());
         return Err(match answer.status.as_u16() {
-            400 | 401 | 403 => RegistryError::Denied { act: act.clone(), said },
-            status => RegistryError::Refused { act: act.clone(), status, said },
+            400 | 401 | 403 => {
+                let said = format!("its token service answered {}", answer.said());
+                RegistryError::Denied { act: act.clone(), said }
+            }
+            status => {
+                let said = format!("{}, by its token service", answer.said());
+                RegistryError::Refused { act: act.clone(), status, said }
+            }
         });
     }
     let given = serde_json::from_slice(&answer.body).ok();

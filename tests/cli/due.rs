@@ -185,7 +185,7 @@ fn a_branch_that_moved_makes_a_build_due() {
     // No build, a build without CONTEXT, one without this repository.
     assert_eq!((&ask(0)["from"], &ask(0)["to"]), (&Value::Null, &json!(first)));
     rig.publish(ONE, &[]);
-    assert_eq!(ask(0)["why"], "the newest build states no commit of it");
+    assert_eq!(ask(0)["why"], "no newest build states its commit");
     publish(&rig, "20181205T070000Z", &[("a", &first), ("b", &first)]);
     ask(0);
     publish(&rig, TWO, &[("stx/tool", &first), ("other", &"0".repeat(40))]);

@@ -5,6 +5,7 @@ pub(crate) mod adopt;
 pub(crate) mod answers;
 pub(crate) mod colours;
 pub(crate) mod completing;
+mod dangling;
 pub(crate) mod diff;
 pub(crate) mod dry;
 mod due;

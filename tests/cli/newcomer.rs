@@ -307,9 +307,18 @@ fn arguments_that_cannot_be_used_are_named() {
     for (args, advice) in [
         (&["publish", "out", "main/debian"][..], "`--stream main/debian` names the stream"),
         (&["init", "pub"], "`mirrorkeep --mirror pub init` names the mirror"),
+        (&["sweep", "s3://bucket/m"], "`mirrorkeep --mirror s3://bucket/m sweep` names the mirror"),
         (
-            &["trash", "list", "s3://bucket/m"],
-            "`mirrorkeep --mirror s3://bucket/m trash list` names the mirror",
+            &["publish", "out", "--stream", "main", "--distro", "linux"],
+            "`--stream main/debian` names the whole stream",
+        ),
+        (
+            &["publish", "out", "--stream", "main", "--field", "a=b"],
+            "`--stream main/debian` names the whole stream",
+        ),
+        (
+            &["layout", "path", "--stream", "main", "--distro", "x"],
+            "`--stream main/debian` names the whole stream",
         ),
         (&["publish", "out", "--force"], "`mirrorkeep withdraw ID --why TEXT`"),
         (&["publish", "out", "--tag", "x=y"], "`--label KEY=VALUE`"),
@@ -577,4 +586,18 @@ fn what_a_typo_or_a_removal_leaves_undone_is_a_warning() {
         let why = "warning: `master/centos/latest_build` is required: nothing of `master/centos` is pruned without it";
         assert!(told.contains(why), "{told}");
     }
+}
+
+#[test]
+fn a_build_in_place_of_its_stream_and_an_alias_that_is_misspelt_are_told_apart_from_new_ones() {
+    let rig = Rig::new();
+    rig.ok(&["init", "--layout", "generic"]);
+    let work = rig.work("");
+    let publish = ["publish", work.to_str().unwrap(), "--stream", "main/linux/20261125T020000Z"];
+    let said = told(&rig, 2, &publish);
+    assert!(said.contains("`main/linux/20261125T020000Z` is a build, not a stream"), "{said}");
+    assert!(said.contains("`--stream main/linux --build 20261125T020000Z` names that build"), "{said}");
+    rig.ok(&["publish", work.to_str().unwrap(), "--stream", "main/linux", "--build", "20261125T020000Z"]);
+    let said = told(&rig, 2, &["alias", "set", "main/linux/stabel", "20261125T020000Z"]);
+    assert!(said.contains("did you mean `stable`?"), "{said}");
 }

@@ -318,3 +318,44 @@ fn rules_are_for_the_names_that_were_asked_for() {
     let rules = rig.ok(&["export", "readers", "--for", "nginx"]);
     assert!(rules.contains("/master/centos/\\\\$x/"), "{rules}");
 }
+
+#[test]
+fn what_readers_do_not_get_yet_is_in_the_status_until_they_get_it() {
+    let rig = rig();
+    rig.builds([A]);
+    let attention = || {
+        let status = rig.json(&["status"]);
+        let all = status["attention"].as_array().unwrap().clone();
+        let mut of_readers = all.into_iter().filter(|one| one["path"] == ".mirrorkeep/readers.json");
+        of_readers.next().map(|one| one["why"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(attention(), None);
+    // The directory for the rules is missing, and then the server does not load them.
+    let out = rig.mirror("../rules/names.inc");
+    let with = |reload: &str| {
+        let out = out.display();
+        settings(
+            &rig,
+            &format!(
+                "readers: {{url: https://mirror.example.org, for: nginx, out: {out}, reload: [{reload}]}}"
+            ),
+        );
+    };
+    with("'true'");
+    rig.builds([B]);
+    assert_eq!(attention().unwrap(), "the web server has not loaded the newest rules for the aliases");
+    fs::create_dir(out.parent().unwrap()).unwrap();
+    with("'false'");
+    rig.ends(1, &["export", "readers"]);
+    assert_eq!(attention().unwrap(), "the web server has not loaded the newest rules for the aliases");
+    with("'true'");
+    rig.ok(&["export", "readers"]);
+    assert_eq!(attention(), None);
+    // A name that moved without its lists.
+    let state = fs::read(rig.mirror(".mirrorkeep/readers.json")).unwrap();
+    rig.builds([C]);
+    fs::write(rig.mirror(".mirrorkeep/readers.json"), state).unwrap();
+    assert_eq!(attention().unwrap(), "the public files for readers are older than the aliases");
+    rig.ok(&["export", "readers"]);
+    assert_eq!(attention(), None);
+}

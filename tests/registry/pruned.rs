@@ -425,8 +425,7 @@ fn a_registry_that_does_not_answer_is_asked_for_one_repository() {
     };
     to.rule(|_, _| Some(Deed::Raw(Vec::new(), None)));
     let failures = prune();
-    let told =
-        format!("2 more repositories of `127.0.0.1:{}` were not read, since it does not answer", to.port);
+    let told = format!("2 more repositories not read: the registry `127.0.0.1:{}` does not answer", to.port);
     assert_eq!((failures.len(), &failures[1]), (2, &json!(told)));
     let asked: std::collections::BTreeSet<String> = to.seen().into_iter().collect();
     assert_eq!(asked.len(), 1, "{asked:?}");

@@ -49,10 +49,10 @@ pub(in crate::cli) struct PublishArgs {
     #[arg(long, value_name = "BRANCH")]
     pub(in crate::cli) git_branch: Option<String>,
     /// The distribution that was built, with --git-branch
-    #[arg(long, value_name = "DISTRO", requires = "git_branch")]
+    #[arg(long, value_name = "DISTRO", requires = "git_branch", conflicts_with = "stream")]
     pub(in crate::cli) distro: Option<String>,
     /// Another field that the layout's mapping of branches needs, such as layer=flock; repeatable
-    #[arg(long, value_name = "NAME=VALUE", requires = "git_branch")]
+    #[arg(long, value_name = "NAME=VALUE", requires = "git_branch", conflicts_with = "stream")]
     pub(in crate::cli) field: Vec<String>,
     /// Name of the build [default: the time now in UTC]
     #[arg(long, value_name = "STAMP")]
@@ -265,10 +265,10 @@ pub(in crate::cli) enum LayoutVerb {
         #[arg(long, value_name = "BRANCH")]
         git_branch: Option<String>,
         /// The distribution, with --git-branch
-        #[arg(long, value_name = "DISTRO")]
+        #[arg(long, value_name = "DISTRO", conflicts_with = "stream")]
         distro: Option<String>,
         /// Another field that the layout's mapping of branches needs, such as layer=flock
-        #[arg(long, value_name = "NAME=VALUE")]
+        #[arg(long, value_name = "NAME=VALUE", conflicts_with = "stream")]
         field: Vec<String>,
         /// Name of the build [default: the time now in UTC]
         #[arg(long, value_name = "STAMP")]

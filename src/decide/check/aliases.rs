@@ -3,7 +3,7 @@
 use super::outside::quoted;
 use crate::census::BuildCensus;
 use crate::decide::check::{Code, Finding, Leads, Seen, SeenAlias, Severity, Terms};
-use crate::decide::{Age, meets};
+use crate::decide::{Age, meets, newest};
 use crate::layout::{Layout, Place};
 use crate::model::{BuildId, RelPath, Stamp, shell_word};
 use std::collections::BTreeSet;
@@ -11,7 +11,8 @@ use std::collections::BTreeSet;
 /// Judges every alias.
 pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &mut Vec<Finding>) {
     let ours = seen.records.iter().chain(&seen.known).collect();
-    let fit = Fit { layout, ours, latest: seen.census.at.checked_add(terms.skew()) };
+    let fit =
+        Fit { layout, ours, latest: seen.census.at.checked_add(terms.skew()).unwrap_or(seen.census.at) };
     for alias in &seen.aliases {
         let newest = fit.newest(seen, alias).and_then(|id| layout.build_path(&id).ok());
         let Some((text, leads)) = &alias.link else {
@@ -130,7 +131,7 @@ struct Fit<'a> {
     /// Builds that were published or adopted.
     ours: BTreeSet<&'a BuildId>,
     /// The last instant that does not count as the future.
-    latest: Option<Stamp>,
+    latest: Stamp,
 }
 
 impl Fit<'_> {
@@ -139,14 +140,9 @@ impl Fit<'_> {
     fn newest(&self, seen: &Seen, alias: &SeenAlias) -> Option<BuildId> {
         let (stream, condition) = alias.follows.as_ref()?;
         let id = |build: &BuildCensus| BuildId::new(stream.clone(), build.build.clone());
-        let in_time = |build: &BuildCensus| self.latest.is_none_or(|latest| build.created <= Some(latest));
-        let age = |build: &&BuildCensus| {
-            (self.ours.contains(&id(build)), Age::of(self.layout, stream, build), build.build.clone())
-        };
-        let builds = &seen.census.stream(stream)?.builds;
-        let newest =
-            builds.iter().filter(|build| meets(condition, build) && in_time(build)).max_by_key(age)?;
-        Some(id(newest))
+        let rank =
+            |build: &BuildCensus| (self.ours.contains(&id(build)), Age::of(self.layout, stream, build));
+        newest(condition, &seen.census.stream(stream)?.builds, self.latest, rank).map(id)
     }
 }
 

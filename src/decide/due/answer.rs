@@ -103,7 +103,7 @@ pub fn compared(
         _ if same => format!("the newest build has this {noun}"),
         (_, false) => format!("the last run had this {noun}, and nothing else was built since"),
         (Some(_), true) => format!("the newest build has another {noun}"),
-        (None, true) => format!("the newest build states no {noun} of it"),
+        (None, true) => format!("no newest build states its {noun}"),
     };
     let (about, from, to) = (Some(about.to_owned()), built.map(str::to_owned), Some(now.to_owned()));
     Answer { question, about, due: Some(due), from, to, why }

@@ -3,6 +3,7 @@
 use super::stage::{Pipeline, Stage};
 use super::state::{Candidate, Led, Moves, Outcome, StageState, Waiver};
 use crate::census::{BuildCensus, Census};
+use crate::decide::latest;
 use crate::model::{BuildId, BuildName, Label, Outcome as Result, REJECTED, Stamp, Stream, VOTE};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -173,6 +174,9 @@ fn candidate(stage: &Stage, builds: &Builds<'_, '_>, name: &BuildName, view: &Vi
     let (mut missing, mut waived) = (Vec::new(), Vec::new());
     if let Some(problem) = &build.problem {
         missing.push(problem.clone());
+    }
+    if build.is_after(latest(view.now)) {
+        missing.push("a time that is not in the future".to_owned());
     }
     if build.result != Result::Success {
         missing.push(format!("its result is `{}`", build.result));

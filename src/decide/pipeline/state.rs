@@ -25,7 +25,7 @@ pub struct Moves(BTreeMap<Stream, BTreeMap<String, History>>);
 struct History {
     /// Oldest first.
     led: Vec<Led>,
-    /// Whether another program moved it since mirrorkeep last did.
+    /// Whether another program moved it since mirrorkeep last did, or it points to no build of its stream.
     by_hand: bool,
     /// How much of it mirrorkeep did, or a person accepted.
     accepted: usize,
@@ -136,7 +136,8 @@ impl Moves {
                 dirs.entry(dir).or_default().push(line);
             }
         }
-        for alias in census.aliases.iter().chain(&census.removed) {
+        let there = census.aliases.iter().map(|alias| (alias, true));
+        for (alias, is_there) in there.chain(census.removed.iter().map(|alias| (alias, false))) {
             let Some(lines) = alias.path.parent().and_then(|dir| dirs.get(&dir)) else { continue };
             let build = |path: &RelPath| match layout.place(path) {
                 Place::Build { build } => Some(build),
@@ -157,12 +158,20 @@ impl Moves {
                 let ours = alias.moves.iter().rev().find(|step| !step.by_hand);
                 // If a build took the name of one at the stage, the stage was never moved to it.
                 let takes_its_place = |step: &AliasMove| step.replaced && now.is_some();
+                // If its build went, by a withdrawal or by accident, nobody moved it.
+                let has = |name: &BuildName| line.builds.iter().any(|build| build.build == *name);
+                let is_gone = |step: &AliasMove| {
+                    let told = led(step.to.as_ref());
+                    is_there && alias.target.is_none() && told.is_some_and(|name| !has(&name))
+                };
+                let moved = |step: &AliasMove| led(step.to.as_ref()) != now && !is_gone(step);
+                let is_elsewhere = alias.target.is_some() && now.is_none();
                 history.by_hand =
-                    ours.is_some_and(|step| takes_its_place(step) || led(step.to.as_ref()) != now);
+                    is_elsewhere || ours.is_some_and(|step| takes_its_place(step) || moved(step));
                 if history.led.last().is_none_or(|last| last.build != now) {
                     history.led.push(Led { at: None, build: now });
                 }
-                if history.led.iter().any(|led| led.build.is_some()) {
+                if is_elsewhere || history.led.iter().any(|led| led.build.is_some()) {
                     moves.0.entry(stream.clone()).or_default().insert(alias.path.name().to_owned(), history);
                 }
             }
@@ -193,7 +202,7 @@ impl Moves {
         self.history(stream, alias).and_then(|history| led.get(..of(history))).unwrap_or(led)
     }
 
-    /// Returns whether another program moved an alias since mirrorkeep last did.
+    /// Returns whether another program moved an alias since mirrorkeep last did, or it points to no build of its stream.
     pub fn is_by_hand(&self, stream: &Stream, alias: &str) -> bool {
         self.history(stream, alias).is_some_and(|history| history.by_hand)
     }

@@ -188,7 +188,7 @@ fn follow_rules(lock: &WriteLock<'_>, id: &BuildId, now: Stamp) -> Result<Vec<Mo
     let mirror = lock.mirror();
     let builds = builds_of(mirror, &id.stream, Some(&id.name))?;
     let mut moved = Vec::new();
-    for (alias, to) in due(mirror, &id.stream, &builds, Some(&id.name))?.moves {
+    for (alias, to) in due(mirror, &id.stream, &builds, Some(&id.name), now)?.moves {
         moved.push(repoint(lock, &alias, &mirror.layout().build_path(&to)?, now)?);
     }
     Ok(moved)

@@ -127,7 +127,7 @@ impl Naming<'_> {
         if pointed_at(self.to, alias)?.as_ref() == Some(target) {
             return Ok(());
         }
-        match may_point(self.to, alias, target, self.permit) {
+        match may_point(self.to, alias, target, self.permit, lock.now()) {
             Ok(()) => report.aliases.push(repoint(lock, alias, target, lock.now())?),
             Err(error) if is_refusal(&error) => report.left.push(left(name, &error)),
             Err(error) => return Err(error.into()),
@@ -144,7 +144,7 @@ impl Naming<'_> {
             }
             let is_there = matches!(self.to.resolve(&name.target)?, Resolved::To(_));
             let may = if is_there {
-                may_point(self.to, &name.alias, &name.target, self.permit)
+                may_point(self.to, &name.alias, &name.target, self.permit, self.session.now())
             } else {
                 // Its build would have come before.
                 Ok(())
@@ -175,7 +175,7 @@ impl Naming<'_> {
             let newest =
                 fitting.max_by_key(|build| (Age::of(self.to.layout(), stream, build), build.build.clone()));
             let Some(newest) = newest.filter(|newest| asked.insert(newest.build.clone())) else { continue };
-            for (alias, to) in due(self.to, stream, &builds, Some(&newest.build))?.moves {
+            for (alias, to) in due(self.to, stream, &builds, Some(&newest.build), lock.now())?.moves {
                 if !own.contains(&alias) {
                     let target = self.to.layout().build_path(&to)?;
                     report.aliases.push(repoint(lock, &alias, &target, lock.now())?);

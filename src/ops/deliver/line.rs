@@ -35,6 +35,9 @@ const LONGEST_GATHERING: Duration = Duration::from_secs(10);
 /// The maximum pause of a subscriber after a failure on this side.
 const LONGEST_REST: Duration = Duration::from_mins(1);
 
+/// Of the time between two tries, at most the term divided by this counts for `park_after`.
+const GAPS: i64 = 3;
+
 /// How often a waiting subscriber looks for requests.
 const LOOK: Duration = Duration::from_secs(1);
 
@@ -358,12 +361,12 @@ impl<'a> Line<'a> {
                 Answer::Refused(text, asked) => (text, asked, true, false),
                 Answer::Final(text) => (text, None, true, true),
             };
-            let failing = progress.not_accepted(message.seq, &text, refused, now);
+            let term = self.subscriber.park_after.seconds();
+            let failing = progress.not_accepted(message.seq, &text, refused, (now, term / GAPS));
             if failing.tries == 1 {
                 self.say(&format!("event {} was not accepted: {text}", message.seq));
             }
-            let is_due = now.since(failing.since) >= self.subscriber.park_after.seconds();
-            if final_one || refused && is_due {
+            if final_one || refused && failing.waited >= term {
                 if self.is_full()? {
                     progress.flush()?;
                     if self.until == Until::End {
@@ -504,7 +507,7 @@ impl<'a> Line<'a> {
                     again.remove(&seq);
                 }
                 Answer::Later(answer, asked) => {
-                    let failing = progress.not_accepted(seq, &answer, false, now);
+                    let failing = progress.not_accepted(seq, &answer, false, (now, 0));
                     if failing.tries == 1 {
                         self.say(&format!("event {seq}, which was parked, was not accepted: {answer}"));
                     }

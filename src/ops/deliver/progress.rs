@@ -162,8 +162,15 @@ impl<'m> Progress<'m> {
         }
     }
 
-    /// Records that an event was not accepted, and returns since when and how often.
-    pub(super) fn not_accepted(&mut self, seq: u64, answer: &str, refused: bool, now: Stamp) -> Failing {
+    /// Records that an event was not accepted, and returns since when and how often. Of the time since the try before, at
+    /// most `most` seconds count.
+    pub(super) fn not_accepted(
+        &mut self,
+        seq: u64,
+        answer: &str,
+        refused: bool,
+        (now, most): (Stamp, i64),
+    ) -> Failing {
         let before = self.cursor.failing.take().filter(|failing| failing.seq == seq);
         // Time during which the receiver was away before its first refusal does not count.
         let since = match &before {
@@ -171,9 +178,12 @@ impl<'m> Progress<'m> {
             Some(before) if before.refused || !refused => before.since.min(now),
             _ => now,
         };
+        let last = self.cursor.last.as_ref().filter(|last| last.seq == seq).map_or(now, |last| last.at);
+        let counted = before.as_ref().filter(|before| before.refused);
+        let waited = counted.map_or(0, |before| before.waited.saturating_add(now.since(last).clamp(0, most)));
         let refused = refused || before.as_ref().is_some_and(|before| before.refused);
         let tries = before.map_or(0, |before| before.tries).saturating_add(1);
-        let failing = Failing { seq, since, tries, answer: answer.to_owned(), refused };
+        let failing = Failing { seq, since, tries, answer: answer.to_owned(), refused, waited };
         self.cursor.last = Some(LastAnswer { at: now, seq, answer: answer.to_owned() });
         self.cursor.failing = Some(failing.clone());
         self.changed = true;
@@ -279,11 +289,15 @@ mod tests {
         let (mut progress, _) = Progress::open(&mirror, &deliver.to[0], at(0)).unwrap();
         // Away, refused, busy, refused, away: the refusals count from the first one on, whatever comes between them.
         let answers = [(0, false), (10, true), (20, false), (30, true), (40, false)];
-        let since: Vec<i64> = (answers.iter())
-            .map(|(second, refused)| progress.not_accepted(7, "x", *refused, at(*second)).since.since(at(0)))
+        let since: Vec<(i64, i64)> = (answers.iter())
+            .map(|(second, refused)| progress.not_accepted(7, "x", *refused, (at(*second), 15)))
+            .map(|failing| (failing.since.since(at(0)), failing.waited))
             .collect();
-        assert_eq!(since, [0, 10, 10, 10, 10]);
-        assert_eq!(progress.not_accepted(8, "x", true, at(50)).since, at(50));
+        assert_eq!(since, [(0, 0), (10, 0), (10, 10), (10, 20), (10, 30)]);
+        // A clock that jumps counts as a pause of the longest kind, or as none.
+        assert_eq!(progress.not_accepted(7, "x", true, (at(864_000), 15)).waited, 45);
+        assert_eq!(progress.not_accepted(7, "x", true, (at(41), 15)).waited, 45);
+        assert_eq!(progress.not_accepted(8, "x", true, (at(50), 15)).since, at(50));
         // What is settled without an answer fails no more; what comes after it does.
         let line = Event {
             event: 1,
@@ -298,7 +312,7 @@ mod tests {
         };
         progress.settle(line.clone()).unwrap();
         assert!(progress.failing().is_some());
-        progress.not_accepted(1, "x", true, at(60));
+        progress.not_accepted(1, "x", true, (at(60), 15));
         progress.settle(line).unwrap();
         assert!(progress.failing().is_none());
     }

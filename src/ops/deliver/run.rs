@@ -131,12 +131,14 @@ struct Watched<'w> {
     names: &'w [String],
     /// The text that was read last, whether usable or not.
     text: String,
+    /// Whether it was reported that there is no file any more.
+    is_gone: bool,
     looked: Instant,
 }
 
 impl<'w> Watched<'w> {
     fn new(session: &'w Session<'w>, deliver: &Deliver, names: &'w [String]) -> Self {
-        Self { session, names, text: deliver.text().to_owned(), looked: Instant::now() }
+        Self { session, names, text: deliver.text().to_owned(), is_gone: false, looked: Instant::now() }
     }
 
     /// Returns the file if it changed and can be used; warns once if it cannot.
@@ -146,7 +148,14 @@ impl<'w> Watched<'w> {
         }
         self.looked = Instant::now();
         // A file that cannot be read now is checked again later.
-        let text = deliver_text(self.session.mirror()).ok().flatten()?;
+        let text = deliver_text(self.session.mirror()).ok()?;
+        if text.is_none() && !self.is_gone {
+            self.session.progress().say(
+                "warning: there is no deliver.yaml any more; the one before stays in force until this stops",
+            );
+        }
+        self.is_gone = text.is_none();
+        let text = text?;
         if text == self.text {
             return None;
         }

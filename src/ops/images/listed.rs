@@ -2,11 +2,12 @@
 
 use super::ImagesError;
 use crate::layout::Images;
-use crate::mirror::{Mirror, Trashed, chain};
-use crate::model::{BuildId, ImageRef, RelPath};
+use crate::mirror::{MANIFEST_LIMIT, Mirror, Trashed, chain};
+use crate::model::{BuildId, Digest, ImageRef, RelPath};
 use crate::ops::observe::image_list::image_list;
-use crate::record::ImageList;
+use crate::record::{ImageList, ManifestLine, manifest_lines};
 use crate::store::{Kind, StoreError};
+use std::collections::BTreeMap;
 
 /// The images that the lists of a build need.
 #[derive(Debug, Default)]
@@ -16,20 +17,29 @@ pub(super) struct Listed {
     pub(super) odd: Vec<String>,
 }
 
-/// Returns the images that the lists of a build whose tree is at `root` need.
+/// The tree of a build.
+pub(super) struct BuildTree {
+    pub(super) id: BuildId,
+    /// Its path.
+    pub(super) root: RelPath,
+    /// Where its manifest is.
+    pub(super) manifest: RelPath,
+}
+
+/// Returns the images that the lists of a build need.
 ///
 /// # Errors
 ///
-/// An unreadable list may need any image, so it is an error.
-pub(super) fn listed(
-    mirror: &Mirror,
-    images: Images<'_>,
-    id: &BuildId,
-    root: &RelPath,
-) -> Result<Listed, ImagesError> {
+/// A list that cannot be read, is missing or has other bytes than were published may need any image, so it is an error.
+pub(super) fn listed(mirror: &Mirror, images: Images<'_>, tree: &BuildTree) -> Result<Listed, ImagesError> {
+    let BuildTree { id, root, .. } = tree;
     let unread = |at: &RelPath, why: String| ImagesError::Unread(root.join(at), why);
+    if !images.has_lists() {
+        return Ok(Listed::default());
+    }
+    let mut published = published(mirror, images, tree)?;
     let (mut all, mut open) = (Listed::default(), vec![RelPath::root()]);
-    while let Some(dir) = open.pop().filter(|_| images.has_lists()) {
+    while let Some(dir) = open.pop() {
         let found = match mirror.store().scan(&root.join(&dir)) {
             Err(error) if error.is_not_found() => continue,
             found => found.map_err(|error: StoreError| unread(&dir, chain(&error)))?,
@@ -42,6 +52,9 @@ pub(super) fn listed(
             if images.list(id, &at).is_some() {
                 let bytes = image_list(mirror, &root.join(&at), one.entry.kind, one.entry.size);
                 let bytes = bytes.map_err(|why| unread(&at, why))?;
+                if published.remove(&at).is_some_and(|digest| digest != Digest::of(&bytes)) {
+                    return Err(unread(&at, "it has other bytes than were published".to_owned()));
+                }
                 let list = ImageList::parse(&bytes).map_err(|error| unread(&at, error.to_string()))?;
                 for line in list.lines {
                     match line.image {
@@ -54,7 +67,33 @@ pub(super) fn listed(
             }
         }
     }
-    Ok(all)
+    match published.pop_first() {
+        Some((at, _)) => Err(unread(&at, "it was published, and is missing".to_owned())),
+        None => Ok(all),
+    }
+}
+
+/// Returns the lists of a build that were published, with their digests; none if the build has no manifest.
+fn published(
+    mirror: &Mirror,
+    images: Images<'_>,
+    BuildTree { id, manifest, .. }: &BuildTree,
+) -> Result<BTreeMap<RelPath, Digest>, ImagesError> {
+    let unread = |why: String| ImagesError::Unread(manifest.clone(), why);
+    let bytes = match mirror.store().read(manifest, MANIFEST_LIMIT) {
+        Err(error) if error.is_not_found() => return Ok(BTreeMap::new()),
+        bytes => bytes.map_err(|error| unread(chain(&error)))?,
+    };
+    let mut lists = BTreeMap::new();
+    for line in manifest_lines(&bytes) {
+        let ManifestLine::File(file) = line.map_err(|error| unread(error.to_string()))? else { continue };
+        let Ok(at) = file.path.parse::<RelPath>() else { continue };
+        if images.list(id, &at).is_some() {
+            let digest = file.digest.parse().map_err(|_| unread(format!("the digest of `{at}` is none")))?;
+            lists.insert(at, digest);
+        }
+    }
+    Ok(lists)
 }
 
 /// Returns where the tree of a build in the trash is.

@@ -131,7 +131,7 @@ pub fn prune_images(
     for (host, others) in silent.into_iter().filter(|(_, others)| *others > 0) {
         let repositories = if others == 1 { "repository" } else { "repositories" };
         report.failures.push(format!(
-            "{others} more {repositories} of `{}` were not read, since it does not answer",
+            "{others} more {repositories} not read: the registry `{}` does not answer",
             host.name()
         ));
     }

@@ -1,15 +1,16 @@
 //! What decides whether a tag of an image is needed: the present builds with their lists, the deleted builds, pins,
 //! and the digests that promotions state.
 
-use super::listed::{Listed, listed, trashed_tree};
+use super::listed::{BuildTree, Listed, listed, trashed_tree};
 use super::{ImagesError, grammar};
 use crate::commit::required_pipeline;
 use crate::decide::image_prune::TagKept;
 use crate::decide::pipeline::{GivenImages, Pipeline, TagIndex, TargetNames};
 use crate::layout::{ImageTie, Images};
-use crate::mirror::{JournalError, Mirror, PinsInForce, TicketKind, Trashed, survey};
+use crate::mirror::{JournalError, Mirror, PinsInForce, TicketKind, Trashed, Tree, survey};
 use crate::model::registry::{Address, Image, Reference, Repository};
 use crate::model::{BuildId, Digest, ImageRef, RelPath, Stamp};
+use crate::ops::retention::concern::vanished;
 use crate::record::{Event, EventKind, Phase, Promotion, TagMove};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -71,16 +72,24 @@ impl World {
         let mut trees = Vec::new();
         for (id, _) in looked.census.builds() {
             let path = mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path());
-            trees.push((id, path));
+            trees.push(BuildTree { manifest: Tree::Manifests.at(&id), root: path, id });
         }
         for one in &waiting {
-            trees.push((one.ticket.id.clone(), trashed_tree(mirror, one)?));
+            let root = trashed_tree(mirror, one)?;
+            trees.push(BuildTree { id: one.ticket.id.clone(), root, manifest: one.manifest() });
         }
-        let mut here: BTreeSet<BuildId> = trees.iter().map(|(id, _)| id.clone()).collect();
+        let vanished = vanished(mirror, &looked.census)
+            .map_err(|why| ImagesError::Unread(RelPath::state("builds"), why))?;
+        if let Some(id) = vanished.into_iter().next() {
+            let path = mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path());
+            let why = "the build is recorded, was not pruned, and is missing".to_owned();
+            return Err(ImagesError::Unread(path, why));
+        }
+        let mut here: BTreeSet<BuildId> = trees.iter().map(|tree| tree.id.clone()).collect();
         let begun = events.iter().filter(|event| event.what == EventKind::Published);
         here.extend(open(begun).filter_map(|event| event.to.parse::<BuildId>().ok()));
         let lists: Vec<Listed> =
-            trees.par_iter().map(|(id, root)| listed(mirror, images, id, root)).collect::<Result<_, _>>()?;
+            trees.par_iter().map(|tree| listed(mirror, images, tree)).collect::<Result<_, _>>()?;
         let mut swept = swept(&events);
         swept.retain(|id| !here.contains(id));
         let promotions: Vec<Promotion> = events.iter().filter_map(|event| event.stated().promotion).collect();
@@ -92,8 +101,8 @@ impl World {
         let named = BTreeMap::new();
         let (odd, pinned) = (Vec::new(), looked.pins.values().flatten().cloned().collect());
         let mut world = Self { pipeline, here, swept, given, pinned, named, odd, stated, targets };
-        for ((id, _), listed) in trees.iter().zip(lists) {
-            world.list(id, &listed.images);
+        for (tree, listed) in trees.iter().zip(lists) {
+            world.list(&tree.id, &listed.images);
             world.odd.extend(listed.odd);
         }
         world.pin(&looked.pins);

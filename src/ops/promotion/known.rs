@@ -1,13 +1,14 @@
 //! The state of the stages of a mirror: its pipeline, builds, aliases and waivers at one instant.
 
 use super::StageError;
-use crate::census::{Census, StreamCensus};
+use crate::census::{AliasCensus, Census, StreamCensus};
 use crate::commit::required_pipeline;
 use crate::decide::pipeline::{Moves, Pipeline, Stage, View, Waiver, WaiverScope};
 use crate::layout::Place;
 use crate::mirror::{JournalError, Mirror, Survey, Unreadable, chain, hidden_streams, survey, survey_stream};
 use crate::model::{BuildId, Stamp, Stream};
 use crate::record::{EventKind, Phase};
+use std::collections::BTreeSet;
 
 /// The input of evaluating a stage.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ pub(super) struct Known {
     pub(super) waivers: Vec<Waiver>,
     pub(super) now: Stamp,
     pub(super) unreadable: Vec<Unreadable>,
-    /// The streams of which nothing could be read.
+    /// The streams of which nothing could be read, and those without builds in which a stage is left.
     hidden: Vec<Stream>,
 }
 
@@ -35,9 +36,11 @@ impl Known {
 
     /// Returns the state from an existing census.
     pub(super) fn of_census(mirror: &Mirror, census: &Census) -> Result<Self, StageError> {
-        let (pipeline, census, now) = (required_pipeline(mirror)?, census.clone(), census.at);
+        let (pipeline, mut census, now) = (required_pipeline(mirror)?, census.clone(), census.at);
+        let hidden = emptied(mirror, &pipeline, &census);
+        look_at(&mut census, &hidden);
         let (moves, waivers) = (Moves::of_census(&census, mirror.layout()), waivers(mirror)?);
-        Ok(Self { pipeline, census, moves, waivers, now, unreadable: Vec::new(), hidden: Vec::new() })
+        Ok(Self { pipeline, census, moves, waivers, now, unreadable: Vec::new(), hidden })
     }
 
     fn found(mirror: &Mirror, pipeline: Pipeline, survey: Survey) -> Result<Self, StageError> {
@@ -46,14 +49,11 @@ impl Known {
             return Err(JournalError::from(lost.clone()).into());
         }
         let mut census = survey.census;
-        let hidden = hidden_streams(mirror, &survey.troubles)
-            .map_err(|one| StageError::Unreadable(one.path.clone(), chain(&one.error)))?;
         // The contents are unknown, which is not the same as empty.
-        let unknown = hidden.iter().filter(|stream| census.stream(stream).is_none()).cloned();
-        let lines: Vec<StreamCensus> =
-            unknown.map(|stream| StreamCensus { stream, builds: Vec::new() }).collect();
-        census.streams.extend(lines);
-        census.sort();
+        let mut hidden = hidden_streams(mirror, &survey.troubles)
+            .map_err(|one| StageError::Unreadable(one.path.clone(), chain(&one.error)))?;
+        hidden.extend(emptied(mirror, &pipeline, &census));
+        look_at(&mut census, &hidden);
         let moves = Moves::of_census(&census, mirror.layout());
         let waivers = waivers(mirror)?;
         // A clock that was set back does not make a waiver valid again.
@@ -111,6 +111,28 @@ impl Known {
         let one = self.unreadable.iter().find(hides)?;
         Some(format!("`{}` cannot be read: {}", one.path, chain(&one.error)))
     }
+}
+
+/// Adds streams to a census that has no builds of them.
+fn look_at(census: &mut Census, streams: &[Stream]) {
+    let unknown = streams.iter().filter(|stream| census.stream(stream).is_none()).cloned();
+    let lines: Vec<StreamCensus> =
+        unknown.map(|stream| StreamCensus { stream, builds: Vec::new() }).collect();
+    census.streams.extend(lines);
+    census.sort();
+}
+
+/// Returns the streams without builds in which the alias of a stage resolves to nothing.
+fn emptied(mirror: &Mirror, pipeline: &Pipeline, census: &Census) -> Vec<Stream> {
+    let left = |alias: &AliasCensus| {
+        let Place::Stream { stream } = mirror.layout().place(&alias.path.parent()?) else { return None };
+        let is_stage = |stage: &Stage| stage.name == alias.path.name() && stage.is_in(&stream);
+        let is_empty = census.stream(&stream).is_none_or(|line| line.builds.is_empty());
+        (is_empty && pipeline.stages.iter().any(is_stage)).then_some(stream)
+    };
+    let dangling = census.aliases.iter().filter(|alias| alias.target.is_none());
+    let found: BTreeSet<Stream> = dangling.filter_map(left).collect();
+    found.into_iter().collect()
 }
 
 /// Returns the waivers that were added and not removed; those before a loss of events may have been removed.

@@ -228,10 +228,14 @@ impl Promoting<'_> {
             let target =
                 state.incumbent.as_ref().map(|id| self.mirror.layout().build_path(id)).transpose()?;
             let payload = match (from.clone(), &target) {
-                (Some(to), Some(_)) => Payload::Aliased { from: from.clone(), to, by_hand, why },
-                _ => Payload::Unaliased { from: from.clone(), by_hand, why },
+                (Some(to), Some(_)) => Some(Payload::Aliased { from: from.clone(), to, by_hand, why }),
+                // It stays where it is until a build is promoted.
+                (Some(_), None) => None,
+                (None, _) => Some(Payload::Unaliased { from: None, by_hand, why }),
             };
-            lock.note(lock.now(), &alias, &payload)?;
+            if let Some(payload) = payload {
+                lock.note(lock.now(), &alias, &payload)?;
+            }
             // Through another alias it would move with that one.
             if let Some(target) = target.filter(|target| from.as_ref() != Some(target)) {
                 repoint(lock, &alias, &target, lock.now())?;

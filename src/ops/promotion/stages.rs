@@ -5,11 +5,11 @@ use super::known::Known;
 use super::moves::is_open;
 use super::tags::stated_tags;
 use crate::census::Census;
-use crate::decide::pipeline::{Candidate, Outcome, StatedTags, Waiver, WaiverScope, evaluate};
+use crate::decide::pipeline::{Candidate, Outcome, StatedTags, Waiver, WaiverScope, evaluate, had};
 use crate::decide::policy::Span;
 use crate::mirror::Mirror;
 use crate::model::registry::Image;
-use crate::model::{BuildId, RelPath, Stamp, Stream};
+use crate::model::{BuildId, RelPath, Stamp, Stream, shell_word};
 use crate::ops::matching::Matching;
 use crate::recover::RecoverError;
 use schemars::JsonSchema;
@@ -43,6 +43,8 @@ pub struct StageStatus {
     pub why: Option<String>,
     /// Whether an interrupted promotion or demotion of it is not settled.
     pub unsettled: bool,
+    /// Whether its alias resolves to nothing, because its build is gone.
+    pub dangles: bool,
     /// Image tags that the last promotion or demotion left at those of another build, by the journal; no registry is
     /// queried.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -54,6 +56,12 @@ pub struct StageStatus {
     /// Whether a promotion first looks up images in a registry, which was not queried.
     #[serde(skip)]
     pub carries_images: bool,
+    /// Its alias.
+    #[serde(skip)]
+    pub alias: RelPath,
+    /// The last build that had it and can have it again, if it resolves to nothing.
+    #[serde(skip)]
+    pub fallback: Option<BuildId>,
 }
 
 /// A stage in one stream, with what a page shows beyond its state.
@@ -81,6 +89,9 @@ impl StageStatus {
         if self.outcome == Outcome::Interfered {
             return Some(format!("`{stage}` of `{stream}` was moved or removed without mirrorkeep"));
         }
+        if self.dangles {
+            return Some(format!("`{stage}` of `{stream}` resolves to nothing: its build is gone"));
+        }
         if let (Some(tag), Some(id)) = (self.tags_elsewhere.first(), &self.build) {
             let tags = match self.tags_elsewhere.len() - 1 {
                 0 => format!("the image tag `{tag}` of `{stage}` was"),
@@ -98,6 +109,22 @@ impl StageStatus {
         let Self { stage, stream, .. } = self;
         if self.unsettled {
             return "`mirrorkeep recover` shows why; `mirrorkeep recover --skip-commands` settles it without its commands".to_owned();
+        }
+        if self.dangles && self.outcome != Outcome::Interfered {
+            return match (&self.fallback, &self.candidate) {
+                (Some(id), _) => {
+                    format!(
+                        "`mirrorkeep promote {stage} --build {id}` moves it to the build that had it before"
+                    )
+                }
+                (None, Some(_)) => {
+                    format!("`mirrorkeep stages {stage} --stream {stream}` shows what it waits for")
+                }
+                (None, None) => {
+                    let alias = shell_word(self.alias.as_str().as_ref());
+                    format!("`mirrorkeep alias remove {alias}` removes it")
+                }
+            };
         }
         if self.outcome != Outcome::Interfered && !self.tags_elsewhere.is_empty() {
             return format!(
@@ -145,10 +172,7 @@ pub(crate) fn stage_concerns(
     census: &Census,
 ) -> Result<Vec<(RelPath, String, String)>, StageError> {
     let stages = stages_in(mirror, census)?;
-    let concern = |one: &StageStatus| {
-        let alias = mirror.layout().stream_path(&one.stream).ok()?.child(&one.stage).ok()?;
-        Some((alias, one.concern()?, one.hint()))
-    };
+    let concern = |one: &StageStatus| Some((one.alias.clone(), one.concern()?, one.hint()));
     Ok(stages.iter().filter_map(concern).collect())
 }
 
@@ -181,11 +205,18 @@ fn stages_of(
                 }
         };
         let waivers = known.waivers.iter().filter(counts).cloned().collect();
+        let alias = mirror.layout().stream_path(&stream)?.child(&name).unwrap_or_default();
+        let found = known.census.aliases.iter().find(|one| one.path == alias);
+        let dangles = found.is_some_and(|one| one.target.is_none());
+        let fallback = dangles.then(|| {
+            let view = known.view();
+            had(stage, &stream, &name, &view).first().map(|one| BuildId::new(stream.clone(), (*one).clone()))
+        });
         let status = StageStatus {
-            unsettled: is_open(
-                &open,
-                &mirror.layout().stream_path(&stream)?.child(&name).unwrap_or_default(),
-            ),
+            unsettled: is_open(&open, &alias),
+            dangles,
+            fallback: fallback.flatten(),
+            alias,
             carries_images: !stage.images.is_empty(),
             tags_elsewhere,
             why: state.why,

@@ -13,5 +13,5 @@ pub use compute::{Look, hides_names, lists};
 pub use error::ReadersError;
 pub use server::replace;
 pub use state::{NameState, ReadersState};
-pub(crate) use update::before_removal;
 pub use update::{NOT_UPDATED, ReadersReport, differing, update};
+pub(crate) use update::{before_removal, behind};

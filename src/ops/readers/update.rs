@@ -5,7 +5,8 @@ use super::state::{NameState, ReadersState, alone};
 use super::{ReadersError, server};
 use crate::census::Census;
 use crate::decide::readers::{
-    Listed, Place, PublicFile, ReaderNames, Rules, RulesFor, Terms, is_ours, list, public_files, rules,
+    Listed, Place, PublicFile, ReaderName, ReaderNames, Rules, RulesFor, Terms, is_ours, list, public_files,
+    rules,
 };
 use crate::mirror::{Mirror, ReadersConfig, chain};
 use crate::model::{BuildId, Digest, RelPath, Stamp, unprintable};
@@ -16,6 +17,7 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// The number of files that are written at once.
 const AT_ONCE: usize = 16;
@@ -260,6 +262,44 @@ fn put(
     Ok(written.into_iter().collect::<Result<(), StoreError>>()?)
 }
 
+/// Returns the rules for the server, and their file; nothing if the settings have none.
+fn rules_of<'c>(
+    mirror: &Mirror,
+    config: &'c ReadersConfig,
+    names: &BTreeMap<RelPath, NameState>,
+) -> Option<(&'c PathBuf, Rules)> {
+    let server = match config.server.as_deref() {
+        Some("nginx") => RulesFor::Nginx,
+        Some("apache") => RulesFor::Apache,
+        _ => return None,
+    };
+    let lists: Vec<(RelPath, Vec<RelPath>)> =
+        names.iter().map(|(path, name)| (path.clone(), paths(mirror, &name.list))).collect();
+    Some((config.out.as_ref()?, rules(server, &lists, &RelPath::root())))
+}
+
+/// Returns why what readers get is older than the aliases of a census, as far as what was written says so; nothing if it is
+/// not.
+pub(crate) fn behind(mirror: &Mirror, census: &Census) -> Result<Option<String>, ReadersError> {
+    let Some(config) = &mirror.config().readers else { return Ok(None) };
+    let names = by_census(mirror, census, &[])?;
+    let Some(state) = ReadersState::read(mirror)? else {
+        return Ok((!names.is_empty()).then(|| "no public files for readers were written yet".to_owned()));
+    };
+    let is_as_written = |(path, name): (&RelPath, &ReaderName)| {
+        state
+            .names
+            .get(path)
+            .map_or(unprintable(path.as_str()).is_some(), |known| known.name.build == name.build)
+    };
+    if !names.iter().all(is_as_written) {
+        return Ok(Some("the public files for readers are older than the aliases".to_owned()));
+    }
+    let rules = rules_of(mirror, config, &state.names);
+    let stale = rules.is_some_and(|(_, rules)| state.loaded != Some(Digest::of(rules.text.as_bytes())));
+    Ok(stale.then(|| "the web server has not loaded the newest rules for the aliases".to_owned()))
+}
+
 /// Writes the rules and makes the server load them; returns the digest of the loaded rules, and why not all are
 /// loaded.
 fn serve(
@@ -270,15 +310,7 @@ fn serve(
     mode: Mode,
     report: &mut ReadersReport,
 ) -> (Option<Digest>, Option<ReadersError>) {
-    let server = match config.server.as_deref() {
-        Some("nginx") => RulesFor::Nginx,
-        Some("apache") => RulesFor::Apache,
-        _ => return (None, None),
-    };
-    let Some(out) = &config.out else { return (None, None) };
-    let lists: Vec<(RelPath, Vec<RelPath>)> =
-        names.iter().map(|(path, name)| (path.clone(), paths(mirror, &name.list))).collect();
-    let Rules { text, left_out } = rules(server, &lists, &RelPath::root());
+    let Some((out, Rules { text, left_out })) = rules_of(mirror, config, names) else { return (None, None) };
     let left_out = left_out.into_iter();
     report.warnings.extend(left_out.map(|(name, why)| format!("the rules omit the alias `{name}`: {why}")));
     let changed = match server::replace(out, &text, mode) {

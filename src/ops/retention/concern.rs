@@ -1,10 +1,10 @@
 //! What a person must look at after a nightly run, whether or not anything was due, as far as a census shows it.
 
 use crate::census::{AliasCensus, BuildCensus, Census, StreamCensus};
-use crate::decide::meets;
-use crate::layout::AliasRule;
+use crate::decide::{Age, latest, meets, newest};
+use crate::layout::{AliasRule, Place};
 use crate::mirror::{Mirror, chain};
-use crate::model::{BuildId, RelPath};
+use crate::model::{BuildId, RelPath, Stream, shell_word};
 use crate::store::Kind;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -28,7 +28,7 @@ pub struct Concern {
 impl Concern {
     /// Returns the path; nothing where it is that of a file that only holds the news.
     pub fn subject(&self) -> Option<&RelPath> {
-        let news = ["last-check.json", "last-run.json"].map(RelPath::state);
+        let news = ["last-check.json", "last-run.json", "readers.json", "site.json"].map(RelPath::state);
         Some(&self.path).filter(|path| !path.is_root() && !news.contains(path))
     }
 }
@@ -52,12 +52,17 @@ pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
 
 /// Returns the required aliases that resolve to nothing, and the missing builds.
 pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
-    let required = census.aliases.iter().filter(|alias| alias.required);
+    // One that resolves to nothing leads readers astray where no build could take its place, too.
+    let required = census.aliases.iter().filter(|alias| alias.required || alias.target.is_none());
     let mut concerns: Vec<Concern> = Vec::new();
     // Read once, and only if something is broken. What cannot be read permits nothing.
-    let told = OnceCell::new();
+    let (told, recorded) = (OnceCell::new(), OnceCell::new());
+    let ours = |id: &BuildId| {
+        let read = || mirror.recorded().unwrap_or_default().into_iter().collect::<BTreeSet<_>>();
+        recorded.get_or_init(read).contains(id)
+    };
     for alias in required {
-        let Some(broken) = broken(mirror, census, alias) else { continue };
+        let Some(broken) = broken(mirror, census, alias, &ours) else { continue };
         let stated = || {
             let told = told.get_or_init(|| mirror.expected_state().ok()).as_ref();
             told.and_then(|told| told.aliases.get(&alias.path).cloned().flatten())
@@ -93,17 +98,22 @@ struct Broken {
     by_result: bool,
 }
 
-/// Returns the problem of a required alias: it resolves to nothing, or to a build that its rule does not allow.
-fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Broken> {
+/// Returns the problem of a required alias: it resolves to nothing, or to a build that its rule does not allow or that is
+/// dated in the future. `ours` says which builds were published or adopted.
+fn broken(
+    mirror: &Mirror,
+    census: &Census,
+    alias: &AliasCensus,
+    ours: &dyn Fn(&BuildId) -> bool,
+) -> Option<Broken> {
     let path = &alias.path;
-    let (stream, rule) = ruled(mirror, census, path)?;
-    let age = |build: &BuildCensus| (build.created, build.seq, build.build.clone());
-    let newest = stream.builds.iter().filter(|build| meets(&rule.when, build)).max_by_key(|build| age(build));
+    let (stream, builds, rule) = ruled(mirror, census, path).filter(|(.., rule)| rule.required)?;
+    let latest = latest(census.at);
+    let id = |build: &BuildCensus| BuildId::new(stream.clone(), build.build.clone());
+    let age = |build: &BuildCensus| Age::of(mirror.layout(), &stream, build);
+    let newest = newest(&rule.when, builds, latest, |build| (ours(&id(build)), age(build)));
     let current = alias.target.as_ref().and_then(|target| {
-        let at = |build: &&BuildCensus| {
-            mirror.layout().build_path(&BuildId::new(stream.stream.clone(), build.build.clone()))
-        };
-        stream.builds.iter().find(|build| at(build).is_ok_and(|at| at == *target))
+        builds.iter().find(|build| mirror.layout().build_path(&id(build)).is_ok_and(|at| at == *target))
     });
     let why = match (&alias.target, current) {
         (None, _) => {
@@ -123,12 +133,20 @@ fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Broke
         (Some(_), Some(current)) if !meets(&rule.when, current) => {
             format!("it resolves to `{}`, which does not meet its condition", current.build)
         }
+        (Some(_), Some(current)) if current.is_after(latest) => {
+            format!("it resolves to `{}`, which is dated in the future", current.build)
+        }
         (Some(_), _) => return None,
     };
+    let shown = shell_word(path.as_str().as_ref());
     let hint = newest.map(|build| {
         let back =
             if current.is_some_and(|current| age(build) < age(current)) { " --allow-backwards" } else { "" };
-        format!("`mirrorkeep alias set{back} {path} {}` sets it to the newest build that fits", build.build)
+        format!("`mirrorkeep alias set{back} {shown} {}` sets it to the newest build that fits", build.build)
+    });
+    let hint = hint.or_else(|| {
+        let is_link = alias.target.is_none();
+        is_link.then(|| format!("`mirrorkeep alias remove {shown}` removes it; no build of the stream fits"))
     });
     let by_result = current.is_some_and(|current| !rule.when.results.contains(&current.result));
     let why = format!("the required alias is broken: {why}");
@@ -136,14 +154,25 @@ fn broken(mirror: &Mirror, census: &Census, alias: &AliasCensus) -> Option<Broke
     Some(Broken { concern, by_result })
 }
 
-/// Returns the stream of an alias, and its rule.
-fn ruled<'a>(mirror: &Mirror, census: &'a Census, alias: &RelPath) -> Option<(&'a StreamCensus, AliasRule)> {
+/// Returns the stream of an alias, its builds, and the rule of the alias.
+fn ruled<'a>(
+    mirror: &Mirror,
+    census: &'a Census,
+    alias: &RelPath,
+) -> Option<(Stream, &'a [BuildCensus], AliasRule)> {
     let dir = alias.parent().unwrap_or_default();
     let is_there =
         |stream: &&StreamCensus| mirror.layout().stream_path(&stream.stream).is_ok_and(|path| path == dir);
-    let stream = census.streams.iter().find(is_there)?;
-    let rules = mirror.alias_rules(&stream.stream, &stream.builds);
-    Some((stream, rules.into_iter().find(|rule| rule.name == alias.name())?))
+    let (stream, builds) = match census.streams.iter().find(is_there) {
+        Some(found) => (found.stream.clone(), &*found.builds),
+        // All of its builds are gone.
+        None => match mirror.layout().place(&dir) {
+            Place::Stream { stream } => (stream, &[][..]),
+            _ => return None,
+        },
+    };
+    let rules = mirror.alias_rules(&stream, builds);
+    Some((stream, builds, rules.into_iter().find(|rule| rule.name == alias.name())?))
 }
 
 /// Returns whether a directory above a build's path is a link: what is behind it does not belong to the mirror.
@@ -159,8 +188,8 @@ fn is_behind_a_link(mirror: &Mirror, id: &BuildId) -> bool {
     false
 }
 
-/// Returns the missing builds.
-fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, String> {
+/// Returns the builds that are recorded, were not pruned, and are missing.
+pub(crate) fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, String> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
     let mut vanished = mirror.expected().map_err(|error| chain(&error))?;
     // A build that cannot be read is reported by the survey; one that appeared after the census exists.

@@ -2,6 +2,7 @@
 
 use super::forecast::{Forecast, Simulated};
 use super::gone::{GoneFacts, day_of, lately};
+use super::state::SiteState;
 use super::{SiteError, StageFacts, stages};
 use crate::census::BuildCensus;
 use crate::decide::Verdict;
@@ -138,7 +139,9 @@ impl SiteFacts {
         if let Some(build) = known.iter().filter(|id| meets(&place(id))).min().cloned() {
             return Err(SiteError::Builds { build, path: config.path.clone() });
         }
-        let status = status_of(mirror, &found, Sizes::Recorded, at)?;
+        let mut status = status_of(mirror, &found, Sizes::Recorded, at)?;
+        // This update ends what the last one did not.
+        status.attention.retain(|one| one.path != SiteState::place());
         let stages = stages::of(mirror, &found.census, &events);
         let News { newest, recent, streams: mut by_stream, builds: mut by_build } = news(mirror, events);
         let mut names: HashMap<&RelPath, Vec<RelPath>> = HashMap::new();

@@ -53,7 +53,7 @@ impl SiteState {
         }
     }
 
-    fn place() -> RelPath {
+    pub(super) fn place() -> RelPath {
         RelPath::state("site.json")
     }
 

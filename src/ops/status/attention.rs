@@ -7,11 +7,13 @@ use crate::mirror::{Mirror, Unreadable, chain};
 use crate::model::{Classify, RelPath, Stamp};
 use crate::ops::deliver::{DeliverError, SubscriberStatus};
 use crate::ops::promotion::stage_concerns;
+use crate::ops::readers::behind;
 use crate::ops::retention::concern::Concern;
 use crate::ops::retention::plan::PlanError;
 use crate::ops::targets::{TargetStatus, TargetsError};
 use crate::recover::LeftStage;
 use crate::store::StoreError;
+use serde::Deserialize;
 use std::collections::BTreeSet;
 
 /// After this number of seconds without a prune, its timer should be checked.
@@ -22,6 +24,16 @@ const NEARLY_FULL: u64 = 5;
 
 /// A stream without any build for this number of seconds is no longer built, and needs no one.
 const FINISHED: i64 = 30 * 86400;
+
+/// More than the state of a site ever has, in bytes.
+const SITE_LIMIT: u64 = 256 << 20;
+
+/// What the state of a site says about its last update; `ops::site` reads and writes the rest.
+#[derive(Deserialize)]
+struct SiteWriting {
+    #[serde(default)]
+    writing: bool,
+}
 
 fn concern(path: RelPath, why: String, hint: Option<&str>) -> Concern {
     Concern { path, why, hint: hint.map(str::to_owned), builds: Vec::new() }
@@ -187,6 +199,27 @@ fn waiting(one: &SubscriberStatus, at: Stamp) -> String {
         (None, true) => String::new(),
     };
     format!("{} {wait}{since}{why}", super::counted(one.behind, "event"))
+}
+
+/// Returns why what readers and visitors get is not up to date.
+pub(super) fn of_readers(mirror: &Mirror, census: &Census) -> Vec<Concern> {
+    let hint = "`mirrorkeep export readers` writes and loads it, or reports why not";
+    let readers = match behind(mirror, census) {
+        Ok(why) => why,
+        Err(error) => Some(chain(&error)),
+    };
+    let readers = readers.map(|why| concern(RelPath::state("readers.json"), why, Some(hint)));
+    let hint = "`mirrorkeep site` updates it, or reports why not";
+    let at = RelPath::state("site.json");
+    let site = mirror.config().site.as_ref().map(|_| mirror.noted::<SiteWriting>(&at, SITE_LIMIT));
+    let site = match site.transpose().map(Option::flatten) {
+        Ok(state) => {
+            state.filter(|state| state.writing).map(|_| "the last update of the site did not end".to_owned())
+        }
+        Err(error) => Some(chain(&error)),
+    };
+    let site = site.map(|why| concern(at, why, Some(hint)));
+    readers.into_iter().chain(site).collect()
 }
 
 /// Returns the copies elsewhere that the mirror needs and that are behind, and what is wrong with targets.yaml.

@@ -151,6 +151,7 @@ pub(crate) fn status_of(
     attention.extend(attention::of_targets(&targets));
     // What cannot be read is among the problems.
     let targets = targets.unwrap_or_default();
+    attention.extend(attention::of_readers(mirror, census));
     let check = last_check::read(mirror)?;
     attention.extend(check.iter().filter_map(attention::of_check));
     let disk = space.map(|space| disk(census, space, at));

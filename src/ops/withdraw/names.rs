@@ -5,7 +5,7 @@ use super::protections::line;
 use crate::census::{AliasCensus, BuildCensus, Census};
 use crate::commit::{mover, pipeline_of, pointed_at};
 use crate::decide::pipeline::{Moves, Pipeline, Stage, View, had};
-use crate::decide::{Age, Current, follow};
+use crate::decide::{Age, Current, follow, latest};
 use crate::layout::{AliasRule, Condition};
 use crate::mirror::{Mirror, Resolved, build_of, pointing};
 use crate::model::{BuildId, Outcome, RelPath, Stamp, Stream};
@@ -126,7 +126,7 @@ fn goes(
             builds.iter().filter(|build| build.build != id.name).cloned().collect();
         let age = |build: &BuildCensus| Age::of(mirror.layout(), &id.stream, build);
         let rule = rule(mirror, census, id, &alias.path);
-        match follow(&rule, &others, &Current::Nowhere, None, age) {
+        match follow(&rule, &others, &Current::Nowhere, None, latest(census.at), age) {
             Some(to) => Goes::To(BuildId::new(id.stream.clone(), to.clone())),
             None => stays("the stream has no other build that it may point at"),
         }
