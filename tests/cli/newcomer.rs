@@ -48,7 +48,10 @@ fn an_edited_policy_waits_before_the_first_prune_too() {
     let plan = rig.json_ends(4, &["plan"]);
     assert_eq!(plan["builds"][0]["reasons"][0]["rule"], "policy_change defer", "{plan}");
     let status = rig.ok(&["status"]);
-    assert!(status.contains("1 build is withheld from prune (policy_change defer: the policy was edited)"), "{status}");
+    assert!(
+        status.contains("1 build is withheld from prune (policy_change defer: the policy was edited)"),
+        "{status}"
+    );
     for _ in 0..2 {
         rig.ends(4, &["prune"]);
         assert_eq!(rig.there(), [A, B, C]);
