@@ -89,7 +89,7 @@ static:
 # minutes of races, 200 power cuts on each of four file systems, three minutes of links that lead out, every request to an
 # object store as a broken one, and clusters whose servers die.
 torture: tools garage
-	MIRRORKEEP_TORTURE=1 cargo test --locked --test all -- crash races power canary pruning spied twice verbs a_reader store:: deliver:: --nocapture
+	MIRRORKEEP_TORTURE=1 cargo test --locked --test all -- crash races power canary pruning spied twice verbs a_reader store:: deliver:: release:: --nocapture
 	MIRRORKEEP_TORTURE=1 cargo test --locked --features garage --test all -- network cluster --nocapture
 
 # A second engine, built from its crate in some ten minutes and kept.

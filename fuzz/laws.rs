@@ -12,6 +12,9 @@ use mirrorkeep::decide::due::{ContextSource, GitSource, commit_in};
 use mirrorkeep::decide::events::CloudEvent;
 use mirrorkeep::decide::pipeline::{LintTerms, Pipeline, diff};
 use mirrorkeep::decide::policy::{Policy, Span};
+use mirrorkeep::decide::release::{
+    Contents, REQUESTS, Request, SETTINGS, Settings, TagMessage, TagObject, judge,
+};
 use mirrorkeep::decide::targets::{Targets, Trace, rsync_address, target_name};
 use mirrorkeep::decide::{PreviousRuns, lint, retain};
 use mirrorkeep::layout::{Files, Layout, Place};
@@ -41,7 +44,7 @@ use std::time::Duration;
 pub(crate) type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub(crate) const LAWS: [Law; 29] = [
+pub(crate) const LAWS: [Law; 31] = [
     ("amqp", amqp),
     ("branch", branch),
     ("census", census),
@@ -65,8 +68,10 @@ pub(crate) const LAWS: [Law; 29] = [
     ("policy", policy),
     ("record", record),
     ("registry", registry),
+    ("release", release),
     ("stamp", stamp),
     ("sums", sums),
+    ("tag", tag),
     ("targets", targets),
     ("told", told),
     ("trace", trace),
@@ -383,6 +388,65 @@ fn pipeline(bytes: &[u8]) {
     for stage in &pipeline.stages {
         assert!(stage.gates.iter().all(|gate| pipeline.gate(gate).is_some()));
         assert!(stage.commands.iter().all(|one| !one.apply.is_empty() && !one.undo.is_empty()));
+    }
+}
+
+/// Settings with which the requests of the fuzzer are judged.
+const RELEASES: &str = "releases: 1\nremote: /git/{repo}\nseries: {\"2024.1\": {status: maintained}}\n";
+
+/// A request, as the first of a repository and after itself; or the settings. A finding has a line of the file, and every name
+/// that becomes part of an address stays what it is there.
+fn release(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    if let Ok(settings) = Settings::load(text, SETTINGS) {
+        assert!(!settings.remote("a/b").contains("::") && !settings.remote("a/b").starts_with('-'));
+        for name in settings.names() {
+            assert!(
+                !name.contains('/') && settings.series(name).is_some_and(|one| !one.branch.starts_with('-'))
+            );
+        }
+    }
+    let file = format!("{REQUESTS}/2024.1/nova.yaml");
+    let (request, _) = Request::load(text, &file);
+    for entry in request.iter().flat_map(|request| &request.entries) {
+        for project in &entry.projects {
+            assert!(!project.repo.starts_with(['-', '/', '.']) && !project.repo.contains(".."));
+            assert!(project.commit.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        }
+        if let Some(version) = &entry.version {
+            assert!(!version.as_str().starts_with(['-', '.']) && !version.as_str().contains(['/', ' ', ':']));
+            assert_eq!(version.as_str().parse().ok().as_ref(), Some(version));
+        }
+    }
+    let settings = (SETTINGS.to_owned(), Contents::Text(RELEASES.to_owned()));
+    let files = BTreeMap::from([settings, (file, Contents::Text(text.to_owned()))]);
+    let lines = text.lines().count() + 1;
+    let found = judge(&files, None, |_| false).findings;
+    assert!(found.iter().all(|finding| finding.line.is_none_or(|line| line <= lines)));
+    // What is in the base was not changed, and is not judged again but for what is wrong with the files themselves.
+    let after = judge(&files, Some(&files), |_| false);
+    assert!(
+        after
+            .findings
+            .iter()
+            .all(|finding| finding.rule.as_str() != "only-appended" && found.contains(finding))
+    );
+}
+
+/// The message of a tag, and a tag object.
+fn tag(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    if let Ok(message) = TagMessage::parse(text) {
+        assert_eq!(TagMessage::parse(&message.to_string()).as_ref(), Ok(&message));
+        let plain = |c: char| !c.is_control();
+        assert!(message.meta.iter().all(|(key, value)| key.chars().chain(value.chars()).all(plain)));
+    }
+    if let Ok(object) = TagObject::parse(text) {
+        assert!(object.name.chars().chain(object.commit.chars()).all(|c| !c.is_control()));
+        if let Some(signed) = object.signed {
+            assert_eq!(format!("{}{}", signed.payload, signed.signature), text);
+            assert!(signed.payload.ends_with(&object.message));
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod policy;
 mod proofs;
 mod pull;
 mod registry;
+mod release;
 mod store;
 mod support;
 mod sync;

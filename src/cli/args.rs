@@ -12,6 +12,7 @@ mod promotion;
 mod prune;
 pub(super) mod publish;
 mod pull;
+mod release;
 mod site;
 mod status;
 mod sync;
@@ -38,6 +39,9 @@ pub(super) use publish::{
     AliasVerb, DedupeArg, InitArgs, LabelArgs, LayoutVerb, PublishArgs, ResultArg, TakeArg, WritersArg,
 };
 pub(super) use pull::PullArgs;
+pub(super) use release::{
+    ReleaseApplyArgs, ReleaseCheckArgs, ReleaseFormatArg, ReleaseVerb, RequestsArgs, ShowTagArgs,
+};
 pub(super) use site::SiteArgs;
 pub(super) use status::{LogArgs, StatusArgs};
 pub(super) use sync::{SyncArgs, SyncVerb, VerifyArg};
@@ -59,7 +63,7 @@ const EXITS: &str = "Exit codes:
   3    refused for safety (no mirror there, or another one; damaged journal or holds;
        the clock stepped; an alias that another program moved)
   4    done, but something was withheld by a brake or freeze, or by the limit of deletes of sync
-  5    findings (check, verify, prune, gate, images, status --check, stages --check,
+  5    findings (check, verify, release, prune, gate, images, status --check, stages --check,
        deliver status, freshness, pull, lint and test of a policy or pipeline)
   6    done, but some builds are blocked (unreadable, impossible or future stamp)
   7    busy: another process holds the lock, or a gate asks to try again later
@@ -188,6 +192,7 @@ pub(super) enum Verb {
   mirrorkeep publish out/ --stream master/centos
   mirrorkeep publish out/ --git-branch r/stx.10.0 --distro centos --context-from ~/workspace
   mirrorkeep publish --add outputs/iso/bootimage.iso=export/bootimage.iso --stream master/centos --result success
+  mirrorkeep publish dist/ --from-tag https://git.example.org/openstack/nova.git@29.0.0 --keyring releases.gpg
   mirrorkeep publish out/ --stream master/centos --sign gpg:releases@example.org --sign minisign:release.key")]
     Publish(Box<PublishArgs>),
     /// Copy builds from one mirror to another, and move the aliases that point at them
@@ -280,6 +285,9 @@ Examples:
         #[arg(value_name = "TARGET")]
         names: Vec<String>,
     },
+    /// Check and carry out requests of releases in a git repository, and show what a tag states
+    #[command(subcommand)]
+    Release(ReleaseVerb),
     /// Find out whether a build of a stream is due, and start it once
     #[command(
         after_help = "A build is due if any condition holds, or one was requested. Without conditions only requests count.
@@ -543,6 +551,7 @@ impl Verb {
             | Self::Bundle { dry_run, .. }
             | Self::Sweep { dry_run, .. }
             | Self::Recover { dry_run, .. } => !dry_run,
+            Self::Release(verb) => verb.changes(),
             Self::Alias(verb) => match verb {
                 AliasVerb::List => false,
                 AliasVerb::Set { dry_run, .. }
@@ -592,8 +601,10 @@ impl Verb {
 
     /// Returns whether the verb changes a mirror.
     pub(super) fn changes(&self) -> bool {
-        if let Self::Images(verb) = self {
-            return verb.changes();
+        match self {
+            Self::Images(verb) => return verb.changes(),
+            Self::Release(verb) => return verb.changes(),
+            _ => {}
         }
         !matches!(
             self,

@@ -5,6 +5,7 @@ use super::args::{DedupeArg, PublishArgs, ResultArg, TakeArg};
 use super::chosen::choose;
 use super::context::{Context, now};
 use super::exit::{Failure, Outcome, Usage};
+use super::from_tag::{FromTag, Tagged};
 use super::progress::Bar;
 use super::{make, naming, read, say, sign};
 use crate::commit::{Check, Filling, TimeRule};
@@ -27,6 +28,9 @@ use std::sync::Arc;
 #[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct PublishAnswer<'a> {
     publish: Version,
+    /// What was taken from a tag.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from_tag: Option<FromTag>,
     #[serde(flatten)]
     report: &'a PublishReport,
 }
@@ -34,6 +38,7 @@ pub(super) struct PublishAnswer<'a> {
 pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
     let signers = sign::signers(&args.sign)?;
+    let tagged = Tagged::read(setting, args)?;
     // A new mirror is made only after everything else was checked.
     let makes = args.init && setting.mirror.is_unused()?;
     let empty = if makes { Some(tempfile::tempdir().map_err(unmade)?) } else { None };
@@ -41,11 +46,12 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         Some(dir) => not_there_yet(setting, dir.path())?,
         None => setting.open()?,
     };
+    let stream = tagged.as_ref().map(|tagged| tagged.stream.as_str());
     let (id, named) = build_id(
         mirror.layout(),
-        args.stream.as_deref(),
+        stream.or(args.stream.as_deref()),
         args.git_branch.as_deref().map(|branch| (branch, fields(args.distro.as_deref(), &args.field))),
-        args.build.as_deref(),
+        tagged.as_ref().map(|tagged| tagged.build.as_str()).or(args.build.as_deref()),
     )?;
     let context = match (&args.context, &args.context_from) {
         (Some(file), _) => Some(ContextFrom::File(file.clone())),
@@ -53,6 +59,10 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         (None, None) => None,
     };
     let parse = |texts: &[String]| texts.iter().map(|text| text.parse()).collect::<Result<Vec<_>, _>>();
+    let mut labels =
+        parse(&args.label).map_err(|error: crate::model::LabelError| Usage(error.to_string()))?;
+    let from_tag = tagged.map(|tagged| tagged.labels(&mirror, &id, &mut labels)).transpose()?;
+    from_tag.iter().filter_map(FromTag::note).for_each(|note| say::note(&note));
     let publishing = PublishRequest {
         id,
         named,
@@ -62,7 +72,7 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         listed: args.only_listed.as_deref().map(listed).transpose()?,
         result: args.result.map(ResultArg::outcome),
         context,
-        labels: parse(&args.label).map_err(|error: crate::model::LabelError| Usage(error.to_string()))?,
+        labels,
         allow_shrink: args.allow_shrink,
         allow_withdrawn: args.allow_withdrawn,
         requires: args.requires.iter().map(|text| naming::build(&mirror, text)).collect::<Outcome<_>>()?,
@@ -103,7 +113,7 @@ pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
         say::note(&format!("warning: {warning}"));
     }
     if setting.json {
-        say::json(&PublishAnswer { publish: Version, report: &report });
+        say::json(&PublishAnswer { publish: Version, from_tag, report: &report });
     } else {
         say::out(&render(&report, args.dry_run));
     }

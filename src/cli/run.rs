@@ -11,7 +11,7 @@ use super::progress::Bar;
 use super::{
     adopt, changes, check, complete, copy, deliver, diff, due, events, export, gate, guess, guide, images,
     journal, list, log, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull,
-    say, site, status, sync, verify, withdraw,
+    release, say, site, status, sync, verify, withdraw,
 };
 use crate::decide::PlanOutcome;
 use crate::mirror::{Mirror, Warnings, chain};
@@ -302,6 +302,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Deliver(args) => return deliver::verb(setting, args),
         Verb::Sync(args) => return sync::verb(setting, args),
         Verb::Freshness { names } => return sync::freshness(setting, &names),
+        Verb::Release(verb) => return release::verb(setting, &verb),
         Verb::Due(args) => return due::verb(setting, args),
         Verb::List(args) => list::list(setting, &args)?,
         Verb::Trash(TrashVerb::List(filter)) => list::trash(setting, &filter)?,

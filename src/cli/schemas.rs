@@ -2,16 +2,16 @@
 
 use super::{
     adopt, changes, check, complete, copy, deliver, diff, due, export, gate, images, journal, judged, list,
-    look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, say, site, sync,
-    verify, withdraw,
+    look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release, say, site,
+    sync, verify, withdraw,
 };
 use crate::census::Census;
 use crate::decide::Plan;
 use crate::decide::events::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildConfirmed, BuildHeld, BuildLabelled,
     BuildPlain, BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, ImagesPinned,
-    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, RunEnded, RunRequested, RunStarted,
-    StageMoved, StageWaiver, type_of,
+    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, ReleaseApplied, RunEnded, RunRequested,
+    RunStarted, StageMoved, StageWaiver, type_of,
 };
 use crate::decide::{pipeline as stages, policy as rules};
 use crate::ops::deliver::DeliverStatus;
@@ -66,6 +66,9 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<sync::SyncAnswer<'_>>("sync"),
         plain::<judged::TargetsLint<'_>>("sync lint"),
         plain::<Freshness>("freshness"),
+        plain::<release::ReleaseCheckAnswer<'_>>("release check"),
+        moving::<release::ReleaseApplyAnswer<'_>>("release apply"),
+        plain::<release::ShowTagAnswer<'_>>("release show-tag"),
         plain::<due::DueAnswer<'_>>("due"),
         plain::<due::DueRequestAnswer<'_>>("due --request"),
         plain::<due::DueRequestAnswer<'_>>("due --unrequest"),
@@ -170,6 +173,7 @@ pub fn event_schemas() -> Vec<AnswerSchema> {
         event::<RunRequested>(EventKind::Unrequested, "event run.unrequested.v1"),
         event::<RunStarted>(EventKind::Started, "event run.started.v1"),
         event::<RunEnded>(EventKind::Ended, "event run.ended.v1"),
+        event::<ReleaseApplied>(EventKind::Released, "event release.applied.v1"),
         event::<JournalRecovered>(EventKind::Recovered, "event journal.recovered.v1"),
     ]
 }

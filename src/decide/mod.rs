@@ -16,6 +16,7 @@ pub mod pipeline;
 pub mod policy;
 mod portion;
 pub mod readers;
+pub mod release;
 mod retention;
 mod reuse;
 mod simulate;

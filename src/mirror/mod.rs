@@ -72,7 +72,7 @@ pub use records::Tree;
 pub(crate) use records::{MANIFEST_LIMIT, RECORD_LIMIT};
 pub use resolve::{Resolved, resolve};
 pub use settings::{Chosen, InForce, SETTINGS_LIMIT};
-pub use site_config::{SITE, SiteConfig};
+pub use site_config::{SITE, SITE_STATE, SiteConfig};
 pub use statements::GOING;
 pub(crate) use statements::{number_of, term_of};
 pub(crate) use survey::mounted_at;

@@ -11,6 +11,7 @@ use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Declared, Layout, NameByHand, Place};
 use crate::model::{Document, Label, Outcome, RelPath, Stream, by_place};
 use crate::store::{Abilities, Put, Store, StoreError, StoreErrorKind};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tracing::info;
@@ -204,8 +205,15 @@ impl Mirror {
     /// Returns the rules of the aliases that are kept in a stream with these builds: the layout's and the mirror's own.
     pub fn alias_rules(&self, stream: &Stream, builds: &[BuildCensus]) -> AliasRules {
         let said = builds.iter().flat_map(|build| &build.labels);
-        let said = said.filter_map(|(key, label)| Label::read(key, &label.value).ok()).collect();
-        let ruled = self.layout.aliases_of(stream, &said).unwrap_or_default();
+        self.alias_rules_for(
+            stream,
+            &said.filter_map(|(key, label)| Label::read(key, &label.value).ok()).collect(),
+        )
+    }
+
+    /// Returns the same for builds with these labels.
+    pub(crate) fn alias_rules_for(&self, stream: &Stream, said: &BTreeSet<Label>) -> AliasRules {
+        let ruled = self.layout.aliases_of(stream, said).unwrap_or_default();
         ruled.into_iter().chain(self.own_alias_rules(stream)).collect()
     }
 

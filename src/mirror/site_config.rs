@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 /// The default directory of the files.
 pub const SITE: &str = "status";
 
+/// The file of the mirror's state that says what was written of them.
+pub const SITE_STATE: &str = "site.json";
+
 /// The files for people and programs that browse the mirror.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(

@@ -105,13 +105,15 @@ pub enum EventKind {
     Started,
     /// A run of a build ended.
     Ended,
+    /// A release was tagged and named.
+    Released,
     /// What an interrupted command left was finished or cleared.
     Recovered,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         Self::Initialised,
         Self::Configured,
         Self::Published,
@@ -138,6 +140,7 @@ impl EventKind {
         Self::Unrequested,
         Self::Started,
         Self::Ended,
+        Self::Released,
         Self::Recovered,
     ];
 }

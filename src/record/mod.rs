@@ -14,6 +14,7 @@ mod manifest;
 mod payload;
 mod pins;
 mod promotion;
+mod release;
 mod run;
 mod sums;
 
@@ -31,5 +32,6 @@ pub use manifest::{
 pub use payload::{Details, Lapsed, Payload};
 pub use pins::{PINS_LIMIT, Pins};
 pub use promotion::{CarriedCommand, NameMove, Promotion, TagMove, Waived};
+pub use release::Released;
 pub use run::{Question, RunOutcome, RunReason};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};

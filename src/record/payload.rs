@@ -4,7 +4,7 @@
 //! journal is read by versions that know fewer fields or more, so a field that is missing or has another form is
 //! absent.
 
-use super::{Event, EventKind, Hold, Promotion, RunOutcome, RunReason, Waived};
+use super::{Event, EventKind, Hold, Promotion, Released, RunOutcome, RunReason, Waived};
 use crate::model::{Digest, ImageRef, Outcome, RelPath, Stamp};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -263,6 +263,11 @@ pub enum Payload {
         #[serde(skip_serializing_if = "BTreeMap::is_empty")]
         built: BTreeMap<String, Option<String>>,
     },
+    /// A release is tagged and named.
+    Released {
+        /// The release.
+        release: Released,
+    },
     /// Events are lost, and a person accepted that.
     Recovered {
         /// The lost events, each range by its first and last number.
@@ -304,6 +309,7 @@ impl Payload {
             Self::Unrequested {} => EventKind::Unrequested,
             Self::Started { .. } => EventKind::Started,
             Self::Ended { .. } => EventKind::Ended,
+            Self::Released { .. } => EventKind::Released,
             Self::Recovered { .. } => EventKind::Recovered,
         }
     }
@@ -403,6 +409,8 @@ pub struct Details {
     pub idle: Option<bool>,
     #[serde(deserialize_with = "or_nothing")]
     pub built: Option<BTreeMap<String, Option<String>>>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub release: Option<Released>,
     #[serde(deserialize_with = "or_nothing")]
     pub missing: Option<Vec<(u64, u64)>>,
 }

@@ -204,6 +204,7 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
         | EventKind::Unrequested
         | EventKind::Started
         | EventKind::Ended
+        | EventKind::Released
         | EventKind::Recovered => true,
     })
 }

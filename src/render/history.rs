@@ -81,6 +81,7 @@ pub fn sentence(event: &Event) -> String {
         EventKind::Ended => {
             format!("ended the build of {to}: {}", text_of(event, "outcome").unwrap_or("not known"))
         }
+        EventKind::Released => format!("released {to}"),
         EventKind::Recovered => "accepted that events of the journal are lost".to_owned(),
     };
     shown(&text).into_owned()

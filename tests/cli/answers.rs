@@ -1,5 +1,6 @@
 //! `docs/json.md` names every field of every answer.
 
+use crate::support::requests::Requests;
 use crate::support::rig::{PARTED, Rig, lay};
 use crate::support::served::Served;
 use crate::support::shapes::assert_shape;
@@ -39,6 +40,28 @@ fn pulled(rig: &Rig, found: &mut BTreeSet<String>) {
     fields(&rig.json(&["pull", &server.url(), &to]), found);
     fs::remove_dir_all(rig.mirror("changes")).unwrap();
     fs::write(settings, text).unwrap();
+}
+
+/// Checks and carries out a request, and shows its tag.
+fn releases(rig: &Rig, build: &str, found: &mut BTreeSet<String>) {
+    let requests = Requests::with_one(rig, build);
+    let mut answer = |args: &[&str]| {
+        let all = [&["--json"], args].concat();
+        let output = match args[1] {
+            "show-tag" => rig.run(&all),
+            _ => requests.command(rig, &all).output().unwrap(),
+        };
+        let answer = serde_json::from_slice(&output.stdout).unwrap();
+        assert_shape(args, &answer);
+        fields(&answer, found);
+    };
+    answer(&["release", "check"]);
+    answer(&["release", "apply"]);
+    let tag = format!("{}@1.0.0", requests.remote("tool").display());
+    answer(&["release", "show-tag", &tag]);
+    requests.write("requests/2024.1/other.yaml", "team: x\n");
+    requests.commit("A wrong request");
+    answer(&["release", "check"]);
 }
 
 /// Lays down a build and a stray by hand, changes a file, moves an alias, and removes a build.
@@ -168,6 +191,7 @@ fn every_field_of_an_answer_is_told() {
     fields(&rig.json(&["withdraw", &trimmed, "--why", "a test", "--dry-run"]), &mut found);
     // What these tell is found in a mirror that somebody spoilt, and they end with another code.
     spoil(&rig, &trimmed);
+    releases(&rig, &trimmed, &mut found);
     let calls: [&[&str]; 15] = [
         &["check"],
         &["status"],
@@ -218,6 +242,7 @@ fn every_answer_carries_the_version_of_its_form() {
         rig.mirror("").with_file_name("copied").display()
     );
     fs::write(rig.mirror(".mirrorkeep/targets.yaml"), targets).unwrap();
+    let asked = Requests::with_one(&rig, &newest).at().display().to_string();
     let cases: &[(&str, &[&str])] = &[
         ("publish", &publish),
         ("status", &["status"]),
@@ -283,6 +308,8 @@ fn every_answer_carries_the_version_of_its_form() {
         ("deliver", &["deliver", "unpark", "ci"]),
         ("deliver", &["deliver"]),
         ("lint", &["deliver", "lint"]),
+        ("release", &["release", "check", "--requests", &asked]),
+        ("release", &["release", "apply", "--requests", &asked, "--dry-run"]),
         ("due", &["due", "master/centos", "--every", "24h"]),
         ("due", &["due", "master/centos", "--request", "--why", "bug 7"]),
         ("due", &["due", "master/centos", "--run", "true"]),

@@ -1,5 +1,6 @@
 //! What `-v` and `RUST_LOG` log, and what they never log.
 
+use crate::support::requests::Requests;
 use crate::support::rig::Rig;
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -37,6 +38,7 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
     fs::write(rig.mirror(".mirrorkeep/targets.yaml"), targets).unwrap();
     let (here, work) =
         (rig.mirror("").to_str().unwrap().to_owned(), rig.work("").to_str().unwrap().to_owned());
+    let requests = Requests::with_one(rig, BUILD).at().display().to_string();
     let publish = format!("publish {work} --stream master/centos --build 20181205T060000Z");
     let all = [
         "init",
@@ -53,6 +55,8 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         "deliver status",
         "deliver replay ci --since 1",
         "deliver --dry-run",
+        &format!("release check --requests {requests}"),
+        &format!("release apply --requests {requests} --dry-run"),
         "due master/centos --request --why bug",
         "due master/centos --run true",
         "metrics",

@@ -1,5 +1,6 @@
 //! Text of others on a terminal: no verb prints a control character, a hidden one or one that turns the direction.
 
+use crate::support::requests::Requests;
 use crate::support::rig::{Rig, lay};
 use serde_json::{Value, json};
 use std::{fs, os::unix::fs::symlink, process::Output};
@@ -72,12 +73,31 @@ fn hostile() -> Rig {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row for each verb")]
 fn no_verb_prints_what_a_terminal_acts_on() {
     let rig = hostile();
+    let requests = Requests::beside(&rig);
+    let text = serde_json::to_string(HOSTILE).unwrap();
+    for (name, key) in [("a", "team"), ("b", "release-model"), ("c", "x"), (NAME, "team")] {
+        requests.write(
+            &format!("requests/2024.1/{name}.yaml"),
+            &format!("{key}: {text}\nreleases: [{{version: {text}}}]\n{text}: 1\n"),
+        );
+    }
+    requests.commit("Hostile");
+    let requests = requests.at().display().to_string();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 79] = [
+    let calls: [&[&str]; 87] = [
         &["status"],
         &["metrics"],
+        &["release", "check", "--requests", &requests],
+        &["release", "check", "--requests", &requests, "--format", "junit"],
+        &["release", "apply", "--requests", &requests, "--dry-run"],
+        &["release", "apply", "--requests", &requests, "--approved-by", HOSTILE],
+        &["release", "check", "--requests", &requests, "--rev", HOSTILE],
+        &["release", "check", "--requests", HOSTILE],
+        &["release", "show-tag", HOSTILE],
+        &["publish", ".", "--from-tag", HOSTILE],
         &["due", "master/centos", "--request", "--why", HOSTILE],
         &["due", "master/centos", "--request", "--why", "a bug"],
         &["due", HOSTILE],

@@ -1,5 +1,6 @@
 //! Dry runs: nothing on the disk changes, no line reads as done, and they fail where the real thing would.
 
+use crate::support::requests::Requests;
 use crate::support::rig::{Mounted, Rig};
 use crate::support::served::Served;
 use crate::support::trunk::Trunk;
@@ -15,6 +16,9 @@ const D: &str = "master/centos/20181207T060000Z";
 
 /// Verbs that change nothing that others see, and need no dry run.
 const READERS: &[&str] = &[
+    "release check",
+    "release show-tag",
+    "release schema",
     "stages",
     "history",
     "status",
@@ -210,6 +214,7 @@ fn trunk() -> (Trunk<'static>, String) {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a row for each verb")]
 fn every_dry_run_changes_nothing_and_says_would() {
     let rig = scene();
     let (work, out, other, new) =
@@ -223,6 +228,8 @@ fn every_dry_run_changes_nothing_and_says_would() {
     let pins = rig.work("../pins.yaml").display().to_string();
     fs::write(&pins, "- {name: starlingx/stx-nova, src_build_tag: master-centos-pike}\n").unwrap();
     let (_server, url) = served(&rig);
+    let requests = Requests::with_one(&rig, D).at();
+    let requests = requests.to_str().unwrap();
     let trials: &[(&str, i32, &[&str])] = &[
         ("init", 0, &["--mirror", new, "init", "--dry-run"]),
         ("init of a mirror", 1, &["init", "--dry-run"]),
@@ -256,6 +263,7 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("unreject", 0, &["unreject", D, "--stage", "later", "--dry-run"]),
         ("restore", 0, &["restore", A, "--dry-run"]),
         ("sweep", 0, &["sweep", "--dry-run"]),
+        ("release apply", 0, &["release", "apply", "--requests", requests, "--dry-run"]),
         ("due", 0, &["due", "master/centos", "--request", "--why", "bug 7", "--dry-run"]),
         ("due --run", 0, &["due", "master/centos", "--every", "24h", "--dry-run", "--run", "false"]),
         ("due --unrequest", 0, &["due", "master/centos", "--unrequest", "--dry-run"]),

@@ -29,12 +29,13 @@ use mirrorkeep::ops::promotion::{self, DemoteRequest, PromoteRequest, PromotedAs
 use mirrorkeep::ops::publish::{PublishOutcome, PublishRequest};
 use mirrorkeep::ops::pull::{PullOptions, pull};
 use mirrorkeep::ops::readers::{Look, update};
+use mirrorkeep::ops::release::{Release, record};
 use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::ops::site::{self, Extent};
 use mirrorkeep::ops::sync::{SyncOptions, SyncOutcome, TargetReport, Verify, sync};
 use mirrorkeep::ops::withdraw::Withdrawing;
 use mirrorkeep::ops::{ActError, Mode};
-use mirrorkeep::record::{EventKind, Hold, Phase, Pins, Waived};
+use mirrorkeep::record::{EventKind, Hold, Phase, Pins, Released, Waived};
 use mirrorkeep::recover::Stages;
 use mirrorkeep::render::SitePages;
 use mirrorkeep::session::Session;
@@ -163,6 +164,7 @@ verbs! { STRIDE STRIDE_OF_TWO:
     write_site from for_site
     write_changes from for_changes
     deliver_events from subscribed
+    release from pruned
     request_build from pruned
     take_back_requests from requested
     start_build from requested
@@ -553,6 +555,24 @@ fn for_readers(session: &Session<'_>) -> Result<(), String> {
     store
         .put(&settings, format!("{text}readers: {{url: 'http://mirror'}}\n").as_bytes(), Put::Replace)
         .map_err(chain)
+}
+
+/// Names a build that became a release, and notes that; an alias follows its label.
+fn release(session: &Session<'_>) -> Result<(), String> {
+    let released = Released {
+        series: "2024.1".to_owned(),
+        name: "tool".to_owned(),
+        version: "1.0.0".to_owned(),
+        kind: "final".to_owned(),
+        team: "tools".to_owned(),
+        build: Some(BuildId::new(stream(), BUILDS[1].parse().unwrap())),
+        commits: BTreeMap::from([("tool".to_owned(), "1".repeat(40))]),
+        approved_by: Vec::new(),
+        announcement: None,
+        request: "2".repeat(40),
+    };
+    let labels = ["release=1.0.0", "sanity=green"].map(|label| label.parse().unwrap()).to_vec();
+    record(session, &Release { released, labels }).map(drop).map_err(chain)
 }
 
 /// Requests a build.

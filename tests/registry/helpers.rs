@@ -60,7 +60,7 @@ fn programs_that_keep_credentials_are_asked() {
                     "docker-credential-bad",
                     "echo '{\"Username\": \"user\", \"Secret\": \"SECRET\"}'; echo SECRET >&2; exit 3",
                 ),
-                ("docker-credential-odd", "echo '{\"Secret\": \"SECRET\"'"),
+                ("docker-credential-odd", "echo '{\"Secret\": \"SECRET\"'; echo >> \"$0.asked\""),
             ],
         );
     };
@@ -84,6 +84,20 @@ fn programs_that_keep_credentials_are_asked() {
         assert!(error.contains(why) && !error.contains("SECRET"), "{helper}: {error}");
         assert!(sent.iter().all(Option::is_none), "{sent:?}");
     }
+    // One that failed for a registry is not asked for its next image.
+    let file = dir.join("twice.json");
+    fs::write(&file, r#"{"credsStore": "odd"}"#).unwrap();
+    fs::remove_file(dir.join("docker-credential-odd.asked")).unwrap();
+    let standin = StandIn::start();
+    standin.rule(|_, _| {
+        Some(Deed::Answer(Message::answer(401).with("WWW-Authenticate", "Basic realm=\"tests\"")))
+    });
+    let client = client_of(8, Some(&file));
+    for image in ["a/b", "a/c"] {
+        let error = client.look(&standin.server().image(image, "v1")).unwrap_err();
+        assert!(format!("{error} {error:?}").contains("answers something else"), "{error}");
+    }
+    assert_eq!(fs::read_to_string(dir.join("docker-credential-odd.asked")).unwrap(), "\n");
 }
 
 #[test]

@@ -200,11 +200,44 @@ fn what_cannot_be_read_deletes_nothing() {
     }
     stays(1, "of the kind `application/x-unknown`, which is not known");
     to.set_state(state);
-    // So may a list.
+    // So may a list, whatever became of it.
     let list = carried.rig.mirror(&id(C)).join("outputs/images.lst");
+    let published = fs::read(&list).unwrap();
+    fs::remove_file(&list).unwrap();
+    stays(3, "it was published, and is missing");
+    fs::write(&list, "").unwrap();
+    stays(3, "it has other bytes than were published");
     fs::remove_file(&list).unwrap();
     fs::create_dir(&list).unwrap();
     stays(3, "it is a directory");
+    fs::remove_dir(&list).unwrap();
+    fs::write(&list, published).unwrap();
+    // And a whole build that is not there for the moment.
+    let (at, away) = (carried.rig.mirror(&id(B)), carried.rig.work("../away"));
+    fs::rename(&at, &away).unwrap();
+    stays(3, "the build is recorded, was not pruned, and is missing");
+    fs::rename(&away, &at).unwrap();
+    let answer = carried.rig.json(&["images", "prune"]);
+    assert!(answer["deleted"].as_u64().unwrap() > 0, "{answer}");
+}
+
+#[test]
+fn what_a_registry_says_that_it_deleted_is_looked_up() {
+    let (from, to) = (StandIn::start(), StandIn::start());
+    let carried = Carried::new(from.port, to.port);
+    carried.promote(&[A, B, C]);
+    carried.purge(A);
+    for status in [202, 404] {
+        to.rule(move |_, request| {
+            (request.method() == "DELETE").then(|| Deed::Answer(Message::answer(status).body("")))
+        });
+        let answer = carried.rig.json_ends(1, &["images", "prune"]);
+        let failures = answer["failures"].as_array().unwrap();
+        assert!(failures[0].as_str().unwrap().contains("and it still has the image"), "{failures:?}");
+        assert!(IMAGES.iter().all(|image| tag(&to.server(), image, A).is_some()), "{status}");
+    }
+    to.rule(|_, _| None);
+    assert!(carried.rig.json(&["images", "prune"])["deleted"].as_u64().unwrap() > 0);
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub(crate) mod broken;
 pub(crate) mod dice;
 pub(crate) mod http;
 pub(crate) mod receiver;
+pub(crate) mod requests;
 pub(crate) mod rig;
 pub(crate) mod served;
 pub(crate) mod servers;

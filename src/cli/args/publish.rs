@@ -41,13 +41,19 @@ pub(in crate::cli) struct PublishArgs {
     #[arg(
         long,
         value_name = "STREAM",
-        required_unless_present = "git_branch",
+        required_unless_present_any = ["git_branch", "from_tag"],
         conflicts_with = "git_branch"
     )]
     pub(in crate::cli) stream: Option<String>,
     /// The git branch or tag that was built, such as main or origin/main, instead of --stream
     #[arg(long, value_name = "BRANCH")]
     pub(in crate::cli) git_branch: Option<String>,
+    /// The tag that was built: stream, name and labels come from its message
+    #[arg(long, value_name = "REPO@TAG", conflicts_with = "git_branch")]
+    pub(in crate::cli) from_tag: Option<String>,
+    /// File with the OpenPGP keys one of which must have signed the tag; repeatable
+    #[arg(long, value_name = "FILE", requires = "from_tag")]
+    pub(in crate::cli) keyring: Vec<PathBuf>,
     /// The distribution that was built, with --git-branch
     #[arg(long, value_name = "DISTRO", requires = "git_branch", conflicts_with = "stream")]
     pub(in crate::cli) distro: Option<String>,

@@ -71,6 +71,10 @@ impl About {
             EventKind::Requested | EventKind::Unrequested | EventKind::Started | EventKind::Ended => {
                 Self { stream: event.to.parse().ok(), ..Self::default() }
             }
+            EventKind::Released => {
+                let build = stated.release.as_ref().and_then(|release| release.build.clone());
+                build.map_or_else(Self::default, |id| at(id, layout))
+            }
             EventKind::Initialised
             | EventKind::Configured
             | EventKind::Pinned

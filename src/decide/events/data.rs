@@ -8,7 +8,7 @@ use super::purge::purge;
 use crate::layout::Layout;
 use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp, Stream};
-use crate::record::{Details, Event, EventKind, Lapsed, Promotion, RunOutcome, RunReason};
+use crate::record::{Details, Event, EventKind, Lapsed, Promotion, Released, RunOutcome, RunReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -296,6 +296,14 @@ data! {
         code: Option<i32>,
     }
 
+    /// A release was tagged and named.
+    ReleaseApplied {
+        /// The stream of its build.
+        stream: Option<Stream>,
+        /// The release; `null` if the journal states none.
+        release: Option<Released>,
+    }
+
     /// Events of the journal are lost, and a person accepted that.
     JournalRecovered {
         /// The lost events, each range by its first and last number.
@@ -379,6 +387,7 @@ pub enum EventData {
     Requested(RunRequested),
     Started(RunStarted),
     Ended(RunEnded),
+    Released(Box<ReleaseApplied>),
     Recovered(JournalRecovered),
 }
 
@@ -472,6 +481,9 @@ impl EventData {
             EventKind::Ended => {
                 let (run, outcome, code) = (stated.run, stated.outcome, stated.code);
                 Self::Ended(RunEnded { common, stream, run, outcome, code })
+            }
+            EventKind::Released => {
+                Self::Released(Box::new(ReleaseApplied { common, stream, release: stated.release }))
             }
             EventKind::Recovered => {
                 Self::Recovered(JournalRecovered { common, missing: stated.missing.unwrap_or_default() })

@@ -39,6 +39,7 @@ pub fn type_name(kind: EventKind) -> &'static str {
         EventKind::Unrequested => "run.unrequested",
         EventKind::Started => "run.started",
         EventKind::Ended => "run.ended",
+        EventKind::Released => "release.applied",
         EventKind::Recovered => "journal.recovered",
     }
 }

@@ -17,8 +17,8 @@ pub use cloud::{CloudEvent, Envelope};
 pub use data::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildConfirmed, BuildHeld, BuildLabelled,
     BuildPlain, BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, EventData, ImagesPinned,
-    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, RunEnded, RunRequested, RunStarted,
-    StageMoved, StageWaiver,
+    ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, ReleaseApplied, RunEnded, RunRequested,
+    RunStarted, StageMoved, StageWaiver,
 };
 pub use filter::Filter;
 pub use kind::{Choice, ChoiceError, type_name, type_of};

@@ -49,7 +49,8 @@ pub(super) fn purge(event: &Event, stated: &Details, about: &About, layout: &Lay
         | EventKind::Requested
         | EventKind::Unrequested
         | EventKind::Started
-        | EventKind::Ended => return Vec::new(),
+        | EventKind::Ended
+        | EventKind::Released => return Vec::new(),
     }
     layout.public_dirs().for_each(|dir| list.add(dir, "/*"));
     list.all

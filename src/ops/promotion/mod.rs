@@ -37,6 +37,6 @@ pub use stages::{StageStatus, StageView, stages};
 pub(crate) use stages::{stage_concerns, stage_views, stages_in};
 pub(crate) use track::tracks;
 pub use track::{NameHistory, track};
-pub(crate) use vote::promotable;
 pub use vote::{Vote, VoteReport, VoteResult, vote};
+pub(crate) use vote::{lacks, promotable};
 pub use waive::{WaiveReport, unwaive, waive};

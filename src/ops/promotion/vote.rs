@@ -3,7 +3,7 @@
 use super::StageError;
 use super::known::Known;
 use crate::commit::pipeline_of;
-use crate::decide::pipeline::{Outcome, Stage, evaluate};
+use crate::decide::pipeline::{Outcome, Stage, assess, evaluate};
 use crate::mirror::chain;
 use crate::model::{BuildId, VOTE, job_name};
 use crate::ops::Mode;
@@ -109,6 +109,14 @@ fn is_required_by_none(session: &Session<'_>, vote: &Vote) -> Option<String> {
     }
     let listed = jobs.iter().map(|job| format!("`{job}`")).collect::<Vec<_>>().join(", ");
     Some(format!("no stage of `{stream}` requires the job `{job}`; required are {listed}"))
+}
+
+/// Returns what a build lacks for a stage, by the votes, waivers and rejections of now.
+pub(crate) fn lacks(session: &Session<'_>, id: &BuildId, stage: &str) -> Result<Vec<String>, StageError> {
+    let known = Known::read_stream(session.mirror(), &id.stream, session.now())?;
+    let found = assess(known.stage_in(stage, &id.stream)?, id, &known.view());
+    let rejected = found.rejected.map(|why| format!("it is rejected: {why}"));
+    Ok(found.missing.into_iter().chain(rejected).collect())
 }
 
 /// Returns the stages that a promotion moves to a build now.

@@ -52,8 +52,7 @@ pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
 
 /// Returns the required aliases that resolve to nothing, and the missing builds.
 pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
-    // One that resolves to nothing leads readers astray where no build could take its place, too.
-    let required = census.aliases.iter().filter(|alias| alias.required || alias.target.is_none());
+    let required = census.aliases.iter().filter(|alias| alias.required);
     let mut concerns: Vec<Concern> = Vec::new();
     // Read once, and only if something is broken. What cannot be read permits nothing.
     let (told, recorded) = (OnceCell::new(), OnceCell::new());
@@ -88,6 +87,13 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
         }),
     }
     concerns
+}
+
+/// Returns the aliases that a rule requires and that resolve to nothing while no build of their stream fits: readers find
+/// nothing there, and no prune has to wait for it.
+pub(crate) fn abandoned(mirror: &Mirror, census: &Census) -> Vec<Concern> {
+    let dangling = census.aliases.iter().filter(|alias| !alias.required && alias.target.is_none());
+    dangling.filter_map(|alias| Some(broken(mirror, census, alias, &|_| true)?.concern)).collect()
 }
 
 /// The problem of a required alias.

@@ -2,12 +2,11 @@
 
 use super::forecast::{Forecast, Simulated};
 use super::gone::{GoneFacts, day_of, lately};
-use super::state::SiteState;
 use super::{SiteError, StageFacts, stages};
 use crate::census::BuildCensus;
 use crate::decide::Verdict;
 use crate::decide::events::About;
-use crate::mirror::{Mirror, SiteConfig, chain};
+use crate::mirror::{Mirror, SITE_STATE, SiteConfig, chain};
 use crate::model::{BuildId, Outcome, RelPath, Stamp, Stream};
 use crate::ops::readers::hides_names;
 use crate::ops::status::{CheckedBuild, Sizes, Status, StreamStatus, look, status_of};
@@ -141,7 +140,7 @@ impl SiteFacts {
         }
         let mut status = status_of(mirror, &found, Sizes::Recorded, at)?;
         // This update ends what the last one did not.
-        status.attention.retain(|one| one.path != SiteState::place());
+        status.attention.retain(|one| one.path != RelPath::state(SITE_STATE));
         let stages = stages::of(mirror, &found.census, &events);
         let News { newest, recent, streams: mut by_stream, builds: mut by_build } = news(mirror, events);
         let mut names: HashMap<&RelPath, Vec<RelPath>> = HashMap::new();

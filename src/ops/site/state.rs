@@ -3,7 +3,7 @@
 //! The file is written after everything that it states, and may be lost: then what is there is read.
 
 use super::{Simulated, SiteFacts};
-use crate::mirror::Mirror;
+use crate::mirror::{Mirror, SITE_STATE};
 use crate::model::{Digest, RelPath};
 use crate::store::{Guard, Put, StoreError};
 use serde::{Deserialize, Serialize};
@@ -53,8 +53,8 @@ impl SiteState {
         }
     }
 
-    pub(super) fn place() -> RelPath {
-        RelPath::state("site.json")
+    fn place() -> RelPath {
+        RelPath::state(SITE_STATE)
     }
 
     /// Returns what was written in a mirror; nothing where that is not known.

@@ -3,7 +3,7 @@
 use super::{DiskStatus, LastCheck, PruneStatus, StreamStatus, TrashStatus};
 use crate::census::Census;
 use crate::decide::{Fate, Plan};
-use crate::mirror::{Mirror, Unreadable, chain};
+use crate::mirror::{Mirror, SITE_STATE, Unreadable, chain};
 use crate::model::{Classify, RelPath, Stamp};
 use crate::ops::deliver::{DeliverError, SubscriberStatus};
 use crate::ops::promotion::stage_concerns;
@@ -210,7 +210,7 @@ pub(super) fn of_readers(mirror: &Mirror, census: &Census) -> Vec<Concern> {
     };
     let readers = readers.map(|why| concern(RelPath::state("readers.json"), why, Some(hint)));
     let hint = "`mirrorkeep site` updates it, or reports why not";
-    let at = RelPath::state("site.json");
+    let at = RelPath::state(SITE_STATE);
     let site = mirror.config().site.as_ref().map(|_| mirror.noted::<SiteWriting>(&at, SITE_LIMIT));
     let site = match site.transpose().map(Option::flatten) {
         Ok(state) => {

@@ -21,7 +21,7 @@ use crate::mirror::{JournalError, LastRun, Mirror, Unreadable, chain, survey_to_
 use crate::model::Stamp;
 use crate::ops::ActError;
 use crate::ops::deliver::{DeliverError, SubscriberStatus, subscribers};
-use crate::ops::retention::concern::{Concern, concerns};
+use crate::ops::retention::concern::{Concern, abandoned, concerns};
 use crate::ops::retention::plan::{PlanError, evaluate};
 use crate::ops::targets::{TargetStatus, target_status};
 use crate::recover::{LeftStage, LeftStages, left_stages};
@@ -131,6 +131,7 @@ pub(crate) fn status_of(
 ) -> Result<Status, ActError> {
     let Looked { census, troubles, plan, space, unplanned, subscribers, .. } = found;
     let mut attention = concerns(mirror, census);
+    attention.extend(abandoned(mirror, census));
     attention.extend(attention::of_troubles(troubles));
     attention.extend(unplanned.iter().map(attention::of_plan_error));
     if mirror.config().pipeline.is_some() {

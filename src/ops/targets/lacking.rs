@@ -78,6 +78,7 @@ fn changes_a_copy(kind: EventKind) -> bool {
             | EventKind::Unrequested
             | EventKind::Started
             | EventKind::Ended
+            | EventKind::Released
             | EventKind::Recovered
     )
 }

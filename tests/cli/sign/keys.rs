@@ -7,24 +7,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 /// A home of GnuPG, whose agent ends with it.
-pub(super) struct Gpg(tempfile::TempDir);
+pub(crate) struct Gpg(tempfile::TempDir);
 
 impl Gpg {
     /// Makes a home without keys; its path is short, since sockets lie in it.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let home = tempfile::Builder::new().prefix("g").tempdir_in("/tmp").unwrap();
         // Whoever would ask a person for a password fails at once.
         fs::write(home.path().join("gpg-agent.conf"), "pinentry-program /bin/false\n").unwrap();
         Self(home)
     }
 
-    pub(super) fn home(&self) -> &Path {
+    pub(crate) fn home(&self) -> &Path {
         self.0.path()
     }
 
     /// Runs gpg, which `make tools` installs and which must succeed, and returns what it answered.
     #[track_caller]
-    pub(super) fn run(&self, args: &[&str]) -> Vec<u8> {
+    pub(crate) fn run(&self, args: &[&str]) -> Vec<u8> {
         let mut gpg = Command::new("gpg");
         gpg.env("GNUPGHOME", self.home()).arg("--batch").args(args);
         let output = gpg.output().unwrap();
@@ -33,7 +33,7 @@ impl Gpg {
     }
 
     /// Makes a key of the year 2020 that signs, and returns the file with its public part.
-    pub(super) fn key(&self, name: &str, password: &str) -> PathBuf {
+    pub(crate) fn key(&self, name: &str, password: &str) -> PathBuf {
         let how = ["--faked-system-time", "20200101T000000", "--pinentry-mode", "loopback"];
         let what = ["--passphrase", password, "--quick-gen-key", name, "ed25519", "sign", "never"];
         self.run(&[&how[..], &what].concat());
@@ -43,7 +43,7 @@ impl Gpg {
     }
 
     /// Ends the agent, and with it what it knows of passwords.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         let mut end = Command::new("gpgconf");
         end.env("GNUPGHOME", self.home()).args(["--kill", "all"]).stdout(Stdio::null());
         end.status().ok();
@@ -62,7 +62,7 @@ pub(crate) fn minisign(dir: &Path, name: &str) -> (PathBuf, PathBuf) {
 }
 
 /// Makes a key of minisign with a password.
-pub(super) fn minisign_with(dir: &Path, name: &str, password: &str) -> (PathBuf, PathBuf) {
+pub(crate) fn minisign_with(dir: &Path, name: &str, password: &str) -> (PathBuf, PathBuf) {
     kept(dir, name, &KeyPair::generate_encrypted_keypair(Some(password.to_owned())).unwrap())
 }
 
@@ -74,7 +74,7 @@ fn kept(dir: &Path, name: &str, pair: &KeyPair) -> (PathBuf, PathBuf) {
 }
 
 /// Runs the binary with a home of GnuPG and, where there is one, the password of a minisign key.
-pub(super) fn run(rig: &Rig, gpg: Option<&Gpg>, password: Option<&str>, args: &[&str]) -> Output {
+pub(crate) fn run(rig: &Rig, gpg: Option<&Gpg>, password: Option<&str>, args: &[&str]) -> Output {
     let mut command = rig.command(args);
     command.env_remove("MIRRORKEEP_MINISIGN_PASSWORD").env_remove("GPG_TTY").stdin(Stdio::null());
     command.env("GNUPGHOME", gpg.map_or(Path::new("/nonexistent"), Gpg::home));

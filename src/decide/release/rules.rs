@@ -1,0 +1,304 @@
+//! The rules that need only the files: of the request repository now, and of a base.
+
+use super::finding::{Finding, Rule};
+use super::kinds::Status;
+use super::request::{Entry, EntryId, Request};
+use super::settings::Settings;
+use super::version::{ReleaseType, ReleaseVersion};
+use crate::model::BuildId;
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// The settings of a request repository.
+pub const SETTINGS: &str = "releases.yaml";
+
+/// The directory of the requests.
+pub const REQUESTS: &str = "requests";
+
+/// What a file of a request repository is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Contents {
+    /// A text.
+    Text(String),
+    /// Something that is not read, and why.
+    Unfit(String),
+}
+
+/// The files of a request repository at one commit, by path.
+pub type Files = BTreeMap<String, Contents>;
+
+/// What the files say.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// The settings, if they can be used.
+    pub settings: Option<Settings>,
+    /// The requests that can be used, by path.
+    pub requests: Vec<Request>,
+    /// The entries that the base has.
+    pub old: BTreeSet<EntryId>,
+    /// What violates a rule, by file and line.
+    pub findings: Vec<Finding>,
+}
+
+/// Checks the files of a request repository; those that `is_old` says were applied obey the rules of then, as those of a base do.
+pub fn judge(files: &Files, base: Option<&Files>, is_old: impl Fn(&EntryId) -> bool) -> Judged {
+    let mut judged = Judged::default();
+    match files.get(SETTINGS) {
+        Some(Contents::Text(text)) => match Settings::load(text, SETTINGS) {
+            Ok(settings) => judged.settings = Some(settings),
+            Err(found) => judged.findings.extend(found),
+        },
+        Some(Contents::Unfit(why)) => {
+            judged.findings.push(Finding::of_file(Rule::Settings, SETTINGS, why.clone()));
+        }
+        None => judged.findings.push(Finding::of_file(
+            Rule::Settings,
+            SETTINGS,
+            "the file is missing at the root of the repository",
+        )),
+    }
+    for (file, contents) in files.iter().filter(|(file, _)| *file != SETTINGS) {
+        match contents {
+            Contents::Unfit(why) => {
+                judged.findings.push(Finding::of_file(Rule::FilePlace, file, why.clone()));
+            }
+            Contents::Text(text) => {
+                let (request, found) = Request::load(text, file);
+                judged.findings.extend(found);
+                judged.requests.extend(request);
+            }
+        }
+    }
+    let mut bases = HashMap::new();
+    for (file, contents) in base.into_iter().flatten().filter(|(file, _)| *file != SETTINGS) {
+        // What the base has and cannot be read says nothing about new entries.
+        if let Contents::Text(text) = contents
+            && let (Some(request), _) = Request::load(text, file)
+        {
+            judged.old.extend(request.entries.iter().map(|entry| request.id(entry)));
+            bases.insert(file.as_str(), request);
+        }
+    }
+    let mut found = Vec::new();
+    for request in &judged.requests {
+        if let Some(base) = bases.get(request.file.as_str()) {
+            only_appended(request, base, &mut found);
+        }
+        for (index, entry) in request.entries.iter().enumerate() {
+            let id = request.id(entry);
+            // A second entry of that name is new, whatever the base has.
+            let mut before = request.entries.iter().take(index);
+            let is_again = before.any(|known| known.text == entry.text);
+            if is_again || !judged.old.contains(&id) && !is_old(&id) {
+                one(request, index, judged.settings.as_ref(), &mut found);
+            }
+        }
+    }
+    for (file, base) in &bases {
+        let gone = !files.contains_key(*file) && !base.entries.is_empty();
+        found.extend(gone.then(|| {
+            let count = base.entries.len();
+            Finding::of_file(Rule::OnlyAppended, file, format!("the file was removed, with {count} releases"))
+        }));
+    }
+    twice(&judged.requests, &mut found);
+    judged.findings.extend(found);
+    judged.findings.sort();
+    judged.findings.dedup();
+    judged
+}
+
+/// Returns a finding about a key of an entry.
+fn at(request: &Request, index: usize, rule: Rule, key: &str, message: impl Into<String>) -> Finding {
+    request.finding(index, rule, key, message)
+}
+
+impl Request {
+    /// Returns a finding about a key of one of its entries, such as `projects[0].hash`.
+    pub fn finding(&self, index: usize, rule: Rule, key: &str, message: impl Into<String>) -> Finding {
+        let path =
+            if key.is_empty() { format!("releases[{index}]") } else { format!("releases[{index}].{key}") };
+        let finding = Finding::at(rule, &self.document, &path, message);
+        match self.entries.get(index) {
+            Some(entry) => finding.of_entry(&entry.text),
+            None => finding,
+        }
+    }
+}
+
+/// The rules for one new entry.
+fn one(request: &Request, index: usize, settings: Option<&Settings>, found: &mut Vec<Finding>) {
+    let Some(entry) = request.entries.get(index) else { return };
+    let before = request.entries.get(..index).unwrap_or_default();
+    if let Some(settings) = settings {
+        found.extend(series(request, index, entry, settings));
+    }
+    if !request.repositories.is_empty() {
+        for (number, project) in entry.projects.iter().enumerate() {
+            let key = format!("projects[{number}].repo");
+            let why = match request.repositories.get(&project.repo) {
+                None => format!("`{}` is not in `repository-settings`", project.repo),
+                Some(false) => format!("`{}` is retired in `repository-settings`", project.repo),
+                Some(true) => continue,
+            };
+            found.push(at(request, index, Rule::Repositories, &key, why));
+        }
+    }
+    let Some(version) = &entry.version else { return };
+    found.extend(form(request, index, version));
+    found.extend(order(request, index, entry, version, before));
+    if version.kind() == ReleaseType::Final {
+        final_commit(request, index, entry, version, before, found);
+    }
+    if version.kind() == ReleaseType::Eol {
+        let known = before.iter().flat_map(|entry| &entry.projects).map(|project| &project.repo);
+        let mut all: BTreeSet<&String> = known.chain(request.repositories.keys()).collect();
+        all.retain(|repo| request.repositories.get(*repo) != Some(&false));
+        let lacks: Vec<String> =
+            all.iter().filter(|repo| entry.commit(repo).is_none()).map(|repo| format!("`{repo}`")).collect();
+        if !lacks.is_empty() {
+            let why =
+                format!("the end of life covers all repositories, and {} are missing", lacks.join(", "));
+            found.push(at(request, index, Rule::EolRepositories, "projects", why));
+        }
+        if entry.build.is_some() {
+            let why = "no build becomes the end of life of a series";
+            found.push(at(request, index, Rule::BuildTwice, "build", why));
+        }
+    }
+}
+
+/// Returns why the series does not get this release.
+fn series(request: &Request, index: usize, entry: &Entry, settings: &Settings) -> Option<Finding> {
+    let name = &request.series;
+    let Some(series) = settings.series(name) else {
+        let known = settings.names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let why = format!("releases.yaml has no series `{name}`; it has {known}");
+        return Some(at(request, index, Rule::SeriesClosed, "version", why));
+    };
+    let kind = entry.kind()?;
+    if series.status.accepts(kind) {
+        return None;
+    }
+    let accepts = match series.status {
+        Status::Future => "no release yet".to_owned(),
+        _ => format!("only `{name}-eol`"),
+    };
+    let why = format!("the series `{name}` is `{}`, which accepts {accepts}", series.status.as_str());
+    Some(at(request, index, Rule::SeriesClosed, "version", why))
+}
+
+/// Returns why the release model has no such version.
+fn form(request: &Request, index: usize, version: &ReleaseVersion) -> Option<Finding> {
+    let (model, kind) = (request.model, version.kind());
+    let why = if let Some(ends) = version.ends().filter(|ends| *ends != request.series) {
+        format!("`{version}` ends the series `{ends}`, and this is a request for `{}`", request.series)
+    } else if !model.accepts(kind) && kind != ReleaseType::Eol {
+        let accepted = if model.accepts(ReleaseType::Final) { "final releases alone" } else { "no releases" };
+        format!(
+            "`{version}` is of the type `{kind}`, and the release model `{}` has {accepted}",
+            model.as_str()
+        )
+    } else {
+        return None;
+    };
+    Some(at(request, index, Rule::VersionForm, "version", why))
+}
+
+/// Returns why a version is not newer than those before it.
+fn order(
+    request: &Request,
+    index: usize,
+    entry: &Entry,
+    version: &ReleaseVersion,
+    before: &[Entry],
+) -> Option<Finding> {
+    let known = || before.iter().filter_map(|entry| entry.version.as_ref());
+    let why = if let Some(same) = known().find(|known| known.order(version) == Ordering::Equal) {
+        format!("`{version}` is the version `{same}` above")
+    } else if let Some(end) = known().find(|known| known.kind() == ReleaseType::Eol) {
+        format!("`{version}` comes after `{end}`, which ends the series")
+    } else if let Some(newer) = known().rfind(|known| known.order(version) == Ordering::Greater)
+        && !entry.forced
+    {
+        format!("`{version}` is older than `{newer}` above; newer versions are accepted")
+    } else {
+        return None;
+    };
+    Some(at(request, index, Rule::VersionOrder, "version", why))
+}
+
+/// Checks that a final release has the commits of its last candidate.
+fn final_commit(
+    request: &Request,
+    index: usize,
+    entry: &Entry,
+    version: &ReleaseVersion,
+    before: &[Entry],
+    found: &mut Vec<Finding>,
+) {
+    let is_candidate = |known: &&Entry| {
+        let known = known.version.as_ref();
+        known.is_some_and(|known| known.kind() == ReleaseType::Rc && known.is_of_same_release(version))
+    };
+    let Some(candidate) = before.iter().rfind(is_candidate) else { return };
+    for (number, project) in entry.projects.iter().enumerate() {
+        let had = candidate.commit(&project.repo);
+        if had == Some(&*project.commit) {
+            continue;
+        }
+        let had = had.map_or_else(|| "does not have it".to_owned(), |commit| format!("has {commit}"));
+        let why = format!(
+            "`{}` is at {}, and the candidate `{}` {had}",
+            project.repo, project.commit, candidate.text
+        );
+        found.push(at(request, index, Rule::FinalCommit, &format!("projects[{number}].hash"), why));
+    }
+    for project in candidate.projects.iter().filter(|project| entry.commit(&project.repo).is_none()) {
+        let why = format!("`{}` is missing, and the candidate `{}` has it", project.repo, candidate.text);
+        found.push(at(request, index, Rule::FinalCommit, "projects", why));
+    }
+}
+
+/// Checks that the entries of a base are the first ones, as they were.
+fn only_appended(request: &Request, base: &Request, found: &mut Vec<Finding>) {
+    for (index, old) in base.entries.iter().enumerate() {
+        let version = &old.text;
+        let why = match request.entries.get(index) {
+            Some(new) if new == old => continue,
+            Some(new) if new.text == *version => format!("`{version}` was changed"),
+            Some(new) if request.entries.iter().any(|entry| entry.text == *version) => {
+                format!("`{}` was put before `{version}`", new.text)
+            }
+            _ => format!("`{version}` was removed"),
+        };
+        let why = format!("{why}; entries are only added at the end");
+        // What follows is moved by this change, and says nothing new.
+        let key = if index < request.entries.len() { "version" } else { "" };
+        found.push(at(request, index, Rule::OnlyAppended, key, why));
+        return;
+    }
+}
+
+/// Checks that no two entries make one tag or name one build.
+fn twice(requests: &[Request], found: &mut Vec<Finding>) {
+    let mut tags: HashMap<(&str, &str), &str> = HashMap::new();
+    let mut builds: HashMap<&BuildId, String> = HashMap::new();
+    for request in requests {
+        for (index, entry) in request.entries.iter().enumerate() {
+            for (number, project) in entry.projects.iter().enumerate() {
+                let tag = (project.repo.as_str(), entry.text.as_str());
+                // Within one file the order of versions says it.
+                if let Some(file) = tags.insert(tag, &request.file).filter(|file| *file != request.file) {
+                    let why = format!("{file} makes the tag `{}` in `{}`, too", entry.text, project.repo);
+                    found.push(at(request, index, Rule::TagTwice, &format!("projects[{number}].repo"), why));
+                }
+            }
+            let Some(build) = &entry.build else { continue };
+            if let Some(other) = builds.insert(build, request.id(entry).to_string()) {
+                let why = format!("`{build}` is the build of {other}, too");
+                found.push(at(request, index, Rule::BuildTwice, "build", why));
+            }
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Carrying out requests: for each entry its tags, then the labels of its build, then the event.
+//!
+//! An entry that violates a rule, or that fails, stops no other. What was done before a kill is found again: tags in the
+//! repositories, labels on the build, the event in the journal.
+
+use super::ReleaseError;
+use super::check::{Examined, examine, labels_for};
+use super::record::{Release, record};
+use super::remote::{Remote, Work};
+use super::report::{ApplyReport, EntryOutcome, EntryReport, ReleaseRequest, Signing, TagOutcome, TagReport};
+use super::repository::Requests;
+use crate::decide::release::{Entry, Finding, Project, Request, Rule, Settings, TagMessage};
+use crate::mirror::chain;
+use crate::model::{Classify, ErrorKind};
+use crate::ops::Mode;
+use crate::ops::git::Git;
+use crate::progress::Interrupted;
+use crate::record::Released;
+use crate::session::Session;
+use crate::sign::Keys;
+
+/// Carries out every entry that is not applied and, if there is a base, not in it.
+pub fn apply(
+    session: &Session<'_>,
+    request: &ReleaseRequest,
+    signing: &Signing,
+    keys: &Keys,
+    mode: Mode,
+) -> Result<ApplyReport, ReleaseError> {
+    let git = Git::new(request.limit, session.stop());
+    let work = Work::new(request.work.as_deref())?;
+    let requests = Requests::at(&git, &request.requests)?;
+    let found = examine(Some(session), request, &requests, (&git, &work), keys)?;
+    let mut releases = Vec::new();
+    for (number, index) in &found.pending {
+        let Some(one) = found.judged.requests.get(*number) else { continue };
+        let Some(entry) = one.entries.get(*index) else { continue };
+        session.check_cancelled()?;
+        let applying =
+            Applying { session, found: &found, requests: &requests, signing, request: one, index: *index };
+        releases.push(applying.entry((&git, &work), entry, mode)?);
+    }
+    let entries: usize = found.judged.requests.iter().map(|request| request.entries.len()).sum();
+    let findings = found.judged.findings.iter().filter(|finding| finding.version.is_none());
+    Ok(ApplyReport {
+        applied: entries - found.pending.len(),
+        releases,
+        findings: findings.cloned().collect(),
+        commit: found.commit,
+        warnings: found.warnings,
+    })
+}
+
+/// One entry that is carried out.
+struct Applying<'a> {
+    session: &'a Session<'a>,
+    found: &'a Examined,
+    requests: &'a Requests<'a>,
+    signing: &'a Signing,
+    request: &'a Request,
+    index: usize,
+}
+
+impl Applying<'_> {
+    fn entry(
+        &self,
+        (git, work): (&Git, &Work),
+        entry: &Entry,
+        mode: Mode,
+    ) -> Result<EntryReport, ReleaseError> {
+        let findings: Vec<Finding> = self.findings(entry).cloned().collect();
+        let labels = match &entry.build {
+            Some(id) => labels_for(self.session, self.request, entry, id)?.0,
+            None => self.request.labels(entry),
+        };
+        let mut report = EntryReport {
+            series: self.request.series.clone(),
+            name: self.request.name.clone(),
+            version: entry.text.clone(),
+            kind: entry.kind(),
+            outcome: EntryOutcome::WouldRelease,
+            tags: Vec::new(),
+            build: entry.build.clone(),
+            labels: labels.iter().map(ToString::to_string).collect(),
+            aliases: Vec::new(),
+            findings,
+            why: None,
+        };
+        let settings = match &self.found.judged.settings {
+            Some(settings) if report.findings.is_empty() => settings,
+            _ => {
+                let unknown = report.findings.iter().all(|finding| finding.rule == Rule::NotKnown);
+                let is_unknown = unknown && !report.findings.is_empty();
+                report.outcome = if is_unknown { EntryOutcome::Failed } else { EntryOutcome::Refused };
+                return Ok(report);
+            }
+        };
+        let line = self.request.line(self.index).unwrap_or(1);
+        let (by, mut approved) = self.requests.approvals(&self.found.commit, &self.request.file, line)?;
+        let given = self.signing.approved_by.iter().filter(|name| !approved.contains(name)).cloned();
+        approved.extend(given.collect::<Vec<_>>());
+        let release = Release {
+            released: Released {
+                series: self.request.series.clone(),
+                name: self.request.name.clone(),
+                version: entry.text.clone(),
+                kind: entry.kind().map(|kind| kind.to_string()).unwrap_or_default(),
+                team: self.request.team.clone(),
+                build: entry.build.clone(),
+                commits: entry.commits(),
+                approved_by: approved,
+                announcement: entry.announcement.clone(),
+                request: by,
+            },
+            labels,
+        };
+        for project in &entry.projects {
+            let message = self.message(settings, project, &release);
+            let url = settings.remote(&project.repo);
+            let done = match work.remote(git, &url)? {
+                Ok(remote) => self.tag(&remote, entry, project, &message, mode)?,
+                Err(why) => Err(why),
+            };
+            match done {
+                Ok(outcome) => report.tags.push(TagReport {
+                    repository: project.repo.clone(),
+                    remote: url,
+                    commit: project.commit.clone(),
+                    outcome,
+                }),
+                Err(why) => {
+                    report.outcome = EntryOutcome::Failed;
+                    report.why = Some(format!("the tag of `{}` was not made: {why}", project.repo));
+                    return Ok(report);
+                }
+            }
+        }
+        if mode == Mode::Trial {
+            return Ok(report);
+        }
+        self.session.check_cancelled()?;
+        match record(self.session, &release) {
+            Ok(aliases) => {
+                report.outcome = EntryOutcome::Released;
+                report.aliases = aliases;
+            }
+            // What ends the whole command, and not only this entry.
+            Err(error)
+                if matches!(error.kind(), ErrorKind::Busy | ErrorKind::Interrupted | ErrorKind::Refused) =>
+            {
+                return Err(error);
+            }
+            Err(error) => {
+                report.outcome = EntryOutcome::Failed;
+                report.why = Some(chain(&error));
+            }
+        }
+        Ok(report)
+    }
+
+    /// Returns what keeps an entry from being applied: findings about it, about its file, and about the settings.
+    fn findings<'f>(&'f self, entry: &'f Entry) -> impl Iterator<Item = &'f Finding> {
+        self.found.judged.findings.iter().filter(move |finding| {
+            let here = finding.file == self.request.file;
+            let of_entry = finding.version.as_ref().is_none_or(|version| *version == entry.text);
+            here && of_entry || finding.rule == Rule::Settings
+        })
+    }
+
+    /// Makes and pushes a tag, unless it is at the commit already.
+    fn tag(
+        &self,
+        remote: &Remote<'_>,
+        entry: &Entry,
+        project: &Project,
+        message: &TagMessage,
+        mode: Mode,
+    ) -> Result<Result<TagOutcome, String>, Interrupted> {
+        let name = &entry.text;
+        let there = |tag: Option<(String, bool)>| match tag {
+            Some((at, _)) if at == project.commit => Ok(Some(TagOutcome::There)),
+            Some((at, _)) => Err(format!("the tag `{name}` is at {at}")),
+            None => Ok(None),
+        };
+        match remote.tag(name)?.and_then(there) {
+            Ok(Some(outcome)) => return Ok(Ok(outcome)),
+            Ok(None) if mode == Mode::Trial => return Ok(Ok(TagOutcome::WouldMake)),
+            Ok(None) => {}
+            Err(why) => return Ok(Err(why)),
+        }
+        let key = self.signing.key.as_deref().filter(|_| !entry.unsigned);
+        if let Err(why) = remote.make_tag(name, &project.commit, &message.to_string(), key)? {
+            return Ok(Err(why));
+        }
+        let Err(refused) = remote.push_tag(name)? else { return Ok(Ok(TagOutcome::Made)) };
+        // Another command may have pushed it in between.
+        Ok(match remote.tag(name)?.and_then(there) {
+            Ok(Some(outcome)) => Ok(outcome),
+            Ok(None) => Err(refused),
+            Err(why) => Err(why),
+        })
+    }
+
+    /// Returns the message of the tag of a repository.
+    fn message(&self, settings: &Settings, project: &Project, release: &Release) -> TagMessage {
+        let Released { series, name, version, kind, team, build, approved_by, request, .. } =
+            &release.released;
+        let stream = build.as_ref().map(|id| id.stream.clone());
+        let stream = stream.or_else(|| self.request.stream(settings, &project.repo));
+        let mut meta: Vec<(&str, String)> = vec![
+            ("series", series.clone()),
+            ("version", version.clone()),
+            ("type", kind.clone()),
+            ("team", team.clone()),
+            ("repo", project.repo.clone()),
+        ];
+        meta.extend(stream.filter(|_| kind != "eol").map(|stream| ("stream", stream.to_string())));
+        meta.extend(build.as_ref().map(|id| ("build", id.to_string())));
+        meta.extend(release.labels.iter().map(|label| ("label", label.to_string())));
+        meta.extend(approved_by.iter().map(|person| ("approved-by", person.clone())));
+        meta.push(("request", request.clone()));
+        TagMessage {
+            name: name.clone(),
+            version: version.clone(),
+            kind: kind.clone(),
+            meta: meta.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+            text: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! Releases: requests that are checked and carried out against bare git repositories, and tags that are read.
+
+mod applied;
+mod checked;
+mod killed;
+mod tagged;
