@@ -205,7 +205,8 @@ pub(super) enum Verb {
     #[command(
         after_help = "The mirror writes the list with `export changes`. Builds come whole or not at all, then names move. Nothing is deleted by the list:
 the policy of the copy decides what it keeps, and what it would not keep is not fetched. Interrupted anywhere, the next run continues.
-Exits with 3 if the list goes back or has no valid signature, with 5 if it is older than --alarm or a build was withdrawn there.
+Exits with 3 if the list goes back or has no valid signature, with 5 if it is older than --alarm, a build was withdrawn there, or an
+alias could not be set.
 
 Examples:
   mirrorkeep --mirror /srv/copy init --layout starlingx --policy starlingx

@@ -7,7 +7,7 @@ use super::exit::{Failure, Outcome};
 use super::{say, sign};
 use crate::mirror::{ChangesConfig, Mirror};
 use crate::ops::Mode;
-use crate::ops::changes::{ChangesReport, Extent, export};
+use crate::ops::changes::{ChangesReport, Extent, Signatures, export};
 use crate::sign::Signers;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -29,8 +29,10 @@ pub(super) fn changes(setting: &Context, args: &ChangesArgs) -> Outcome {
     } else {
         sign::signers(&args.sign)?
     };
+    let signatures = if args.drop_signatures { Signatures::Drop } else { Signatures::Keep };
     let extent = if args.full { Extent::Full } else { Extent::Changes };
-    let report = export(&setting.session(&mirror), &signers, extent, Mode::of(args.dry_run))?;
+    let (session, mode) = (setting.session(&mirror), Mode::of(args.dry_run));
+    let report = export(&session, (&signers, signatures), extent, mode)?;
     report.warnings.iter().for_each(|why| say::note(&format!("warning: {why}")));
     if setting.json {
         say::data(&Sorted(ChangesAnswer { changes: Version, dry_run: args.dry_run, report: &report }));
@@ -55,7 +57,7 @@ pub(super) fn changes(setting: &Context, args: &ChangesArgs) -> Outcome {
     ));
     if report.signed.is_empty() {
         say::note(
-            "note: without a signature nobody would notice that another wrote the list; `--sign` or `changes.sign` names a key",
+            "note: without a signature copies cannot verify the author of the list; `--sign` or `changes.sign` names a key",
         );
     }
     Ok(())
@@ -64,7 +66,7 @@ pub(super) fn changes(setting: &Context, args: &ChangesArgs) -> Outcome {
 /// Returns the keys that mirror.yaml names.
 fn signers(config: Option<&ChangesConfig>) -> Outcome<Signers> {
     let keys = config.and_then(|config| config.sign.as_ref()).map(|keys| keys.as_slice().to_vec());
-    sign::signers(&keys.unwrap_or_default())
+    sign::signers_of("changes.sign: ", &keys.unwrap_or_default())
 }
 
 /// Writes the change list after a verb, if mirror.yaml says so; that it fails is a warning, since the verb has done its work.
@@ -74,7 +76,8 @@ pub(super) fn follow(setting: &Context, mirror: &Mirror) {
         return;
     }
     let written = signers(config).and_then(|signers| {
-        let report = export(&setting.session(mirror), &signers, Extent::Changes, Mode::Real);
+        let by = (&signers, Signatures::Keep);
+        let report = export(&setting.session(mirror), by, Extent::Changes, Mode::Real);
         report.map_err(Failure::from)
     });
     match written {

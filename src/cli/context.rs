@@ -37,6 +37,9 @@ impl Context {
             refuse_root(&self.mirror)?;
         }
         let mirror = self.open_at(&self.mirror)?;
+        if self.writes {
+            mirror.covers_no_build()?;
+        }
         if self.changes {
             say_what_lacks(mirror.store());
         }

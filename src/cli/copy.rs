@@ -33,6 +33,7 @@ pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
     let (from, to) = (setting.open_at(&args.from)?, setting.open_at(&args.to)?);
     setting.opened.replace(Some(to.clone()));
     refuse_root(&args.to)?;
+    to.covers_no_build()?;
     say_what_lacks(to.store());
     let what: Outcome<Vec<_>> =
         args.what.iter().map(|what| super::adopt::scope(from.layout(), what)).collect();

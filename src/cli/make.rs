@@ -246,7 +246,9 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
         }
         AliasVerb::Remove { alias, dry_run } => {
             let alias = path(&alias)?;
-            required(&mirror, &alias).into_iter().for_each(|why| mirror.warnings().add(why));
+            if let Some(why) = required(&mirror, &alias) {
+                mirror.warnings().add(why);
+            }
             if dry_run {
                 crate::commit::may_remove(&mirror, &alias)?;
                 let from = crate::commit::pointed_at(&mirror, &alias)?;

@@ -18,6 +18,7 @@ use crate::model::{BuildId, Digest, Stamp, Stream};
 use crate::ops::Mode;
 use crate::ops::retention::plan::PlanError;
 use crate::ops::settings::SettingReport;
+use crate::ops::targets::note_mirrored;
 use crate::render::{ChangedBuild, PolicySide, Series};
 use crate::{model, render};
 use schemars::JsonSchema;
@@ -169,6 +170,22 @@ fn census_of(setting: &Context, file: Option<&Path>) -> Outcome<Census> {
     }
 }
 
+/// Adds to the census of a mirror what its targets lack for which one of these policies waits; one from a file states it itself.
+fn known_targets(
+    setting: &Context,
+    policies: &[&Policy],
+    file: Option<&Path>,
+    mut census: Census,
+) -> Outcome<Census> {
+    if file.is_none()
+        && let Some((first, others)) = policies.split_first()
+    {
+        // Lint and plan warn of what cannot be read of them.
+        note_mirrored(&setting.open()?, first, others, &mut census)?;
+    }
+    Ok(census)
+}
+
 fn lint_it(setting: &Context, name: Option<&str>, file: Option<&Path>) -> Outcome<Exit> {
     let policy = named(setting, name)?;
     // Without a mirror, a policy that was named is judged by itself.
@@ -176,6 +193,7 @@ fn lint_it(setting: &Context, name: Option<&str>, file: Option<&Path>) -> Outcom
         (Some(_), None) => census_of(setting, file).ok(),
         _ => Some(census_of(setting, file)?),
     };
+    let census = census.map(|census| known_targets(setting, &[&policy], file, census)).transpose()?;
     let findings = lint(&policy, census.as_ref());
     Ok(judged::findings(setting.json, "policy", name.unwrap_or("policy"), &findings))
 }
@@ -444,7 +462,8 @@ fn set(setting: &Context, name: &str, dry_run: bool) -> Outcome {
             None
         }
     };
-    let findings = lint(&new, Some(&survey(&mirror, now())?.census));
+    let census = known_targets(setting, &[&new], None, survey(&mirror, now())?.census)?;
+    let findings = lint(&new, Some(&census));
     let report = crate::ops::settings::set_policy(&setting.session(&mirror), &chosen, Mode::of(dry_run))?;
     for found in findings.iter().filter(|found| judged::is_grave(found)) {
         say::note(&judged::line(name, found));
@@ -474,7 +493,7 @@ fn difference(
     said: Said,
     page: Option<(&Path, [&str; 2])>,
 ) -> Outcome<(DiffAnswer, String)> {
-    let census = census_of(setting, file)?;
+    let census = known_targets(setting, &[old, new], file, census_of(setting, file)?)?;
     let at = at.map(stamp).transpose()?.unwrap_or(census.at);
     let [before, after] = [old, new].map(|policy| retain(&census, policy, at, &PreviousRuns::default()));
     let were = freed(setting, old, &census, &before, file)?;

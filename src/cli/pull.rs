@@ -37,6 +37,7 @@ pub(super) fn pull(setting: &Context, args: &PullArgs) -> Outcome<Exit> {
     let to = setting.open_at(&args.to)?;
     setting.opened.replace(Some(to.clone()));
     refuse_root(&args.to)?;
+    to.covers_no_build()?;
     say_what_lacks(to.store());
     let bar = Bar::new();
     let report = crate::ops::pull::pull(&setting.session(&to).reporting_to(&bar), &options);
@@ -70,16 +71,21 @@ pub(super) fn pull(setting: &Context, args: &PullArgs) -> Outcome<Exit> {
         return Ok(class.kind.into());
     }
     for id in &report.withdrawn {
+        let or = if args.withdraw { "" } else { "`--withdraw` or " };
         say::note(&format!(
-            "`{id}` was withdrawn upstream and is here still; `--withdraw` or `mirrorkeep withdraw {id} --why TEXT` takes it out"
+            "`{id}` was withdrawn upstream and is still here; {or}`mirrorkeep withdraw {id} --why TEXT` withdraws it here"
         ));
+    }
+    if !report.left.is_empty() {
+        let names = say::count(report.left.len() as u64, "name");
+        say::note(&format!("{names} could not be set; the next pull tries again"));
     }
     if let Some(why) = &report.stale {
         say::note(&format!("the copy may be out of date: {why}"));
     }
     Ok(if !report.failures.is_empty() {
         Exit::Failed
-    } else if report.stale.is_some() || !report.withdrawn.is_empty() {
+    } else if report.stale.is_some() || !report.withdrawn.is_empty() || !report.left.is_empty() {
         Exit::Findings
     } else {
         Exit::Done
@@ -119,7 +125,7 @@ fn options(args: &PullArgs) -> Outcome<PullOptions> {
         keys: sign::keys(&args.keyring, &args.minisign_key)?,
         unsigned_builds: args.unsigned_builds,
         alarm: alarm.seconds(),
-        withdraw: args.withdraw,
+        withdraw: args.withdraw.then_some(args.withdraw_at_most),
         anew: args.anew,
         trace: args.trace.clone(),
         patience,
@@ -139,13 +145,15 @@ fn render(report: &PullReport, mode: Mode) -> String {
         };
     }
     for left in &report.left {
-        text += &format!("  {} is left as it is: {}\n", left.alias, shown(&left.why));
+        text += &format!("  {} is not set: {}\n", left.alias, shown(&left.why));
     }
     for skipped in &report.skipped {
         text += &format!("  {} is not kept: {}\n", skipped.id, shown(&skipped.why));
     }
     for id in &report.gone {
-        text += &format!("  {id} went upstream; the policy of this mirror decides about it\n");
+        text += &format!(
+            "  {id} is no longer upstream; the policy of this mirror decides how long it stays here\n"
+        );
     }
     for id in &report.followed {
         text += &format!("withdrew {id}, as upstream\n");

@@ -192,9 +192,18 @@ fn read(typed: ArgMatches) -> Result<(Cli, ArgMatches), clap::Error> {
 /// Makes the commands in messages name the mirror that was given on the command line; one from the environment also
 /// applies to the next command.
 fn address(cli: &Cli, typed: &ArgMatches) {
+    if let Verb::Pull(args) = &cli.verb {
+        // What is to be done is to be done in the copy.
+        match &args.to {
+            MirrorUrl::Dir(dir) => say::address(dir.as_os_str()),
+            MirrorUrl::Bucket(address) => say::address(address.as_ref()),
+            MirrorUrl::Refused(_) => {}
+        }
+        return;
+    }
     // The arguments name the mirrors of a copy.
     if typed.value_source("mirror") == Some(ValueSource::CommandLine)
-        && !matches!(cli.verb, Verb::Copy(_) | Verb::Pull(_))
+        && !matches!(cli.verb, Verb::Copy(_))
         && !matches!(cli.mirror, MirrorUrl::Refused(_))
         && let Some(mirror) = typed.get_raw("mirror").and_then(|mut values| values.next_back())
     {

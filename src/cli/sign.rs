@@ -8,7 +8,12 @@ use std::path::{Path, PathBuf};
 
 /// Returns the signers; their keys are checked.
 pub(super) fn signers(keys: &[String]) -> Outcome<Signers> {
-    let wanted: Vec<SignWith> = keys.iter().map(|text| with(text)).collect::<Outcome<_>>()?;
+    signers_of("--sign ", keys)
+}
+
+/// Opens the keys that sign; `whence` is in front of each in messages.
+pub(super) fn signers_of(whence: &str, keys: &[String]) -> Outcome<Signers> {
+    let wanted: Vec<SignWith> = keys.iter().map(|text| with(whence, text)).collect::<Outcome<_>>()?;
     for signer in &wanted {
         if let SignWith::Minisign(file) = signer {
             key_ends("key", file)?;
@@ -36,12 +41,12 @@ fn key_ends(what: &str, file: &Path) -> Outcome {
 }
 
 /// Parses one `--sign`.
-fn with(text: &str) -> Outcome<SignWith> {
+fn with(whence: &str, text: &str) -> Outcome<SignWith> {
     match text.split_once(':') {
         Some(("gpg", key)) if !key.trim().is_empty() => Ok(SignWith::Gpg(key.to_owned())),
         Some(("minisign", file)) if !file.is_empty() => Ok(SignWith::Minisign(PathBuf::from(file))),
         _ => Err(Usage(format!(
-            "`--sign {text}` has no form `gpg:KEYID` or `minisign:FILE`, such as gpg:releases@example.org"
+            "`{whence}{text}` has no form `gpg:KEYID` or `minisign:FILE`, such as gpg:releases@example.org"
         ))
         .into()),
     }

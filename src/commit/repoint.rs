@@ -436,7 +436,7 @@ fn is_outside_builds(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointErro
 }
 
 /// Fails for an alias that only promotion moves.
-fn is_no_stage(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
+pub(crate) fn is_no_stage(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
     match stage_at(mirror, alias)? {
         Some(stage) => Err(RepointError::Stage { alias: alias.clone(), stage }),
         None => Ok(()),

@@ -31,6 +31,15 @@ pub fn lint(policy: &Policy, census: Option<&Census>) -> Vec<Finding> {
             format!("`trash` is {}: no deleted build can be restored; at least `1d` is safer", policy.trash);
         findings.push(finding("no-trash", "defaults.trash", message));
     }
+    for name in policy.mirrored.iter().flat_map(|mirrored| &mirrored.by) {
+        let target = census.and_then(|census| census.targets.iter().find(|target| target.name == *name));
+        if target.is_some_and(|target| target.lacks.is_none()) {
+            let message = format!(
+                "`{name}` is not a target of targets.yaml, so that every build waits for it for as long as `at_most` says"
+            );
+            findings.push(finding("unknown-target", "mirrored.by", message));
+        }
+    }
     for (index, family) in policy.families.iter().enumerate() {
         lint_family(policy, index, family, &mut findings);
         if let Some(census) = census {

@@ -107,6 +107,12 @@ impl Layout {
         Self(self.0, self.1, reserved, self.3)
     }
 
+    /// Returns the layout without the directories for public files: where builds would be without them.
+    #[must_use]
+    pub fn unreserved(&self) -> Self {
+        Self(Arc::clone(&self.0), Arc::clone(&self.1), Arc::default(), Arc::clone(&self.3))
+    }
+
     /// Returns the layout of a mirror that also knows these names beside its builds, which a person or a promotion
     /// sets.
     #[must_use]

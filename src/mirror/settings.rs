@@ -75,10 +75,12 @@ impl Mirror {
     }
 
     /// Returns a warning for each file `policy.yaml` or `pipeline.yaml` beside mirror.yaml if that names another one
-    /// or none.
+    /// or none, and for each directory in mirror.yaml that hides recorded builds.
     pub fn idle_settings(&self) -> Result<Vec<String>, MirrorError> {
         let idle = |which| self.idle(which).transpose();
-        [InForce::Policy, InForce::Pipeline].into_iter().filter_map(idle).collect()
+        let hiding = self.covered_builds().unwrap_or_default().into_iter();
+        let hiding = hiding.map(|one| Ok(format!("`{}.path` in mirror.yaml: {}", one.key, one.why())));
+        [InForce::Policy, InForce::Pipeline].into_iter().filter_map(idle).chain(hiding).collect()
     }
 
     /// Returns a warning if a file beside mirror.yaml has the name that `init` gives it, and is not in force.

@@ -242,7 +242,7 @@ struct Open {
 /// the pattern `**`; nothing if there is none on the line.
 fn unquoted(text: &str, mark: Mark) -> Option<String> {
     let line = text.lines().nth(mark.line.checked_sub(1)?)?;
-    let starts = line.char_indices().filter(|(at, c)| {
+    let mut starts = line.char_indices().filter(|(at, c)| {
         let before = line.get(..*at).unwrap_or_default();
         "*&@`%".contains(*c) && (before.trim().is_empty() || before.ends_with([' ', '[', '{', ',']))
     });
@@ -252,7 +252,7 @@ fn unquoted(text: &str, mark: Mark) -> Option<String> {
         let inside = |quote: char| before.matches(quote).count() % 2 == 1;
         !inside('"') && !inside('\'') && !before.contains(" #") && !before.starts_with('#')
     };
-    let (at, first) = starts.filter(|(at, _)| is_bare(*at)).next()?;
+    let (at, first) = starts.find(|(at, _)| is_bare(*at))?;
     let word = line.get(at..)?.split([' ', ',', ']', '}']).next()?.trim_end_matches(':');
     Some(format!(
         "invalid YAML: `{word}` begins with `{first}`, which YAML takes for something else; write it in quotes: `\"{word}\"`"

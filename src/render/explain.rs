@@ -71,8 +71,9 @@ fn row(reason: &Reason) -> (String, String) {
     // A basis without a deadline is not known or not over yet, and the detail states why.
     let until = reason.until.map(|until| format!("until {}", until.iso()));
     let basis = reason.basis.as_ref().filter(|_| until.is_some() || reason.detail.is_none());
-    let basis = basis.map(|basis| format!("from {basis}"));
     let open = reason.basis.is_some() && basis.is_none();
+    // The detail states what retired it.
+    let basis = basis.filter(|basis| &***basis != "retired").map(|basis| format!("from {basis}"));
     let detail = reason.detail.as_ref().map(|why| if open { format!("kept: {why}") } else { why.clone() });
     let right: Vec<String> = [detail, basis, until].into_iter().flatten().collect();
     (reason.rule.to_string(), right.join(", "))

@@ -63,6 +63,12 @@ impl Signers {
         self.gpg.is_empty() && self.minisign.is_none()
     }
 
+    /// Returns how they sign.
+    pub fn schemes(&self) -> Vec<Scheme> {
+        let gpg = (!self.gpg.is_empty()).then_some(Scheme::OpenPgp);
+        gpg.into_iter().chain(self.minisign.as_ref().map(|_| Scheme::Minisign)).collect()
+    }
+
     /// Signs the SHA256SUMS of a build with this manifest.
     pub(crate) fn sign(&self, manifest: &Manifest) -> Result<Vec<Signature>, SignError> {
         self.signed(|| Lines::sums(manifest), "signature of SHA256SUMS")

@@ -122,7 +122,7 @@ struct Open {
 
 impl Gathering<'_> {
     fn walk(&mut self, spec: &SourceSpec) {
-        let failed = |source| SourceProblem::Read { path: shown(&spec.from), source };
+        let failed = |source| SourceProblem::Read { path: shown(&spec.from), cause: source };
         // A link that the user names is followed; links below it are not.
         let top = match std::fs::canonicalize(&spec.from) {
             Ok(from) => from,
@@ -143,7 +143,7 @@ impl Gathering<'_> {
                 Err(error) => {
                     let path = error.path().map_or_else(|| shown(&top), shown);
                     let source = error.into_io_error().unwrap_or_else(|| io::Error::other("a loop"));
-                    self.problems.push(SourceProblem::Read { path, source });
+                    self.problems.push(SourceProblem::Read { path, cause: source });
                     continue;
                 }
             };
@@ -247,7 +247,7 @@ impl Gathering<'_> {
                     let text = text.to_string_lossy().into_owned();
                     self.links.push(Link { to, text, from: path.to_owned() });
                 }
-                Err(source) => self.problems.push(SourceProblem::Read { path: shown(path), source }),
+                Err(source) => self.problems.push(SourceProblem::Read { path: shown(path), cause: source }),
             };
         }
         if !kind.is_file() {

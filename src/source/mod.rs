@@ -193,7 +193,7 @@ impl SourceProblem {
     /// Returns whether it means that the file does not exist any more.
     pub(crate) fn is_gone(&self) -> bool {
         match self {
-            Self::Read { source, .. } => source.kind() == io::ErrorKind::NotFound,
+            Self::Read { cause, .. } => cause.kind() == io::ErrorKind::NotFound,
             Self::NothingFits { .. } | Self::NotThere { .. } => true,
             _ => false,
         }
@@ -234,7 +234,7 @@ impl SourceEntry {
             return Ok(OpenSource::Stream(Box::new(build.open(&self.to, self.size))));
         }
         let from = self.from();
-        let failed = |source: io::Error| SourceProblem::Read { path: shown(&from), source };
+        let failed = |source: io::Error| SourceProblem::Read { path: shown(&from), cause: source };
         let above = from.parent().unwrap_or(Path::new("/"));
         let name = from.file_name().unwrap_or_default();
         // The walk found `above` without following links below the named source; there must be no link now.
@@ -260,7 +260,7 @@ impl SourceEntry {
         // A file of another mirror is compared with its digest instead.
         let OpenSource::Disk { file, .. } = open else { return Ok(()) };
         let meta = file.metadata();
-        let meta = meta.map_err(|source| SourceProblem::Read { path: shown(&self.from()), source })?;
+        let meta = meta.map_err(|source| SourceProblem::Read { path: shown(&self.from()), cause: source })?;
         let same = meta.is_file() && meta.ino() == self.inode && meta.size() == self.size;
         if same && Some(mtime(&meta)) == self.mtime {
             return Ok(());
@@ -272,7 +272,7 @@ impl SourceEntry {
     pub fn remove(&self) -> Result<(), SourceProblem> {
         let (from, open) = (self.from(), self.open()?);
         let name = from.file_name().unwrap_or_default();
-        let failed = |errno: Errno| SourceProblem::Read { path: shown(&from), source: errno.into() };
+        let failed = |errno: Errno| SourceProblem::Read { path: shown(&from), cause: errno.into() };
         // Another mirror is only ever read.
         let OpenSource::Disk { dir, .. } = open else { return Err(failed(Errno::ROFS)) };
         rustix::fs::unlinkat(&dir, name, AtFlags::empty()).map_err(failed)

@@ -12,12 +12,12 @@ pub struct SourceError(pub Vec<SourceProblem>);
 #[derive(Debug, thiserror::Error)]
 pub enum SourceProblem {
     /// It cannot be read.
-    #[error("`{path}`: {source}")]
+    #[error("`{path}`: {cause}")]
     Read {
         /// Which file.
         path: String,
-        /// Why not.
-        source: io::Error,
+        /// Why not; it is in the message, since several problems are listed in one.
+        cause: io::Error,
     },
     /// A mirror cannot represent its name.
     #[error("`{path}`: {why}")]

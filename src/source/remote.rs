@@ -108,7 +108,7 @@ impl Stream {
     }
 
     fn advance(&mut self, buffer: &mut [u8]) -> Result<usize, SourceProblem> {
-        let unreadable = |source: io::Error| SourceProblem::Read { path: self.shown.clone(), source };
+        let unreadable = |source: io::Error| SourceProblem::Read { path: self.shown.clone(), cause: source };
         let reading = match &mut self.open {
             Some(reading) => reading,
             none => {

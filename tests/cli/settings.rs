@@ -356,3 +356,30 @@ fn a_stage_with_a_name_that_the_layout_takes_for_a_stream_is_known() {
     fs::write(&settings, text + "aliases: [{name: candidate, by_hand: true}]\n").unwrap();
     assert_eq!(unknown(&rig), 0);
 }
+
+#[test]
+fn public_files_are_not_put_where_recorded_builds_are() {
+    let rig = scene();
+    let (before, build) = (settings(&rig), format!("master/centos/{ONE}"));
+    for section in ["changes", "site", "readers"] {
+        for path in ["master", "master/centos", &build, &format!("{build}/outputs/x")] {
+            let text = format!("{before}{section}: {{path: {path}}}\n");
+            fs::write(rig.mirror(".mirrorkeep/mirror.yaml"), text).unwrap();
+            let told = format!("{section}.path: `{path}` and the recorded build `{build}`");
+            for verb in
+                [&["prune"][..], &["export", "changes"], &["sync"], &["withdraw", &build, "--why", "x"]]
+            {
+                rig.fails(3, &told, verb);
+            }
+            for verb in ["check", "status"] {
+                let shown = rig.run(&[verb]);
+                let shown = String::from_utf8([shown.stdout, shown.stderr].concat()).unwrap();
+                assert!(shown.contains(&format!("`{section}.path` in mirror.yaml")), "{shown}");
+            }
+        }
+    }
+    // Elsewhere in the same stream's branch there is room.
+    fs::write(rig.mirror(".mirrorkeep/mirror.yaml"), format!("{before}changes: {{path: lists/changes}}\n"))
+        .unwrap();
+    rig.ok(&["export", "changes"]);
+}

@@ -629,9 +629,8 @@ fn for_site(session: &Session<'_>) -> Result<(), String> {
 
 /// Writes the next edition of the change list, in which a build and a name went and others came.
 fn write_changes(session: &Session<'_>) -> Result<(), String> {
-    changes::export(session, &Signers::default(), changes::Extent::Changes, Mode::Real)
-        .map(drop)
-        .map_err(chain)
+    let by = (&Signers::default(), changes::Signatures::Keep);
+    changes::export(session, by, changes::Extent::Changes, Mode::Real).map(drop).map_err(chain)
 }
 
 /// Has a change list, and then prunes and points a name elsewhere.
@@ -719,7 +718,7 @@ fn pull_builds(session: &Session<'_>) -> Result<(), String> {
         keys: Keys::none(),
         unsigned_builds: false,
         alarm: i64::MAX,
-        withdraw: false,
+        withdraw: None,
         anew: false,
         trace: Some("spare".to_owned()),
         patience: Patience::default(),

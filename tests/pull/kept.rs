@@ -1,8 +1,8 @@
 //! What a copy has after a pull, what it costs, and how a pull that was cut off goes on.
 
-use super::scene::{BUILDS, Scene};
+use super::scene::{BUILDS, Scene, args};
 use crate::engines::web::Running;
-use crate::support::rig::tree;
+use crate::support::rig::{Rig, tree};
 use crate::support::served::Lie;
 use serde_json::json;
 use std::fs;
@@ -112,6 +112,111 @@ fn what_was_withdrawn_there_is_reported_until_it_is_withdrawn_here() {
     assert_eq!(scene.copy.there(), [BUILDS[0], BUILDS[2]]);
     scene.pull(0, &["--anew"]);
     assert_eq!(scene.copy.there(), [BUILDS[0], BUILDS[2]]);
+}
+
+#[test]
+fn what_upstream_has_again_is_not_withdrawn_and_comes_back() {
+    let scene = Scene::new(&BUILDS[..3], 9);
+    scene.pull(0, &[]);
+    let id = format!("master/centos/{}", BUILDS[1]);
+    let withdraw = |why: &str| scene.up.ok(&["withdraw", &id, "--force", "--why", why]);
+    let restore = || scene.up.ok(&["restore", &id]);
+    withdraw("a mistake");
+    assert_eq!(scene.pull(5, &[])["withdrawn"], json!([id]));
+    restore();
+    let report = scene.pull(0, &["--withdraw"]);
+    assert_eq!((&report["withdrawn"], &report["followed"]), (&json!([]), &json!([])));
+    // What was withdrawn here only since it was there comes again, also without its entry in the trash.
+    withdraw("a mistake");
+    assert_eq!(scene.pull(0, &["--withdraw"])["followed"], json!([id]));
+    restore();
+    assert_eq!(scene.pull(0, &[])["builds"][0]["id"], id.as_str());
+    assert_eq!(scene.copy.there(), BUILDS[..3]);
+    scene.copy.ok(&["verify", "--all"]);
+    // What a person withdrew here does not.
+    scene.copy.ok(&["withdraw", &id, "--why", "our own reason"]);
+    withdraw("a mistake");
+    restore();
+    let report = scene.pull(0, &["--anew"]);
+    assert_eq!(report["skipped"], json!([{ "id": id, "why": "it was withdrawn here" }]));
+}
+
+#[test]
+fn more_withdrawals_than_are_accepted_do_nothing_and_the_hints_work() {
+    let scene = Scene::new(&BUILDS, 9);
+    scene.pull(0, &[]);
+    for build in &BUILDS[..3] {
+        scene.up.ok(&["withdraw", &format!("master/centos/{build}"), "--why", "a key"]);
+    }
+    let at_most = ["--withdraw", "--withdraw-at-most", "2"];
+    let report = scene.pull(5, &at_most);
+    assert_eq!(report["withdrawn"].as_array().unwrap().len(), 3);
+    assert!(report["warnings"].to_string().contains("`--withdraw-at-most 3` withdraws all"), "{report:#}");
+    let (url, to) = (scene.server.url(), scene.to());
+    let told = scene.copy.ends(5, &args(&url, &to, &at_most));
+    assert!(!told.contains("`--withdraw` or"), "{told}");
+    let hint = format!("`mirrorkeep --mirror {to} withdraw master/centos/{} --why TEXT`", BUILDS[0]);
+    assert!(told.contains(&hint), "{told}");
+    assert_eq!(scene.copy.there(), BUILDS);
+    let report = scene.pull(0, &["--withdraw", "--withdraw-at-most", "3"]);
+    assert_eq!(report["followed"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn a_name_that_moves_to_a_build_that_was_skipped_brings_it() {
+    let scene = Scene::new(&BUILDS[..3], 1);
+    scene.pull(0, &[]);
+    assert_eq!(scene.copy.there(), [BUILDS[2]]);
+    let oldest = format!("master/centos/{}", BUILDS[0]);
+    scene.up.ok(&["alias", "set", "master/centos/latest_build", &oldest, "--allow-backwards"]);
+    assert_eq!(scene.pull(0, &["--dry-run"])["builds"][0]["id"], oldest.as_str());
+    let report = scene.pull(0, &["--trace", "copy"]);
+    assert_eq!((report["builds"].as_array().unwrap().len(), &report["left"]), (1, &json!([])));
+    assert_eq!(scene.copy.latest().as_deref(), Some(BUILDS[0]));
+    // Another policy decides anew.
+    scene.copy.policy("keep: [{last: 9}]");
+    scene.pull(0, &[]);
+    assert_eq!(scene.copy.there(), BUILDS[..3]);
+}
+
+#[test]
+fn a_name_that_cannot_be_set_waits_and_the_copy_does_not_count_as_up_to_date() {
+    let scene = Scene::new(&BUILDS[..3], 9);
+    scene.pull(0, &["--trace", "copy"]);
+    let trace = || fs::read_to_string(scene.copy.mirror("project/trace/copy")).unwrap();
+    let before = trace();
+    let oldest = format!("master/centos/{}", BUILDS[0]);
+    scene.copy.ok(&["withdraw", &oldest, "--why", "our own reason"]);
+    scene.up.ok(&["alias", "set", "good", &oldest]);
+    for _ in 0..2 {
+        let report = scene.pull(5, &["--trace", "copy"]);
+        assert_eq!(report["left"][0]["alias"], "good", "{report:#}");
+        assert_eq!(before, trace());
+    }
+    assert_eq!(scene.pull(5, &["--dry-run"])["left"][0]["alias"], "good");
+    scene.copy.ok(&["restore", &oldest]);
+    scene.pull(0, &["--trace", "copy"]);
+    assert_eq!(fs::read_link(scene.copy.mirror("good")).unwrap().to_str(), Some(&*oldest));
+    assert_ne!(before, trace());
+}
+
+#[test]
+fn a_copy_with_the_default_layout_has_a_trace_and_a_pattern_without_a_stream_is_named() {
+    let scene = Scene::new(&BUILDS[..2], 9);
+    let copy = Rig::new();
+    copy.ok(&["init", "--layout", "generic", "--policy", "none"]);
+    let (url, to) = (scene.server.url(), copy.mirror("").display().to_string());
+    let pull = args(&url, &to, &["--trace", "uni"]);
+    assert!(copy.ends(2, &pull).contains("declared: [project]"));
+    let settings = copy.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap() + "declared: [project]\n";
+    fs::write(&settings, text).unwrap();
+    copy.ok(&pull);
+    assert!(copy.mirror("project/trace/uni").is_file());
+    let checked = copy.run(&["check"]);
+    assert!(!String::from_utf8_lossy(&checked.stdout).contains("project"), "{checked:?}");
+    let told = copy.ends(0, &args(&url, &to, &["--stream", "mastre/**"]));
+    assert!(told.contains("warning: `--stream mastre/**` matches no stream"), "{told}");
 }
 
 #[test]

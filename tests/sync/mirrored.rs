@@ -19,7 +19,10 @@ fn a_build_waits_until_what_retired_it_is_there() {
     scene.rig.builds([BUILDS[1]]);
     let id = format!("{STREAM}/{}", BUILDS[0]);
     let why = scene.rig.ok(&["explain", &id]);
-    assert!(why.contains("mirrored 3d") && why.contains("`spare` lacks what retired it"), "{why}");
+    assert!(
+        why.contains("mirrored 3d") && why.contains("`spare` lacks the event that retired it, until"),
+        "{why}"
+    );
     scene.rig.ok(&["prune"]);
     assert_eq!(scene.rig.there().len(), 2);
     // Not for ever: after so long it expires, and a warning says why.
@@ -68,4 +71,36 @@ fn a_wrong_section_is_refused_with_all_that_is_wrong() {
     for wanted in ["`A` is not a name", "`b` is given twice", "0 waits for no target", "unknown key `to`"] {
         assert!(said.contains(wanted), "{wanted}\n{said}");
     }
+}
+
+#[test]
+fn an_edit_that_ends_the_waiting_is_shown_and_waits_until_it_is_accepted() {
+    let scene = Scene::new([]);
+    scene.rig.policy_file(POLICY).builds([BUILDS[0], BUILDS[1]]);
+    scene.rig.ok(&["prune"]);
+    let (old, new) = (scene.rig.work("old.yaml"), scene.rig.work("new.yaml"));
+    fs::write(&old, POLICY).unwrap();
+    fs::write(&new, POLICY.replace("mirrored: {by: [spare], at_most: 3d}\n", "")).unwrap();
+    let (old, new) = (old.to_str().unwrap(), new.to_str().unwrap());
+    for verb in [&["policy", "diff", old, new][..], &["policy", "set", new]] {
+        let told = scene.rig.ok(verb);
+        assert!(told.contains(BUILDS[0]) && !told.contains("no build is affected"), "{told}");
+    }
+    let told = scene.rig.ends(4, &["prune"]);
+    assert!(told.contains("1 withheld"), "{told}");
+    assert_eq!(scene.rig.there().len(), 2);
+    // And the other way round.
+    let told = scene.rig.ok(&["policy", "set", old]);
+    assert!(told.contains(BUILDS[0]), "{told}");
+}
+
+#[test]
+fn lint_names_a_target_that_does_not_exist() {
+    let scene = Scene::new([]);
+    scene.rig.policy_file(&POLICY.replace("[spare]", "[spare, nope]")).builds([BUILDS[0]]);
+    let told = scene.rig.ends(5, &["policy", "lint"]);
+    assert!(
+        told.contains("`nope` is not a target of targets.yaml") && !told.contains("`spare` is"),
+        "{told}"
+    );
 }

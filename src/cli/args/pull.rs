@@ -31,9 +31,12 @@ pub(in crate::cli) struct PullArgs {
     /// Directory of the change list in the mirror
     #[arg(long, value_name = "PATH", default_value = "changes")]
     pub(in crate::cli) changes: String,
-    /// Also withdraw here what was withdrawn there, at most 10 builds
+    /// Also withdraw here what was withdrawn there, and fetch again what is there again
     #[arg(long)]
     pub(in crate::cli) withdraw: bool,
+    /// With --withdraw: number of builds above which none is withdrawn
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "withdraw")]
+    pub(in crate::cli) withdraw_at_most: usize,
     /// Write project/trace/NAME into the copy, by which the mirror can read how far it is
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) trace: Option<String>,

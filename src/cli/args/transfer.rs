@@ -74,6 +74,9 @@ pub(in crate::cli) struct ChangesArgs {
     /// Write everything again, also the lists of files of builds that did not change
     #[arg(long)]
     pub(in crate::cli) full: bool,
+    /// Accept that the list loses a kind of signature that it had; copies that require it refuse the list
+    #[arg(long)]
+    pub(in crate::cli) drop_signatures: bool,
     /// Show what would be written, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,

@@ -20,7 +20,12 @@ pub struct Present {
     pub names: BTreeMap<RelPath, RelPath>,
     /// The builds that a person withdrew.
     pub withdrawn: BTreeSet<BuildId>,
+    /// The builds that should be there and are missing; nobody removed them.
+    pub missing: BTreeSet<BuildId>,
 }
+
+/// The most names in a row, as in Linux.
+const HOPS: usize = 40;
 
 /// An edition of a list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +60,14 @@ impl Known {
         }
     }
 
+    /// Returns the names that the list states to be there, each with the path that it points at.
+    fn names(&self) -> impl Iterator<Item = (&RelPath, &RelPath)> {
+        self.0.values().filter_map(|change| match &change.item {
+            Item::Name(name) => Some((&name.path, &name.to)),
+            _ => None,
+        })
+    }
+
     /// Returns how many builds and names are there.
     pub fn counts(&self) -> (u64, u64) {
         let of = |there: fn(&Item) -> bool| self.0.values().filter(|change| there(&change.item)).count();
@@ -78,6 +91,38 @@ impl Known {
 }
 
 impl Present {
+    /// Leaves as the list states it what is only missing, and no name that leads to nothing that the list states.
+    ///
+    /// A build that vanished without being pruned, and the names that lead to it, stay listed. A name that moved to a build that is
+    /// not listed, such as one that was published at this moment, stays where it was.
+    pub fn settle(&mut self, known: &Known) {
+        let missing: Vec<&ListedBuild> = self.missing.iter().filter_map(|id| known.build(id)).collect();
+        self.builds.extend(missing.iter().map(|build| (build.id.clone(), (*build).clone())));
+        let before: BTreeMap<RelPath, RelPath> =
+            known.names().map(|(path, to)| (path.clone(), to.clone())).collect();
+        let vanished: BTreeSet<RelPath> = missing.iter().map(|build| build.path.clone()).collect();
+        for (path, to) in before.iter().filter(|(_, to)| leads(&before, &vanished, to)) {
+            self.names.entry(path.clone()).or_insert_with(|| to.clone());
+        }
+        let paths: BTreeSet<RelPath> = self.builds.values().map(|build| build.path.clone()).collect();
+        loop {
+            let lost: Vec<(RelPath, RelPath)> = (self.names.iter())
+                .filter(|(_, to)| !leads(&self.names, &paths, to))
+                .map(|(path, to)| (path.clone(), to.clone()))
+                .collect();
+            if lost.is_empty() {
+                return;
+            }
+            for (path, to) in lost {
+                // It is looked at again, and goes if it leads nowhere, either.
+                match before.get(&path).filter(|before| **before != to) {
+                    Some(before) => self.names.insert(path, before.clone()),
+                    None => self.names.remove(&path),
+                };
+            }
+        }
+    }
+
     /// Returns what differs from what a list states.
     fn since(&self, known: &Known) -> Vec<Item> {
         let mut items = Vec::new();
@@ -100,6 +145,22 @@ impl Present {
         }
         items
     }
+}
+
+/// Returns whether a path is that of one of these builds, in one or above one; names on the way are followed.
+fn leads(names: &BTreeMap<RelPath, RelPath>, builds: &BTreeSet<RelPath>, to: &RelPath) -> bool {
+    let mut at = to.clone();
+    for _ in 0..HOPS {
+        let way = || std::iter::once(at.clone()).chain(at.ancestors());
+        if way().any(|dir| builds.contains(&dir)) {
+            return true;
+        }
+        let Some((name, to)) = way().find_map(|dir| names.get(&dir).map(|to| (dir, to))) else {
+            return builds.iter().any(|path| path.is_within(&at));
+        };
+        at = at.below(&name).map_or_else(|| to.clone(), |below| to.join(&below));
+    }
+    false
 }
 
 impl Edition {
@@ -155,5 +216,91 @@ impl Edition {
         let parts = kept.iter().cloned().chain([named]).collect();
         let head = Head { mirror, serial, event, at, builds, names, parts };
         Self { head, part: Some(part), changed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::changes::ListedManifest;
+    use crate::model::Outcome;
+
+    fn path(text: &str) -> RelPath {
+        text.parse().unwrap()
+    }
+
+    fn build(id: &str) -> ListedBuild {
+        ListedBuild {
+            id: id.parse().unwrap(),
+            path: path(id),
+            created: None,
+            seq: 0,
+            result: Outcome::Success,
+            requires: Vec::new(),
+            trimmed: Vec::new(),
+            files: 0,
+            bytes: 0,
+            sums: Digest::of(b""),
+            manifest: ListedManifest { bytes: 0, sha256: Digest::of(b"") },
+        }
+    }
+
+    fn present(builds: &[&str], names: &[(&str, &str)]) -> Present {
+        Present {
+            builds: builds.iter().map(|id| (id.parse().unwrap(), build(id))).collect(),
+            names: names.iter().map(|(name, to)| (path(name), path(to))).collect(),
+            ..Present::default()
+        }
+    }
+
+    fn known(builds: &[&str], names: &[(&str, &str)]) -> Known {
+        let first = Edition::next(None, &present(builds, names), ("m", 1, Stamp::default()), (false, 0));
+        let mut known = Known::default();
+        known.add(first.part.unwrap());
+        known
+    }
+
+    #[track_caller]
+    fn case(mut found: Present, known: &Known, builds: &[&str], names: &[(&str, &str)]) {
+        found.settle(known);
+        let wanted = present(builds, names);
+        assert_eq!((found.builds, found.names), (wanted.builds, wanted.names));
+    }
+
+    #[test]
+    fn a_name_leads_to_what_the_list_states_or_stays_where_it_was() {
+        let names = [("m/c/latest", "m/c/2")];
+        case(present(&["m/c/1", "m/c/2"], &names), &Known::default(), &["m/c/1", "m/c/2"], &names);
+        // Its build came after the builds were looked at.
+        let before = known(&["m/c/1"], &[("m/c/latest", "m/c/1")]);
+        case(present(&["m/c/1"], &names), &before, &["m/c/1"], &[("m/c/latest", "m/c/1")]);
+        case(present(&["m/c/1"], &names), &Known::default(), &["m/c/1"], &[]);
+        // And where it was is gone as well.
+        case(present(&["m/c/3"], &names), &before, &["m/c/3"], &[]);
+        let others = [
+            ("a", "b"),
+            ("b", "m/c/1/x"),
+            ("dir", "m"),
+            ("loop", "loop/x"),
+            ("out", "docs"),
+            ("via", "dir/c/1"),
+        ];
+        case(
+            present(&["m/c/1"], &others),
+            &Known::default(),
+            &["m/c/1"],
+            &[("a", "b"), ("b", "m/c/1/x"), ("dir", "m"), ("via", "dir/c/1")],
+        );
+    }
+
+    #[test]
+    fn what_only_vanished_stays_listed_with_its_names() {
+        let names = [("m/c/latest", "m/c/1"), ("good", "m/c/latest")];
+        let before = known(&["m/c/1", "m/c/2"], &names);
+        let missing = ["m/c/1".parse().unwrap()].into();
+        let found = Present { missing, ..present(&["m/c/2"], &[("good", "m/c/latest")]) };
+        case(found, &before, &["m/c/1", "m/c/2"], &names);
+        // A name that somebody removed goes.
+        case(present(&["m/c/1", "m/c/2"], &[]), &before, &["m/c/1", "m/c/2"], &[]);
     }
 }

@@ -76,7 +76,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &PreviousRuns)
         refuse(&mut drafts, &refusals);
         builds = drafts.verdicts(&ids, past.measured.is_some());
     }
-    warnings.extend(given_up(census, &shields, &builds));
+    warnings.extend(given_up(census, policy, &shields, &builds));
     let mut ignored: Vec<String> = census.strays.iter().map(|stray| stray.path.clone()).collect();
     ignored.sort();
     warnings.sort();
@@ -140,16 +140,16 @@ fn refuse(drafts: &mut Drafts<'_>, refusals: &[String]) {
 }
 
 /// Says which builds expire although a copy elsewhere, for which they waited long enough, lacks what retired them.
-fn given_up(census: &Census, shields: &Shields<'_>, builds: &[Verdict]) -> Vec<String> {
-    if census.targets.is_empty() {
+fn given_up(census: &Census, policy: &Policy, shields: &Shields<'_>, builds: &[Verdict]) -> Vec<String> {
+    let Some(mirrored) = policy.mirrored.as_ref().filter(|_| !census.targets.is_empty()) else {
         return Vec::new();
-    }
+    };
     let going: HashSet<&BuildId> =
         builds.iter().filter(|verdict| verdict.fate == Fate::Expire).map(|verdict| &verdict.id).collect();
     let mut counts: BTreeMap<&str, u64> = BTreeMap::new();
     for (index, (id, build)) in census.builds().enumerate().filter(|(_, (id, _))| going.contains(id)) {
         let item = ranking::Item { index, created: build.created.unwrap_or_default(), build };
-        for target in shields.given_up(&item) {
+        for target in shields.given_up(mirrored, &item) {
             *counts.entry(target).or_default() += u64::from(going.contains(&id));
         }
     }

@@ -6,7 +6,7 @@
 //! module. No family can switch one of them off, and whatever is not known protects.
 
 use crate::census::{AliasCensus, Census, StreamCensus, TargetCensus};
-use crate::decide::policy::{Family, Policy};
+use crate::decide::policy::{Family, Mirrored, Policy};
 use crate::decide::retention::plan::Reason;
 use crate::decide::retention::ranking::Item;
 use crate::model::{RelPath, Stamp, Stream};
@@ -206,9 +206,9 @@ impl<'a> Shields<'a> {
             && let Some(retired) = self.retired(item)
             && let Some(until) = mirrored.at_most.protects(retired, policy.zone, now)
         {
-            for target in self.lacking(item.index, retired) {
+            for target in self.lacking(mirrored, item.index, retired) {
                 let basis = Some("retired".into());
-                let detail = format!("the copy `{target}` lacks what retired it");
+                let detail = format!("the copy `{target}` lacks the event that retired it");
                 let rule = format!("mirrored {}", mirrored.at_most);
                 reasons.push(Reason { until: Some(until), basis, ..Reason::lasting(rule, detail) });
             }
@@ -225,16 +225,22 @@ impl<'a> Shields<'a> {
         left.chain(item.build.superseded).max()
     }
 
-    /// Returns the copies elsewhere that may lack what happened to a build up to an instant.
-    fn lacking(&self, build: usize, at: Stamp) -> impl Iterator<Item = &'a str> {
+    /// Returns the copies elsewhere for which a policy waits and that may lack what happened to a build up to an instant.
+    fn lacking(&self, mirrored: &Mirrored, build: usize, at: Stamp) -> impl Iterator<Item = &'a str> {
         let stream = self.streams.get(build).copied();
-        let has = move |target: &TargetCensus| stream.is_some_and(|stream| target.has(stream, at));
-        self.targets.iter().filter(move |target| !has(target)).map(|target| target.name.as_str())
+        let lacks = |target: &&TargetCensus| {
+            // The census may have those of another policy, with which this one is compared.
+            mirrored.by.contains(&target.name) && !stream.is_some_and(|stream| target.has(stream, at))
+        };
+        let lacking: Vec<&'a str> =
+            self.targets.iter().filter(lacks).map(|target| target.name.as_str()).collect();
+        lacking.into_iter()
     }
 
     /// Returns the copies elsewhere for which a build waited as long as the policy says, and that lack what retired it.
-    pub(super) fn given_up(&self, item: &Item<'_>) -> Vec<&'a str> {
-        self.retired(item).map(|retired| self.lacking(item.index, retired).collect()).unwrap_or_default()
+    pub(super) fn given_up(&self, mirrored: &Mirrored, item: &Item<'_>) -> Vec<&'a str> {
+        let lacking = |retired| self.lacking(mirrored, item.index, retired).collect();
+        self.retired(item).map(lacking).unwrap_or_default()
     }
 
     /// Returns a reason for each alias that resolves to a build or into it.

@@ -1,7 +1,7 @@
 //! What can come in the way of writing a change list.
 
-use crate::mirror::{JournalError, StateError};
-use crate::model::{Class, Classify, ErrorKind, RelPath};
+use crate::mirror::{ExpectedError, JournalError, StateError};
+use crate::model::{Class, Classify, ErrorKind, RelPath, Scheme};
 use crate::progress::Interrupted;
 use crate::sign::SignError;
 use crate::store::StoreError;
@@ -12,9 +12,20 @@ pub enum ChangesWriteError {
     /// The mirror's settings name no place for it.
     #[error("mirror.yaml has no `changes`")]
     NoSection,
-    /// The list is signed, and there is no key.
-    #[error("`{0}` is signed, and no key is given that signs the next one")]
-    Unsigned(RelPath),
+    /// The list is signed, and a key is missing.
+    #[error(
+        "`{at}` is signed by {}, and no key of {} is given that signs the next one",
+        all(signed),
+        all(lacking)
+    )]
+    Unsigned {
+        /// The path of the head.
+        at: RelPath,
+        /// How it is signed.
+        signed: Vec<Scheme>,
+        /// How the next one would not be.
+        lacking: Vec<Scheme>,
+    },
     /// It cannot be signed.
     #[error("cannot sign the change list")]
     Sign(#[from] SignError),
@@ -27,6 +38,9 @@ pub enum ChangesWriteError {
     /// The journal cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// It is not known which builds should be there.
+    #[error(transparent)]
+    Expected(#[from] ExpectedError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -35,19 +49,25 @@ pub enum ChangesWriteError {
     Interrupted(#[from] Interrupted),
 }
 
+fn all(schemes: &[Scheme]) -> String {
+    schemes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+}
+
 impl Classify for ChangesWriteError {
     fn class(&self) -> Class {
         match self {
             Self::NoSection => {
                 ErrorKind::Usage.hint("add `changes: {}` to .mirrorkeep/mirror.yaml (docs/mirrors.md)")
             }
-            Self::Unsigned(_) => ErrorKind::Usage.hint(
-                "name the key with `--sign`, or as `changes.sign` in .mirrorkeep/mirror.yaml; if it is to have no signature any more, remove the file first",
+            Self::Unsigned { .. } => ErrorKind::Usage.hint(
+                "name every key with `--sign`, or in `changes.sign` in .mirrorkeep/mirror.yaml; if copies no longer need such a \
+                 signature, `mirrorkeep export changes --drop-signatures` writes the list without it",
             ),
             Self::Sign(error) => error.class(),
             Self::TooLarge(_) => ErrorKind::Failed.into(),
             Self::State(error) => error.class(),
             Self::Journal(error) => error.class(),
+            Self::Expected(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::Interrupted(error) => error.class(),
         }

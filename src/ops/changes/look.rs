@@ -3,13 +3,14 @@
 use super::ChangesWriteError;
 use crate::commit::repoint::pointed_at;
 use crate::decide::changes::{Known, ListedBuild, ListedManifest, Present};
+use crate::layout::Place;
 use crate::mirror::{Mirror, Resolved, links};
 use crate::model::{BuildId, Digest, RelPath, unprintable};
 use crate::ops::withdraw::tombstones;
 use crate::record::{BuildRecord, Manifest};
 use crate::store::{StoreError, at_once};
 use rayon::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many requests are sent to a store at once.
 pub(super) const AT_ONCE: usize = 16;
@@ -30,30 +31,74 @@ enum Found {
 }
 
 impl Look {
-    /// Looks at a mirror; manifests of builds that are as they are `known` are not read.
-    pub(super) fn at(mirror: &Mirror, known: &Known) -> Result<Self, ChangesWriteError> {
+    /// Looks at a mirror, of which the list states what is `known`; manifests of builds that are as they were are read only if
+    /// `full`.
+    pub(super) fn at(mirror: &Mirror, known: &Known, full: bool) -> Result<Self, ChangesWriteError> {
         let found = links(mirror)?;
         let mut look = Self::default();
+        let nothing = Known::default();
+        let before = if full { &nothing } else { known };
         let read = || -> Result<_, ChangesWriteError> {
-            let builds = found.builds.par_iter().map(|id| build(mirror, id, known));
+            let builds = found.builds.par_iter().map(|id| build(mirror, id, before));
             Ok((builds.collect::<Result<Vec<_>, _>>()?, names(mirror, &found.links)?))
         };
         let requests = found.builds.len() + found.links.len();
         let (builds, names) = at_once(mirror.store(), (AT_ONCE, requests), read)??;
-        for found in builds {
-            match found {
-                Found::Listed(build) => {
-                    look.present.builds.insert(build.id.clone(), *build);
-                }
-                Found::Gone => {}
-                Found::Left(why) => look.warnings.push(why),
+        builds.into_iter().for_each(|found| look.add(found));
+        let mut seen: BTreeSet<BuildId> = found.builds.into_iter().collect();
+        let missing = missing(mirror, &seen)?;
+        // A build that came after the others were listed is there with its name.
+        for id in names.values().filter_map(|to| build_at(mirror, to)).chain(missing.iter().cloned()) {
+            if seen.insert(id.clone()) && mirror.has_build(&id)? {
+                look.add(build(mirror, &id, before)?);
             }
         }
         look.present.names = names;
+        look.present.missing = missing;
+        look.present.missing.retain(|id| !look.present.builds.contains_key(id));
+        let mut listed = look.present.missing.iter().filter(|id| known.build(id).is_some());
+        if let Some(id) = listed.next() {
+            let count = 1 + listed.count();
+            look.warnings.push(format!(
+                "{count} recorded builds are missing and were not pruned, such as `{id}`: the change list still states them; restore \
+                 them from a copy, or `mirrorkeep adopt --changed {id}` records that it is missing"
+            ));
+        }
         let stones = tombstones(mirror)?;
         let withdrawn = stones.keys().filter_map(|id| id.parse().ok());
         look.present.withdrawn = withdrawn.collect();
+        look.present.settle(known);
         Ok(look)
+    }
+
+    fn add(&mut self, found: Found) {
+        match found {
+            Found::Listed(build) => {
+                self.present.builds.insert(build.id.clone(), *build);
+            }
+            Found::Gone => {}
+            Found::Left(why) => self.warnings.push(why),
+        }
+    }
+}
+
+/// Returns the builds that should be there, by the records and the journal, and that were not seen.
+fn missing(mirror: &Mirror, seen: &BTreeSet<BuildId>) -> Result<BTreeSet<BuildId>, ChangesWriteError> {
+    let unseen = || -> Result<BTreeSet<BuildId>, ChangesWriteError> {
+        let mut expected = mirror.expected()?;
+        expected.retain(|id| !seen.contains(id));
+        Ok(expected)
+    };
+    let missing = unseen()?;
+    // One that another command removed after it was listed is not expected any more.
+    if missing.is_empty() { Ok(missing) } else { unseen() }
+}
+
+/// Returns the build at a path or above it.
+fn build_at(mirror: &Mirror, path: &RelPath) -> Option<BuildId> {
+    match mirror.layout().place(path) {
+        Place::Build { build } | Place::Inside { build, .. } => Some(build),
+        _ => None,
     }
 }
 

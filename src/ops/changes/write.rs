@@ -2,6 +2,7 @@
 
 use super::ChangesWriteError;
 use super::look::{AT_ONCE, Look, public};
+use super::published::Published;
 use crate::decide::changes::{
     ChangesError, Edition, HEAD_LIMIT, Head, Item, Known, ListedBuild, PART_LIMIT, Part, PartRef, SignedHead,
 };
@@ -28,6 +29,15 @@ pub enum Extent {
     Full,
 }
 
+/// What becomes of the kinds of signatures that the list had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signatures {
+    /// None is lost: copies may require it.
+    Keep,
+    /// Those without a key are left out from now on.
+    Drop,
+}
+
 /// What was written of a change list, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChangesReport {
@@ -52,7 +62,8 @@ pub struct ChangesReport {
 struct Found {
     head: Option<Head>,
     known: Known,
-    signed: bool,
+    /// How the head is signed.
+    signed: BTreeSet<Scheme>,
     /// The highest serial in names of files: a head that was lost is followed by one above it.
     seen: u64,
     /// Why it cannot be continued.
@@ -64,7 +75,7 @@ struct Found {
 /// Killed anywhere, readers find the last edition or the next one, whole.
 pub fn export(
     session: &Session<'_>,
-    signers: &Signers,
+    (signers, signatures): (&Signers, Signatures),
     extent: Extent,
     mode: Mode,
 ) -> Result<ChangesReport, ChangesWriteError> {
@@ -76,22 +87,28 @@ pub fn export(
     // Before the look, which has seen at least so much.
     let (event, _) = mirror.last_that_stays()?;
     let found = Found::at(mirror, dir)?;
-    if found.signed && signers.is_empty() {
-        return Err(ChangesWriteError::Unsigned(SignedHead::place(dir)));
+    let published = Published::read(mirror)?;
+    let signed: BTreeSet<Scheme> = found.signed.iter().copied().chain(published.schemes()).collect();
+    let made = signers.schemes();
+    let lacking: Vec<Scheme> = signed.iter().copied().filter(|by| !made.contains(by)).collect();
+    if !lacking.is_empty() && signatures == Signatures::Keep {
+        let (at, signed) = (SignedHead::place(dir), signed.into_iter().collect());
+        return Err(ChangesWriteError::Unsigned { at, signed, lacking });
     }
     let mut report = ChangesReport::default();
     if let Some(why) = &found.broken {
         report.warnings.push(format!("the change list is written anew: {why}"));
     }
-    let nothing = Known::default();
+    let last = found.head.as_ref().filter(|_| found.broken.is_none()).map(|head| (head, &found.known));
+    // One that was put back from a copy: readers know later editions.
+    let behind = last.is_some_and(|(head, _)| head.serial < published.serial);
     let full = extent == Extent::Full;
-    let look = Look::at(mirror, if full { &nothing } else { &found.known })?;
+    let look = Look::at(mirror, &found.known, full)?;
     report.warnings.extend(look.warnings);
     session.check_cancelled()?;
-    let last = found.head.as_ref().filter(|_| found.broken.is_none()).map(|head| (head, &found.known));
-    let before = found.head.as_ref().map_or(0, |head| head.serial).max(found.seen);
+    let before = found.head.as_ref().map_or(0, |head| head.serial).max(found.seen).max(published.serial);
     let id = mirror.config().id.as_str();
-    let edition = Edition::next(last, &look.present, (id, event, session.now()), (full, before));
+    let edition = Edition::next(last, &look.present, (id, event, session.now()), (full || behind, before));
     (report.serial, report.event) = (edition.head.serial, event);
     report.changed = edition.changed as u64;
     let writer = Writer { session, mirror, dir, mode };
@@ -120,6 +137,10 @@ pub fn export(
             Scheme::Minisign => signed.minisign = text,
         }
         report.signed.push(one.by);
+    }
+    if mode == Mode::Real {
+        // Before the head: whatever readers see is known here, also after the list was lost.
+        published.then(edition.head.serial, &report.signed).keep(mirror, &published)?;
     }
     writer.put(SignedHead::place(dir), &signed.write(), &mut report)?;
     writer.clear(&edition, &found, &look.present.builds.values().collect::<Vec<_>>(), &mut report)?;
@@ -150,7 +171,7 @@ impl Found {
             bytes => SignedHead::parse(&bytes?),
         };
         let head = signed.and_then(|signed| {
-            found.signed = signed.is_signed();
+            found.signed = Scheme::ALL.into_iter().filter(|by| signed.signature(*by).is_some()).collect();
             Head::parse(&signed.head)
         });
         match head {

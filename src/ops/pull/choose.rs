@@ -28,16 +28,17 @@ pub(super) struct Choice {
     pub(super) failures: Vec<Failure>,
 }
 
-/// Chooses among builds; `names` are those of the list, each with the path that it points at.
+/// Chooses among builds of the mirror with the id `upstream`; `names` are those of the list, each with the path that it points at.
 pub(super) fn choose(
     to: &Mirror,
     builds: Vec<ListedBuild>,
-    names: &BTreeMap<RelPath, RelPath>,
+    (names, upstream): (&BTreeMap<RelPath, RelPath>, &str),
     now: Stamp,
 ) -> Result<Choice, PullError> {
     let mut choice = Choice::default();
     let mut come: BTreeMap<BuildId, (ListedBuild, BuildRecord)> = BTreeMap::new();
     let withdrawn = tombstones(to)?;
+    let as_upstream = as_upstream(upstream);
     for listed in builds {
         let id = listed.id.clone();
         let mut skip = |why: &str| choice.skipped.push(SkippedBuild { id: id.clone(), why: why.to_owned() });
@@ -57,10 +58,17 @@ pub(super) fn choose(
                 let error = chain(&PullError::Differs);
                 choice.failures.push(Failure { path: id.to_string(), error });
             }
-        } else if withdrawn.contains_key(&id.to_string()) {
+        } else if let Some(stone) = withdrawn.get(&id.to_string())
+            && stone.why != as_upstream
+        {
             skip("it was withdrawn here");
         } else if !protocol(to).is_place_free(to, &id).map_err(|error| PullError::Unsound(chain(&error)))? {
-            skip("it is in the trash here");
+            if withdrawn.contains_key(&id.to_string()) {
+                let error = chain(&PullError::Returned(id.clone()));
+                choice.failures.push(Failure { path: id.to_string(), error });
+            } else {
+                skip("it is in the trash here");
+            }
         } else {
             come.insert(id, (listed, record));
         }
@@ -76,6 +84,11 @@ pub(super) fn choose(
     let order = ordered(come.keys().cloned().collect(), &records);
     choice.come = order.iter().filter_map(|id| come.remove(id)).collect();
     Ok(choice)
+}
+
+/// Returns the reason of a withdrawal here that only followed one upstream: it ends where upstream has the build again.
+pub(super) fn as_upstream(upstream: &str) -> String {
+    format!("withdrawn from the mirror {upstream}")
 }
 
 /// Returns the builds that the policy would let go if they were here.

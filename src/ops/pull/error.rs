@@ -2,7 +2,7 @@
 
 use crate::decide::changes::ChangesError;
 use crate::mirror::{JournalError, StateError};
-use crate::model::{Class, Classify, ErrorKind, PatienceError, RelPath, Scheme};
+use crate::model::{BuildId, Class, Classify, ErrorKind, PatienceError, RelPath, Scheme};
 use crate::ops::copy::CopyError;
 use crate::ops::op_error::{OpError, shares};
 use crate::ops::publish::PublishError;
@@ -91,14 +91,24 @@ pub enum PullError {
     #[error("the change list at `{0}` is that of this mirror itself")]
     Same(String),
     /// The trace has no place.
-    #[error("the layout has another use for `{0}`, where the trace would be")]
-    Trace(RelPath),
+    #[error("the layout has another use for `{at}`, where the trace would be")]
+    Trace {
+        /// Its path.
+        at: RelPath,
+        /// What makes a place for it.
+        hint: &'static str,
+    },
     /// Something of a build is impossible.
     #[error("the build cannot be kept here: {0}")]
     Unsound(String),
     /// It is there with other contents.
     #[error("another build is here under this ID: its SHA256SUMS differs")]
     Differs,
+    /// Upstream has it again, and here it is in the trash.
+    #[error(
+        "upstream has it again, and it was withdrawn here and is in the trash; `mirrorkeep restore {0}` brings it back"
+    )]
+    Returned(BuildId),
     /// It cannot be published, or its names cannot be set.
     #[error(transparent)]
     Copy(#[from] CopyError),
@@ -126,7 +136,7 @@ impl Classify for PullError {
         match self {
             Self::Patience(_) | Self::Same(_) => ErrorKind::Usage.into(),
             Self::NoList(_) => ErrorKind::Failed.hint(
-                "its mirror writes one with `mirrorkeep export changes`; `--changes` names another directory than `changes`",
+                "the mirror writes one with its verb `export changes`; `--changes` names another directory than `changes`",
             ),
             Self::Start(_) | Self::Read { .. } | Self::Unfit { .. } | Self::Other { .. } => {
                 ErrorKind::Failed.hint("run the same command again: what has arrived is not fetched twice")
@@ -138,8 +148,8 @@ impl Classify for PullError {
             Self::OtherMirror { .. } => {
                 ErrorKind::Refused.hint("check the address; `--anew` makes this a copy of the other mirror")
             }
-            Self::Trace(_) => ErrorKind::Usage.hint("leave out `--trace`"),
-            Self::Unsound(_) | Self::Differs => ErrorKind::Failed.into(),
+            Self::Trace { hint, .. } => ErrorKind::Usage.hint(*hint),
+            Self::Unsound(_) | Self::Differs | Self::Returned(_) => ErrorKind::Failed.into(),
             Self::Copy(error) => error.class(),
             Self::Plan(error) => error.class(),
             Self::Op(error) => error.class(),

@@ -63,6 +63,11 @@ impl Upstream<'_> {
         }
     }
 
+    /// Reads everything that a head names.
+    pub(super) fn all(&self, head: &Head) -> Result<Vec<Change>, PullError> {
+        Ok(self.parts(head, None)?.0)
+    }
+
     fn head(&self) -> Result<Head, PullError> {
         let place = SignedHead::place(&self.dir);
         let at = self.address();

@@ -7,6 +7,7 @@ mod bring;
 mod choose;
 mod error;
 mod list;
+mod names;
 mod report;
 mod run;
 mod sound;

@@ -29,7 +29,7 @@ pub struct PullReport {
     pub skipped: Vec<SkippedBuild>,
     /// Names that moved or were removed.
     pub aliases: Vec<Moved>,
-    /// Names that were not moved.
+    /// Names that could not be set, and are tried again by the next pull.
     pub left: Vec<UnmovedAlias>,
     /// Builds that went upstream and are here still: the policy of this mirror decides about them.
     pub gone: Vec<BuildId>,

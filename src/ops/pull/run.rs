@@ -1,21 +1,18 @@
 //! A pull from its begin to its end.
 
 use super::bring::{Bring, Web};
-use super::choose::{Choice, choose};
+use super::choose::{Choice, as_upstream, choose};
 use super::list::{Read, Upstream, follows};
 use super::report::PullReport;
 use super::state::{PullState, alone};
 use super::{PullError, SkippedBuild};
-use crate::commit::Permit;
-use crate::commit::repoint::{may_remove, pointed_at, remove};
 use crate::decide::changes::{Head, Item, ListedBuild};
-use crate::decide::policy::fits;
+use crate::decide::policy::{Policy, fits};
 use crate::decide::targets::{TRACE_DIR, Trace};
 use crate::layout::Place;
-use crate::mirror::{Mirror, chain};
+use crate::mirror::{InForce, Mirror, chain};
 use crate::model::{BuildId, CLOCK_SKEW, Digest, Patience, RelPath, Stamp, Stream};
 use crate::ops::Mode;
-use crate::ops::copy::names::{Name, Names, Naming};
 use crate::ops::copy::{Copied, CopyError, CopyOutcome};
 use crate::ops::retention::Failure;
 use crate::ops::withdraw::{Withdrawing, withdraw};
@@ -30,9 +27,6 @@ use url::Url;
 
 /// How many files are on their way at once.
 const AT_ONCE: usize = 16;
-
-/// The most builds that are withdrawn in one run.
-const WITHDRAWALS: usize = 10;
 
 /// What is pulled, and how.
 #[derive(Debug)]
@@ -49,8 +43,8 @@ pub struct PullOptions {
     pub unsigned_builds: bool,
     /// After how many seconds a list counts as frozen.
     pub alarm: i64,
-    /// Whether what was withdrawn there is withdrawn here.
-    pub withdraw: bool,
+    /// Whether what was withdrawn there is withdrawn here: at most so many builds in one run, and none if there are more.
+    pub withdraw: Option<usize>,
     /// Whether everything is read, and an older list or that of another mirror accepted.
     pub anew: bool,
     /// The name of the trace that is written.
@@ -76,35 +70,40 @@ pub fn pull(session: &Session<'_>, options: &PullOptions) -> Result<PullReport, 
     io_pool(to.store(), AT_ONCE.max(rayon::current_num_threads()))?.install(|| run.run())
 }
 
-/// Returns where the trace goes; fails where the layout has something else.
+/// Returns where the trace goes; fails where the layout has something else, unless mirror.yaml declares the place.
 fn trace_place(to: &Mirror, name: &str) -> Result<RelPath, PullError> {
     let dir: RelPath = TRACE_DIR.parse().unwrap_or_default();
     let at = dir.child(name).map_err(|error| PullError::Unsound(error.to_string()))?;
     match to.layout().place(&at) {
-        Place::Build { .. } | Place::Stream { .. } | Place::Above | Place::Alias { .. } => {
-            Err(PullError::Trace(at))
+        Place::Stream { .. } | Place::Above if to.layout().is_declared(&at) => Ok(at),
+        Place::Stream { .. } | Place::Above => {
+            let hint = "add `declared: [project]` to .mirrorkeep/mirror.yaml of the copy, so that no stream is there";
+            Err(PullError::Trace { at, hint })
+        }
+        Place::Build { .. } | Place::Inside { .. } | Place::Alias { .. } => {
+            Err(PullError::Trace { at, hint: "give the trace another name" })
         }
         _ => Ok(at),
     }
 }
 
 /// One pull, with what all its steps share.
-struct Run<'r> {
-    session: &'r Session<'r>,
-    to: &'r Mirror,
-    options: &'r PullOptions,
-    upstream: &'r Upstream<'r>,
+pub(super) struct Run<'r> {
+    pub(super) session: &'r Session<'r>,
+    pub(super) to: &'r Mirror,
+    pub(super) options: &'r PullOptions,
+    pub(super) upstream: &'r Upstream<'r>,
     web: Arc<Web>,
     trace: Option<RelPath>,
 }
 
 /// The items of a list, by their kinds.
 #[derive(Default)]
-struct Items {
-    builds: Vec<ListedBuild>,
+pub(super) struct Items {
+    pub(super) builds: Vec<ListedBuild>,
     gone: Vec<BuildId>,
     withdrawn: Vec<BuildId>,
-    names: BTreeMap<RelPath, RelPath>,
+    pub(super) names: BTreeMap<RelPath, RelPath>,
     names_gone: Vec<RelPath>,
 }
 
@@ -112,7 +111,7 @@ impl Run<'_> {
     fn run(&self) -> Result<PullReport, PullError> {
         let known = PullState::read(self.to)?;
         let usable = known.as_ref().filter(|_| !self.options.anew);
-        let choice = self.choice();
+        let choice = self.choice()?;
         // What was not chosen then is read now.
         let since = usable.filter(|state| state.choice == Some(choice)).map(|state| state.serial);
         let (at, own) = (self.upstream.address(), &self.to.config().id);
@@ -130,7 +129,7 @@ impl Run<'_> {
         };
         if self.options.keys.wanted().next().is_none() {
             report.warnings.push(
-                "without `--minisign-key` or `--keyring` nobody would notice that another wrote the change list".to_owned(),
+                "without `--minisign-key` or `--keyring` the author of the change list is unknown".to_owned(),
             );
         }
         let mut items = Items::default();
@@ -148,20 +147,49 @@ impl Run<'_> {
         if all {
             items.names_gone =
                 state.names.keys().filter(|name| !items.names.contains_key(*name)).cloned().collect();
+        } else {
+            let waiting = state.waiting.iter().filter(|(name, _)| !items.names_gone.contains(name));
+            let waiting: Vec<_> = waiting.map(|(name, to)| (name.clone(), to.clone())).collect();
+            for (name, to) in waiting {
+                items.names.entry(name).or_insert(to);
+            }
+            self.beyond(&head, &mut items)?;
         }
+        self.unmatched(&items, &mut report)?;
         state.withdrawn.extend(items.withdrawn.iter().cloned());
+        // It was restored there.
+        state.withdrawn.retain(|id| !items.builds.iter().any(|build| build.id == *id));
         let ended = self.bring(&mut state, items, &mut report);
         self.end(ended, &mut state, (&head, all), &mut report)?;
         Ok(report)
     }
 
-    /// Returns what stands for the choice of streams.
-    fn choice(&self) -> Digest {
+    /// Returns what stands for the choice of streams and for the policy, by which builds are chosen as well.
+    fn choice(&self) -> Result<Digest, PullError> {
         let streams: Vec<&str> = self.options.streams.iter().map(glob::Pattern::as_str).collect();
-        Digest::of(streams.join("\n").as_bytes())
+        // One that cannot be read fails where it is asked.
+        let policy = self.to.in_force(InForce::Policy, Policy::shipped).ok().flatten();
+        let policy = policy.map(|(_, text)| text).unwrap_or_default();
+        Ok(Digest::of(format!("{}\n\n{policy}", streams.join("\n")).as_bytes()))
     }
 
-    fn gets(&self, stream: &Stream) -> bool {
+    /// Warns of patterns that fit no stream of this mirror or of what was read.
+    fn unmatched(&self, items: &Items, report: &mut PullReport) -> Result<(), PullError> {
+        let streams = &self.options.streams;
+        let new = |pattern: &glob::Pattern| {
+            items.builds.iter().any(|build| fits(pattern, build.id.stream.as_str()))
+        };
+        if streams.iter().all(new) {
+            return Ok(());
+        }
+        let here = self.to.recorded()?;
+        let is_here = |pattern: &glob::Pattern| here.iter().any(|id| fits(pattern, id.stream.as_str()));
+        let unknown = streams.iter().filter(|pattern| !new(pattern) && !is_here(pattern));
+        report.warnings.extend(unknown.map(|pattern| format!("`--stream {pattern}` matches no stream")));
+        Ok(())
+    }
+
+    pub(super) fn gets(&self, stream: &Stream) -> bool {
         let streams = &self.options.streams;
         streams.is_empty() || streams.iter().any(|pattern| fits(pattern, stream.as_str()))
     }
@@ -186,7 +214,9 @@ impl Run<'_> {
     fn bring(&self, state: &mut PullState, items: Items, report: &mut PullReport) -> Result<(), PullError> {
         let Items { builds, gone, withdrawn: _, names, names_gone } = items;
         let own: BTreeSet<RelPath> = names.keys().chain(state.names.keys()).cloned().collect();
-        let Choice { come, here, skipped, failures } = choose(self.to, builds, &names, self.session.now())?;
+        let upstream = &*state.from;
+        let chosen = choose(self.to, builds, (&names, upstream), self.session.now())?;
+        let Choice { come, here, skipped, failures } = chosen;
         report.unchanged = here.len() as u64;
         report.skipped = skipped;
         report.failures = failures;
@@ -268,56 +298,6 @@ impl Run<'_> {
         bring.build(listed, record, &mut report.warnings).map(Some)
     }
 
-    /// Sets and removes names.
-    fn names(
-        &self,
-        state: &mut PullState,
-        (names, gone): (BTreeMap<RelPath, RelPath>, Vec<RelPath>),
-        (there, own): (&BTreeSet<BuildId>, &BTreeSet<RelPath>),
-        report: &mut PullReport,
-    ) -> Result<(), PullError> {
-        // Upstream may move a name back; that its list does not go back is what protects from an old one.
-        let permit = Permit { backwards: true, no_success: true, stage: false };
-        let (session, to, mode) = (self.session, self.to, self.options.mode);
-        let is_known = |path: &RelPath| match to.layout().place(path) {
-            Place::Build { build } => self.gets(&build.stream),
-            _ => true,
-        };
-        let wanted: Vec<Name> = (names.iter())
-            .filter(|(_, target)| is_known(target))
-            .map(|(alias, target)| Name { alias: alias.clone(), target: target.clone() })
-            .collect();
-        let mut done = Names::default();
-        let set = if wanted.is_empty() && there.is_empty() {
-            Ok(())
-        } else {
-            Naming { session, to, permit, mode }.set_all(wanted, there, own, &mut done)
-        };
-        report.aliases.append(&mut done.aliases);
-        report.left.append(&mut done.left);
-        report.warnings.append(&mut done.warnings);
-        set?;
-        for (alias, target) in names {
-            if mode == Mode::Trial || pointed_at(to, &alias)?.as_ref() == Some(&target) {
-                state.names.insert(alias, target);
-            }
-        }
-        for alias in gone {
-            let Some(target) = state.names.remove(&alias) else { continue };
-            // One that somebody moved here is not of the copy any more.
-            if pointed_at(to, &alias)?.as_ref() != Some(&target) || may_remove(to, &alias).is_err() {
-                continue;
-            }
-            if mode == Mode::Trial {
-                report.aliases.push(crate::commit::Moved { alias, from: Some(target), to: None });
-                continue;
-            }
-            let lock = session.begin()?;
-            report.aliases.push(remove(&lock, &alias, lock.now()).map_err(CopyError::from)?);
-        }
-        Ok(())
-    }
-
     /// Withdraws what was withdrawn upstream, or reports it.
     fn withdraw(&self, state: &mut PullState, report: &mut PullReport) -> Result<(), PullError> {
         let mut here = BTreeSet::new();
@@ -328,11 +308,12 @@ impl Run<'_> {
         }
         state.withdrawn.clone_from(&here);
         report.gone.retain(|id| !here.contains(id));
-        let follow = self.options.withdraw && here.len() <= WITHDRAWALS;
-        if self.options.withdraw && !follow {
+        let follow = self.options.withdraw.is_some_and(|most| here.len() <= most);
+        if let Some(most) = self.options.withdraw.filter(|_| !follow) {
             report.warnings.push(format!(
-                "{} builds were withdrawn upstream, and at most {WITHDRAWALS} are withdrawn here in one run: none was",
-                here.len()
+                "{count} builds were withdrawn upstream, and at most {most} are withdrawn here in one run, so none was; \
+                 `--withdraw-at-most {count}` withdraws all",
+                count = here.len()
             ));
         }
         if !follow || self.options.mode == Mode::Trial {
@@ -340,7 +321,7 @@ impl Run<'_> {
             return Ok(());
         }
         for id in here {
-            let why = format!("withdrawn from the mirror {}", state.from);
+            let why = as_upstream(&state.from);
             let what = Withdrawing { id: id.clone(), why, force: false, purge: false };
             match withdraw(self.session, &what, Mode::Real) {
                 Ok(_) => {
@@ -380,7 +361,8 @@ impl Run<'_> {
             return Ok(());
         }
         let whole = report.failures.is_empty();
-        if let Some(at) = self.trace.as_ref().filter(|_| whole) {
+        // With a name that could not be set the copy does not have every event.
+        if let Some(at) = self.trace.as_ref().filter(|_| whole && report.left.is_empty()) {
             self.write_trace(at, head)?;
         }
         // A part of everything is no edition: everything is read again.

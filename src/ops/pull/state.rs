@@ -28,10 +28,13 @@ pub(super) struct PullState {
     pub(super) seen: u64,
     /// What that edition consisted of.
     pub(super) content: Option<Digest>,
-    /// What was chosen of the list.
+    /// What was chosen of the list, and by which policy.
     pub(super) choice: Option<Digest>,
     /// The names that were set, each with what it points at.
     pub(super) names: BTreeMap<RelPath, RelPath>,
+    /// The names that could not be set, each with what it points at upstream: they are tried again.
+    #[serde(default)]
+    pub(super) waiting: BTreeMap<RelPath, RelPath>,
     /// The builds that were withdrawn upstream and may be here still.
     pub(super) withdrawn: BTreeSet<BuildId>,
 }

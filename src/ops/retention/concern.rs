@@ -71,14 +71,31 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
         }
     }
     match vanished(mirror, census) {
-        Ok(vanished) => concerns.extend(vanished.into_iter().map(|id| Concern {
-            path: mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path()),
-            why: "the build is recorded, was not pruned, and is missing".to_owned(),
-            hint: Some(format!(
-                "restore it from a copy, or `mirrorkeep adopt --changed {id}` records that it is missing"
-            )),
-            builds: Vec::new(),
-        })),
+        Ok(vanished) => {
+            let layout = mirror.layout().unreserved();
+            let hidden =
+                if vanished.is_empty() { Vec::new() } else { mirror.covered_builds().unwrap_or_default() };
+            concerns.extend(vanished.into_iter().map(|id| {
+                let path = layout.build_path(&id).unwrap_or_else(|_| id.as_path());
+                let covers = |at: &RelPath| path.is_within(at) || at.is_within(&path);
+                match hidden.iter().find(|one| covers(&one.path)) {
+                    Some(one) => Concern {
+                        why: format!("`{}.path` in mirror.yaml hides the build", one.key),
+                        hint: Some(format!("give `{}.path` another directory", one.key)),
+                        path,
+                        builds: Vec::new(),
+                    },
+                    None => Concern {
+                        path,
+                        why: "the build is recorded, was not pruned, and is missing".to_owned(),
+                        hint: Some(format!(
+                            "restore it from a copy, or `mirrorkeep adopt --changed {id}` records that it is missing"
+                        )),
+                        builds: Vec::new(),
+                    },
+                }
+            }));
+        }
         Err(why) => concerns.push(Concern {
             path: RelPath::state("builds"),
             why: format!("it is not known which builds should be there: {why}"),

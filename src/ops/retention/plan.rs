@@ -163,7 +163,6 @@ pub(crate) fn evaluate(
     let policy = policy.map_or_else(|| policy_of(mirror), Ok)?;
     let mut survey = survey(mirror, now)?;
     note_protections(mirror, &mut survey.census, &survey.pins)?;
-    let unsure = note_mirrored(mirror, &policy, &mut survey.census)?;
     if let Some(lost) = survey.lost.first() {
         return Err(PlanError::Journal(lost.clone().into()));
     }
@@ -171,6 +170,8 @@ pub(crate) fn evaluate(
         return Err(lost.error().into());
     }
     let (mut past, Known { before, previous }) = past(mirror, &survey, base)?;
+    let compared: Vec<&Policy> = past.previous.iter().map(|previous| &**previous).collect();
+    let unsure = note_mirrored(mirror, &policy, &compared, &mut survey.census)?;
     past.warnings.extend(unsure);
     let plan = retain(&survey.census, &policy, now, &past);
     Ok(Planned {
@@ -218,8 +219,9 @@ fn note_protections(mirror: &Mirror, census: &mut Census, pins: &PinsInForce) ->
 pub fn verdicts(mirror: &Mirror, survey: &Survey) -> Result<Vec<Verdict>, PlanError> {
     let (policy, mut census) = (policy_of(mirror)?, survey.census.clone());
     note_protections(mirror, &mut census, &survey.pins)?;
-    note_mirrored(mirror, &policy, &mut census)?;
     let (past, _) = past(mirror, survey, PreviousRuns::default())?;
+    let compared: Vec<&Policy> = past.previous.iter().map(|previous| &**previous).collect();
+    note_mirrored(mirror, &policy, &compared, &mut census)?;
     Ok(retain(&census, &policy, census.at, &past).builds)
 }
 

@@ -1,7 +1,7 @@
 //! What can come in the way of writing a site.
 
-use crate::mirror::JournalError;
-use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
+use crate::mirror::{Covered, JournalError};
+use crate::model::{Class, Classify, ErrorKind, RelPath};
 use crate::ops::ActError;
 use crate::store::StoreError;
 
@@ -12,13 +12,8 @@ pub enum SiteError {
     #[error("mirror.yaml has no `site`")]
     NoSection,
     /// Builds are where it would be.
-    #[error("the build `{build}` and the place of the site, `{path}`, are in each other's way")]
-    Builds {
-        /// One of them.
-        build: BuildId,
-        /// The place.
-        path: RelPath,
-    },
+    #[error("`site.path` in mirror.yaml: {}", .0.why())]
+    Builds(Covered),
     /// Builds or names may be where the mirror cannot be read.
     #[error("`{0}` cannot be read, so that builds or aliases may be missing: {1}")]
     Unread(RelPath, String),
@@ -42,7 +37,7 @@ impl Classify for SiteError {
             Self::NoSection => {
                 ErrorKind::Usage.hint("add `site: {}` to .mirrorkeep/mirror.yaml (docs/site.md)")
             }
-            Self::Builds { .. } => ErrorKind::Usage.hint("give `site.path` in mirror.yaml another directory"),
+            Self::Builds(_) => ErrorKind::Refused.into(),
             Self::Unread(..) => ErrorKind::Failed.hint("`mirrorkeep check` lists what cannot be read"),
             Self::Failing(_) => ErrorKind::Failed.into(),
             Self::Act(error) => error.class(),

@@ -6,7 +6,7 @@ use super::{SiteError, StageFacts, stages};
 use crate::census::BuildCensus;
 use crate::decide::Verdict;
 use crate::decide::events::About;
-use crate::mirror::{Mirror, SITE_STATE, SiteConfig, chain};
+use crate::mirror::{Covered, Mirror, SITE_STATE, SiteConfig, chain};
 use crate::model::{BuildId, Outcome, RelPath, Stamp, Stream};
 use crate::ops::readers::hides_names;
 use crate::ops::status::{CheckedBuild, Sizes, Status, StreamStatus, look, status_of};
@@ -131,12 +131,13 @@ impl SiteFacts {
         }
         let place = |id: &BuildId| mirror.layout().build_path(id).unwrap_or_else(|_| id.as_path());
         // With the site's place the layout has none for a build there.
-        let builds = mirror.recorded().map_err(crate::ops::ActError::from)?;
-        let meets = |place: &RelPath| place.is_within(&config.path) || config.path.is_within(place);
+        let (builds, layout) =
+            (mirror.recorded().map_err(crate::ops::ActError::from)?, mirror.layout().unreserved());
         let known: HashSet<BuildId> =
             builds.into_iter().chain(found.census.builds().map(|(id, _)| id)).collect();
-        if let Some(build) = known.iter().filter(|id| meets(&place(id))).min().cloned() {
-            return Err(SiteError::Builds { build, path: config.path.clone() });
+        let covered = Covered::of("site", &config.path, &layout, &known.iter().cloned().collect::<Vec<_>>());
+        if let Some(covered) = covered {
+            return Err(SiteError::Builds(covered));
         }
         let mut status = status_of(mirror, &found, Sizes::Recorded, at)?;
         // This update ends what the last one did not.

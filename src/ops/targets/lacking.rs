@@ -83,22 +83,34 @@ fn changes_a_copy(kind: EventKind) -> bool {
     )
 }
 
-/// Notes in a census what the targets lack for which the policy waits. What cannot be read of a target is taken for nothing
-/// that is there; the policy bounds for how long that counts.
+/// Notes in a census what the targets lack for which a policy waits, or one of the `others` with which it is compared. What cannot
+/// be read of a target is taken for nothing that is there; the policy bounds for how long that counts.
 pub fn note_mirrored(
     mirror: &Mirror,
     policy: &Policy,
+    others: &[&Policy],
     census: &mut Census,
 ) -> Result<Vec<String>, JournalError> {
-    let Some(mirrored) = &policy.mirrored else { return Ok(Vec::new()) };
+    let by =
+        |policy: &Policy| policy.mirrored.iter().flat_map(|mirrored| mirrored.by.clone()).collect::<Vec<_>>();
+    let own = by(policy);
+    let mut names: Vec<String> = own.clone();
+    names.extend(others.iter().flat_map(|other| by(other)));
+    names.sort();
+    names.dedup();
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut warnings = Vec::new();
     let file = targets_file(mirror).unwrap_or_else(|error| {
         warnings.push(format!("`mirrored` cannot be checked: {}", crate::mirror::chain(&error)));
         None
     });
-    for name in &mirrored.by {
+    for name in &names {
         let Some(target) = file.as_ref().and_then(|file| file.named(name)) else {
-            warnings.push(format!("`mirrored` names the target `{name}`, which targets.yaml does not have"));
+            let unknown =
+                || format!("`mirrored` names the target `{name}`, which targets.yaml does not have");
+            warnings.extend(own.contains(name).then(unknown));
             census.targets.push(TargetCensus { name: name.clone(), lacks: None });
             continue;
         };
