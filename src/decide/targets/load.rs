@@ -7,7 +7,7 @@ use super::target::{Target, Targets, Way, target_name};
 use crate::decide::pipeline::TimeLimit;
 use crate::decide::policy::unknown::{self, Pieces};
 use crate::decide::policy::{Span, pattern};
-use crate::model::{Document, OneOrMany, Problem, unprintable};
+use crate::model::{Document, OneOrMany, Problem, by_place, unprintable};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -35,7 +35,11 @@ impl Targets {
         let (raw, problems) = unknown::read(&document, &SCHEMA, pieces).map_err(TargetsFileError)?;
         let mut loading = Loading { document: &document, problems };
         let targets = loading.targets(&raw, text);
-        if loading.problems.is_empty() { Ok(targets) } else { Err(TargetsFileError(loading.problems)) }
+        if loading.problems.is_empty() {
+            Ok(targets)
+        } else {
+            Err(TargetsFileError(by_place(loading.problems)))
+        }
     }
 
     /// Returns the JSON schema of a targets.yaml, by which editors complete and check it.

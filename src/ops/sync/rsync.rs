@@ -151,7 +151,7 @@ impl<'a> Rsync<'a> {
         // What is deleted next relies on them.
         match self.differing(from.path(), &paths, false)?.lines.first() {
             None => Ok(()),
-            Some(path) => Err(SyncError::Target(format!("the name `{}` was not set there", shown(path)))),
+            Some(path) => Err(SyncError::Target(format!("the alias `{}` was not set there", shown(path)))),
         }
     }
 
