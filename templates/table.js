@@ -25,9 +25,14 @@ for (const table of document.querySelectorAll("table.sortable")) {
   input.type = "search";
   label.className = "filter";
   label.append("Filter ", input);
+  const none = document.createElement("p");
+  none.className = "note";
+  none.setAttribute("role", "status");
   table.parentElement.before(label);
+  table.parentElement.after(none);
   input.addEventListener("input", () => {
     const text = input.value.toLowerCase();
     for (const row of body.rows) row.hidden = !row.textContent.toLowerCase().includes(text);
+    none.textContent = Array.from(body.rows).every((row) => row.hidden) ? "No row has this text." : "";
   });
 }

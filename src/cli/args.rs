@@ -69,7 +69,7 @@ const EXITS: &str = "Exit codes:
   7    busy: another process holds the lock, or a gate asks to try again later
   8    could not free what was asked for
   9    no build is due (due)
-  130  interrupted; what was published is whole, and running it again goes on";
+  130  interrupted; what was published is whole, and running it again continues";
 
 /// The section of the manual page that names the environment variables.
 pub(super) const ENVIRONMENT: &str = r".SH ENVIRONMENT
@@ -204,9 +204,9 @@ pub(super) enum Verb {
     /// Keep a copy of a mirror from nothing but HTTP, by its change list; every byte is verified
     #[command(
         after_help = "The mirror writes the list with `export changes`. Builds come whole or not at all, then names move. Nothing is deleted by the list:
-the policy of the copy decides what it keeps, and what it would not keep is not fetched. Interrupted anywhere, the next run goes on.
-Exits with 3 if the list goes back or has no valid signature, with 5 if it is older than --alarm, a build was withdrawn there, or a
-name could not be set.
+the policy of the copy decides what it keeps, and what it would not keep is not fetched. Interrupted anywhere, the next run continues.
+Exits with 3 if the list goes back or has no valid signature, with 5 if it is older than --alarm, a build was withdrawn there, or an
+alias could not be set.
 
 Examples:
   mirrorkeep --mirror /srv/copy init --layout starlingx --policy starlingx
@@ -266,7 +266,7 @@ Examples:
     /// Bring copies of the mirror elsewhere up to date, as targets.yaml says
     #[command(
         after_help = "Files of builds are sent first and compared, then names, then what was deleted here is deleted there, then the trace.
-Interrupted anywhere, the next run goes on. A second run of a target waits for the first, and then looks at the mirror again.
+Interrupted anywhere, the next run continues. A second run of a target waits for the first, and then looks at the mirror again.
 
 Examples:
   mirrorkeep sync                    all targets of .mirrorkeep/targets.yaml

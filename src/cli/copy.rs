@@ -14,6 +14,7 @@ use crate::ops::Mode;
 use crate::ops::copy::{Copied, CopyOptions, CopyOutcome, CopyReport};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// The answer of `copy`.
 #[derive(Serialize, JsonSchema)]
@@ -38,6 +39,7 @@ pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
     let what: Outcome<Vec<_>> =
         args.what.iter().map(|what| super::adopt::scope(from.layout(), what)).collect();
     let copying = CopyOptions {
+        without: BTreeSet::new(),
         what: what?,
         permit: Permit { backwards: args.allow_backwards, no_success: args.allow_unsuccessful, stage: false },
         mode: Mode::of(args.dry_run),

@@ -366,7 +366,7 @@ fn server_rules(setting: &Context, mirror: &Mirror, args: &ReadersArgs, server: 
     let rules = rules(server, &names, &under);
     let changed = args.out.as_deref().map(|out| replace(out, &rules.text, mode)).transpose()?;
     for (name, why) in &rules.left_out {
-        say::note(&format!("warning: the rules omit the name `{name}`: {why}"));
+        say::note(&format!("warning: the rules omit the alias `{name}`: {why}"));
     }
     if setting.json {
         say::data(&Sorted(RulesAnswer {

@@ -13,12 +13,12 @@ const BELOW: [(&str, &[&str], &str); 15] = [
     (
         "alias",
         &["add", "new", "create", "make", "move", "mv", "point", "ln", "link", "update"],
-        "`mirrorkeep alias set NAME ID` sets a name",
+        "`mirrorkeep alias set ALIAS ID` sets an alias",
     ),
-    ("alias", &["rm", "delete", "del", "unset", "drop"], "`mirrorkeep alias remove NAME` removes a name"),
-    ("alias", &["ls", "all"], "`mirrorkeep alias list` lists the names"),
-    ("alias", &["show", "get", "resolve"], "`mirrorkeep resolve NAME` prints what a name resolves to"),
-    ("alias", &["history", "log"], "`mirrorkeep history NAME` shows every move of a name"),
+    ("alias", &["rm", "delete", "del", "unset", "drop"], "`mirrorkeep alias remove ALIAS` removes an alias"),
+    ("alias", &["ls", "all"], "`mirrorkeep alias list` lists the aliases"),
+    ("alias", &["show", "get", "resolve"], "`mirrorkeep resolve ALIAS` prints what an alias resolves to"),
+    ("alias", &["history", "log"], "`mirrorkeep history ALIAS` shows every move of an alias"),
     ("trash", &["ls", "show", "status"], "`mirrorkeep trash list` lists what is in the trash"),
     (
         "trash",
@@ -60,7 +60,7 @@ const WHOLE_STREAM: &str = "`--stream main/debian` names the whole stream; with 
      `--field` for what a branch does not say, the layout finds it";
 
 /// The answer to a stream behind `plan`.
-const WHOLE_PLAN: &str = "a plan is of the whole mirror; `mirrorkeep plan --expiring` shows what goes, and `mirrorkeep explain ID` all reasons for a build";
+const WHOLE_PLAN: &str = "a plan is of the whole mirror; `mirrorkeep plan --expiring` shows what expires, and `mirrorkeep explain ID` all reasons for a build";
 
 /// Options of other tools, by the verb behind which they are typed (`*` for each), and what does that here.
 const OPTIONS: [(&str, &[&str], &str); 28] = [
@@ -87,7 +87,7 @@ const OPTIONS: [(&str, &[&str], &str); 28] = [
     (
         "list",
         &["--latest", "--newest", "--last"],
-        "`mirrorkeep list --sort created --limit 1` lists the newest build, and `mirrorkeep resolve NAME` prints what a name resolves to",
+        "`mirrorkeep list --sort created --limit 1` lists the newest build, and `mirrorkeep resolve ALIAS` prints what an alias resolves to",
     ),
     (
         "list",
@@ -123,7 +123,7 @@ const OPTIONS: [(&str, &[&str], &str); 28] = [
     (
         "prune",
         &["--stream", "--only", "-s"],
-        "a prune is of the whole mirror; `mirrorkeep plan --expiring` shows what goes",
+        "a prune is of the whole mirror; `mirrorkeep plan --expiring` shows what expires",
     ),
     ("plan", &["--stream", "--only", "-s"], WHOLE_PLAN),
     ("log", &["--who", "--user", "--author"], "`--by NAME` shows the events of a person"),
@@ -165,10 +165,10 @@ const LACKING: [(&str, &str); 29] = [
     ),
     ("unhold", "`mirrorkeep hold list` lists the builds that are held"),
     ("restore", "`mirrorkeep trash list` lists the builds that can be restored"),
-    ("history", "`mirrorkeep alias list` lists the names"),
-    ("resolve", "`mirrorkeep alias list` lists the names"),
-    ("alias set", "`mirrorkeep alias list` lists the names, and `mirrorkeep list` the builds"),
-    ("alias remove", "`mirrorkeep alias list` lists the names"),
+    ("history", "`mirrorkeep alias list` lists the aliases"),
+    ("resolve", "`mirrorkeep alias list` lists the aliases"),
+    ("alias set", "`mirrorkeep alias list` lists the aliases, and `mirrorkeep list` the builds"),
+    ("alias remove", "`mirrorkeep alias list` lists the aliases"),
     ("show", "`mirrorkeep list` lists the builds"),
     ("diff", "`mirrorkeep diff ID ID` compares two builds, and `mirrorkeep list` lists the builds"),
     ("explain", "`mirrorkeep list` lists the builds, and `mirrorkeep plan` the verdict on each"),

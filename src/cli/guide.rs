@@ -46,7 +46,7 @@ pub(super) const ELSEWHERE: [(Words, &str); 38] = [
     (&["ls", "ll", "dir", "build", "builds", "snapshots"], "`mirrorkeep list` lists the builds"),
     (
         &["rm", "delete", "del", "remove", "forget", "unpublish", "retract", "yank", "revoke"],
-        "`mirrorkeep withdraw ID --why TEXT` takes one build out, `mirrorkeep prune` all that the policy no longer keeps, and `mirrorkeep alias remove NAME` an alias",
+        "`mirrorkeep withdraw ID --why TEXT` takes one build out, `mirrorkeep prune` all that the policy no longer keeps, and `mirrorkeep alias remove ALIAS` an alias",
     ),
     (
         &["gc", "clean", "cleanup", "expire", "purge"],
@@ -59,7 +59,7 @@ pub(super) const ELSEWHERE: [(Words, &str); 38] = [
     ),
     (
         &["rollback", "revert"],
-        "`mirrorkeep demote STAGE --stream STREAM --why TEXT` moves a stage back, and `mirrorkeep alias set NAME ID --allow-backwards` another alias",
+        "`mirrorkeep demote STAGE --stream STREAM --why TEXT` moves a stage back, and `mirrorkeep alias set ALIAS ID --allow-backwards` another alias",
     ),
     (&["undo", "undelete", "untrash"], "`mirrorkeep restore ID` restores a build from the trash"),
     (&["tag", "mark", "annotate"], "`mirrorkeep label ID KEY=VALUE` labels a build"),
@@ -68,7 +68,7 @@ pub(super) const ELSEWHERE: [(Words, &str); 38] = [
     (&["pin", "lock", "protect", "keep"], "`mirrorkeep hold ID --why TEXT` protects a build from pruning"),
     (
         &["latest", "link", "ln"],
-        "`mirrorkeep resolve NAME` prints what an alias resolves to, and `mirrorkeep alias set NAME ID` sets one",
+        "`mirrorkeep resolve ALIAS` prints what an alias resolves to, and `mirrorkeep alias set ALIAS ID` sets one",
     ),
     (
         &["fsck", "doctor", "lint"],
@@ -89,7 +89,7 @@ pub(super) const ELSEWHERE: [(Words, &str); 38] = [
     ),
     (
         &["set-alias", "setalias", "set", "point"],
-        "`mirrorkeep alias set NAME ID` sets an alias, and `mirrorkeep label ID KEY=VALUE` a label",
+        "`mirrorkeep alias set ALIAS ID` sets an alias, and `mirrorkeep label ID KEY=VALUE` a label",
     ),
     (&["tags", "names", "aliases"], "`mirrorkeep alias list` lists the aliases"),
     (
@@ -114,7 +114,7 @@ pub(super) const ELSEWHERE: [(Words, &str); 38] = [
     ),
     (
         &["move", "mv", "rename"],
-        "a build keeps its path; `mirrorkeep alias set NAME ID` sets an alias, and `mirrorkeep copy FROM TO` copies builds to another mirror",
+        "a build keeps its path; `mirrorkeep alias set ALIAS ID` sets an alias, and `mirrorkeep copy FROM TO` copies builds to another mirror",
     ),
     (
         &["fetch", "download", "wget", "get"],

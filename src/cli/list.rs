@@ -10,6 +10,7 @@ use super::naming::unknown_stream;
 use super::surveyed::looked_to_show;
 use super::{say, when};
 use crate::census::{BuildCensus, Census};
+use crate::decide::{Fate, Verdict};
 use crate::mirror::{ExpectedError, Mirror, TicketKind};
 use crate::model::{BuildId, Outcome as Result_, Stamp, Stream};
 use crate::ops::matching::Matching;
@@ -144,7 +145,10 @@ pub(super) fn list(setting: &Context, args: &ListArgs) -> Outcome {
         return Ok(());
     }
     let kept = |id: &BuildId| if decidable { kept(judged.get(id)) } else { "?".to_owned() };
-    let one = |(id, build): &(BuildId, &BuildCensus)| row(census, &mirror, id, build, kept(id));
+    let one = |(id, build): &(BuildId, &BuildCensus)| {
+        let problem = build.problem.clone().or_else(|| blocked(judged.get(id)?));
+        row(census, &mirror, id, build, (kept(id), problem))
+    };
     let rows: Vec<Vec<String>> = builds.iter().map(one).collect();
     let columns = [
         ("BUILD", Align::Left),
@@ -166,11 +170,22 @@ pub(super) fn show(columns: &[(&str, Align)], rows: &[Vec<String>], none: &str) 
     say::out(&table(columns, rows, Some(say::paint())));
 }
 
-fn row(census: &Census, mirror: &Mirror, id: &BuildId, build: &BuildCensus, kept: String) -> Vec<String> {
+/// Returns why a build is blocked.
+fn blocked(verdict: &Verdict) -> Option<String> {
+    verdict.reasons.iter().filter(|_| verdict.fate == Fate::Blocked).find_map(|reason| reason.detail.clone())
+}
+
+fn row(
+    census: &Census,
+    mirror: &Mirror,
+    id: &BuildId,
+    build: &BuildCensus,
+    (kept, problem): (String, Option<String>),
+) -> Vec<String> {
     let age = build.created.map_or("?".to_owned(), |created| render::age(census.at.since(created)));
     let labels = build.labels.iter().map(|(key, label)| format!("{key}={}", label.value));
     let names = names(mirror, census, id).into_iter().map(|alias| alias.path.name().to_owned());
-    let problem = build.problem.as_ref().map(|problem| format!("! {problem}"));
+    let problem = problem.map(|problem| format!("! {problem}"));
     let about: Vec<String> = labels.chain(names).chain(problem).collect();
     vec![
         id.to_string(),

@@ -246,6 +246,9 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
         }
         AliasVerb::Remove { alias, dry_run } => {
             let alias = path(&alias)?;
+            if let Some(why) = required(&mirror, &alias) {
+                mirror.warnings().add(why);
+            }
             if dry_run {
                 crate::commit::may_remove(&mirror, &alias)?;
                 let from = crate::commit::pointed_at(&mirror, &alias)?;
@@ -262,6 +265,17 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
         say::out(&moves(&[moved], mode));
     }
     Ok(())
+}
+
+/// Returns what follows from the removal of an alias that its stream must have.
+fn required(mirror: &Mirror, alias: &RelPath) -> Option<String> {
+    let Place::Stream { stream } = mirror.layout().place(&alias.parent()?) else { return None };
+    let rules = mirror.alias_rules(&stream, &[]);
+    rules.iter().find(|rule| rule.required && rule.name == alias.name())?;
+    let path = shell_word(alias.as_str().as_ref());
+    Some(format!(
+        "`{alias}` is required: nothing of `{stream}` is pruned without it; the next publish sets it again, and so does `mirrorkeep alias set {path} BUILD`"
+    ))
 }
 
 /// Returns the path of a target: a path relative to the alias or to the root, or the path of a build, given by its

@@ -33,6 +33,11 @@ pub(super) fn plan(setting: &Context, args: &PlanArgs) -> Outcome<Exit> {
         say::note(&format!("{done} {}", say::count(written as u64, "retention.json")));
     }
     show(setting, &plan, rows(args.expiring));
+    // Another policy, instant or census is not what a prune carries out.
+    let now = args.from.census.is_none() && args.from.policy.is_none() && args.from.at.is_none();
+    if let Some(digest) = plan.accept().filter(|_| now && !setting.json) {
+        say::out(&format!("`mirrorkeep prune --accept {digest}` deletes what a brake withholds\n"));
+    }
     Ok(plan.outcome.into())
 }
 

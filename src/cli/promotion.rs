@@ -313,7 +313,7 @@ fn tell_move(one: &StageMove, dry_run: bool) {
                     format!("moved to {}", id.name),
                     format!(
                         "`mirrorkeep promote {stage} --stream {stream} --take-over --why TEXT` accepts that, \
-                         with `--build ID` it goes on to that build"
+                         with `--build ID` it continues to that build"
                     ),
                 ),
                 None => (
@@ -629,7 +629,7 @@ fn alias(text: &str) -> Outcome<RelPath> {
     let path: RelPath = text.trim_end_matches('/').parse().map_err(|error| Usage(format!("{error}")))?;
     if path.is_root() || path.is_own() {
         return Err(Usage(format!(
-            "`{text}` is not a name; one such as `master/centos/latest_build` is accepted"
+            "`{text}` is not an alias; one such as `master/centos/latest_build` is accepted"
         ))
         .into());
     }

@@ -42,7 +42,14 @@ pub(super) fn site(setting: &Context, args: &SiteArgs) -> Outcome {
     }
     let (write, remove) = if args.dry_run { ("would write", "would remove") } else { ("wrote", "removed") };
     if report.written.is_empty() && report.removed.is_empty() {
-        say::out(&format!("every file of the site is up to date ({})\n", say::count(report.same, "file")));
+        let files = say::count(report.same, "file");
+        say::out(&if report.full {
+            format!("every file of the site is up to date ({files})\n")
+        } else {
+            format!(
+                "nothing changed since the last update ({files}); `mirrorkeep site --full` compares every file\n"
+            )
+        });
         return Ok(());
     }
     let files = say::count(report.written.len() as u64, "file");

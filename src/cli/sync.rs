@@ -9,7 +9,7 @@ use super::mirror_url::MirrorUrl;
 use super::say;
 use crate::decide::targets::{Targets, lint};
 use crate::mirror::{Mirror, links};
-use crate::model::{ErrorKind, Stamp, Stream, shown};
+use crate::model::{Class, ErrorKind, Stamp, Stream, shown};
 use crate::ops::Mode;
 use crate::ops::sync::{
     SyncOptions, SyncOutcome, SyncReport, TargetFreshness, TargetReport, Verify, freshness as read_freshness,
@@ -89,12 +89,22 @@ fn run(setting: &Context, args: SyncArgs) -> Outcome<Exit> {
     ended(&report)
 }
 
-/// Returns the exit code, or all failures, with the exit code of the first.
+/// Returns the exit code, or all failures: with their exit code if it is the same for all targets.
 fn ended(report: &SyncReport) -> Outcome<Exit> {
     let failed: Vec<&TargetReport> =
         report.targets.iter().filter(|one| one.outcome == SyncOutcome::Failed).collect();
-    if let Some(first) = failed.first() {
-        let class = first.class.clone().unwrap_or_else(|| ErrorKind::Failed.into());
+    if !failed.is_empty() {
+        let kinds: Vec<Option<ErrorKind>> =
+            report.targets.iter().map(|one| one.class.as_ref().map(|class| class.kind)).collect();
+        let same =
+            kinds.first().copied().flatten().filter(|first| kinds.iter().all(|kind| *kind == Some(*first)));
+        let hints = failed.iter().filter_map(|one| Some((&one.name, one.class.as_ref()?.hint.as_ref()?)));
+        let hints: Vec<String> = match &*failed {
+            [_] => hints.map(|(_, hint)| hint.clone()).collect(),
+            _ => hints.map(|(name, hint)| format!("{name}: {hint}")).collect(),
+        };
+        let hint = (!hints.is_empty()).then(|| hints.join("; "));
+        let class = Class { kind: same.unwrap_or(ErrorKind::Failed), hint };
         let why =
             |one: &&TargetReport| format!("{}: {}", one.name, one.failure.as_deref().unwrap_or_default());
         let error = Box::new(Failed(failed.iter().map(why).collect::<Vec<_>>().join("; ")));
@@ -160,8 +170,9 @@ fn summary(one: &TargetReport) -> String {
         SyncOutcome::Partly => format!("{sent}{at}; not everything could be sent"),
         SyncOutcome::Withheld => format!("{sent}{at}; nothing was deleted"),
         SyncOutcome::Failed => {
-            let why = one.failure.as_deref().unwrap_or_default();
-            format!("{sent}{at}; failed: {}", shown(why))
+            let why = shown(one.failure.as_deref().unwrap_or_default());
+            // It is not known whether there is something new.
+            if one.is_busy() { format!("{sent}{at}; failed: {why}") } else { format!("failed: {why}") }
         }
     }
 }
@@ -203,13 +214,18 @@ pub(super) fn freshness(setting: &Context, names: &[String]) -> Outcome<Exit> {
     Ok(exit)
 }
 
+/// Returns a number, or what stands for one that is not known.
+fn number(known: Option<u64>) -> String {
+    known.map_or_else(|| "-".to_owned(), |known| known.to_string())
+}
+
 fn row(one: &TargetFreshness) -> Vec<String> {
     vec![
         one.name.clone(),
         one.via.to_owned(),
-        one.serial.map_or_else(|| "-".to_owned(), |serial| serial.to_string()),
-        one.events.to_string(),
-        one.seconds.to_string(),
+        number(one.serial),
+        number(one.events),
+        number(one.seconds),
         one.written.map_or_else(|| "-".to_owned(), Stamp::iso),
     ]
 }

@@ -56,7 +56,7 @@ pub(super) fn withdraw(setting: &Context, args: &WithdrawArgs) -> Outcome<Exit> 
 /// retry loop, would withdraw that build too.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "`{}` is a name, which moves to another build when `{id}` is withdrawn; the ID of the build is accepted",
+    "`{}` is an alias, which moves to another build when `{id}` is withdrawn; the ID of the build is accepted",
     shown(name)
 )]
 struct Named {

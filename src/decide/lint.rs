@@ -59,11 +59,13 @@ pub fn lint(policy: &Policy, census: Option<&Census>) -> Vec<Finding> {
 /// Adds the line and column of each finding in a file.
 pub(super) fn located(findings: &mut [Finding], text: &str) {
     let document = Document::parse(text, "").ok();
-    for finding in findings {
+    for finding in findings.iter_mut() {
         let mark: Option<Mark> = document.as_ref().and_then(|document| document.mark(&finding.place));
         finding.line = mark.map(|mark| mark.line);
         finding.column = mark.map(|mark| mark.column);
     }
+    // People go through a file from its top.
+    findings.sort_by_key(|finding| (finding.line, finding.column));
 }
 
 /// Returns a finding without its place: a note if something matches nothing in the census, a warning otherwise.
@@ -211,7 +213,7 @@ fn unused(policy: &Policy, index: usize, family: &Family, census: &Census, findi
             findings.push(finding(
                 "unused-label",
                 &rule.at,
-                format!("no build that is there fits `{}`", rule.name),
+                format!("no build of the mirror meets the condition of `{}`", rule.name),
             ));
         }
     }

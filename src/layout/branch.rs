@@ -1,10 +1,10 @@
 //! The mapping of git branches to streams.
 
-use super::field::FieldKind;
+use super::field::{Field, FieldKind};
 use super::template::{Template, Values};
 use super::{Layout, NoPlace};
 use crate::model::{BuildName, Stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The stream of a branch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,19 @@ impl Layout {
             let takes =
                 |stream: &&Template, name: &str| stream.field_names().any(|field| field.name() == name);
             let unused = |stream: &&Template| given.keys().any(|name| !takes(stream, name));
-            let mut refused = "its stream takes fewer fields than are given".to_owned();
+            let fields: BTreeSet<&str> = rule
+                .streams
+                .iter()
+                .flat_map(Template::field_names)
+                .map(Field::name)
+                .filter(|name| given.contains_key(*name) || !values.contains_key(*name))
+                .collect();
+            if let Some(name) = given.keys().find(|name| !fields.contains(name.as_str())) {
+                let all: Vec<String> = fields.iter().map(|name| format!("`{name}`")).collect();
+                let all = if all.is_empty() { "no fields".to_owned() } else { all.join(", ") };
+                return Err(refuse(format!("its stream has no field `{name}`; it takes {all}")));
+            }
+            let mut refused = "no form of its stream has all fields that are given".to_owned();
             // The longest form applies: an optional part is present if all its fields are given.
             let found = rule.streams.iter().rev().filter(|stream| !unused(stream)).find_map(|stream| {
                 let found = self.stream_of(stream, &values);
@@ -56,7 +68,17 @@ impl Layout {
             return Err(refuse("it maps no branches; give the stream with --stream".to_owned()));
         }
         let shapes: Vec<String> = self.0.branches.iter().map(|rule| format!("`{}`", rule.shown)).collect();
-        Err(refuse(format!("branches and tags of the forms {} are mapped", shapes.join(", "))))
+        let words = |field: &Field| match &field.kind {
+            FieldKind::OneOf(words) => {
+                let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+                Some(format!("; {} is {}", field.name(), words.join(" or ")))
+            }
+            _ => None,
+        };
+        let fields = self.0.branches.iter().flat_map(|rule| rule.branch.field_names());
+        let words: BTreeSet<String> = fields.filter_map(words).collect();
+        let words = words.into_iter().collect::<String>();
+        Err(refuse(format!("branches and tags of the forms {} are mapped{words}", shapes.join(", "))))
     }
 
     /// Returns the stream of a template with these values.

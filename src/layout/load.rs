@@ -9,7 +9,7 @@ use super::rules::BranchRule;
 use super::schema::{FieldFile, LayoutFile, StreamFile};
 use super::template::{Template, expand, unfit};
 use super::tree::Tree;
-use crate::model::{Document, Stamp, check_line};
+use crate::model::{Document, Stamp, by_place, check_line};
 use regex::Regex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ impl Layout {
         if loading.problems.is_empty() {
             Ok(Self(Arc::new(grammar), Arc::default(), Arc::default(), Arc::default()))
         } else {
-            Err(LayoutError(loading.problems))
+            Err(LayoutError(by_place(loading.problems)))
         }
     }
 

@@ -84,6 +84,11 @@ impl Mirror {
         Ok(sent.filter(|sent| sent.sync == 1 && sent.mirror == self.config().id))
     }
 
+    /// Returns whether there is a state of a target, also a damaged one.
+    pub fn has_sent_state(&self, target: &str) -> Result<bool, StoreError> {
+        Ok(self.store().look(&file(target, "state.json"))?.is_some())
+    }
+
     /// Writes down what was sent to a target.
     pub fn keep_sent(&self, target: &str, sent: &Sent) -> Result<(), StoreError> {
         // A state is plain data.

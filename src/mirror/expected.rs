@@ -6,6 +6,7 @@
 use super::{JournalError, Mirror, StateError};
 use crate::model::{BuildId, Class, Classify, RelPath};
 use crate::record::{Event, EventKind, Phase};
+use crate::store::Kind;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What should exist according to the journal.
@@ -39,6 +40,32 @@ impl Mirror {
         expected.extend(told.builds);
         Ok(expected)
     }
+
+    /// Returns the builds that should exist, are not among those that were found, and are missing, or behind a link: a disk
+    /// that is not mounted, or a removal by another program.
+    pub fn vanished(&self, found: &BTreeSet<BuildId>) -> Result<BTreeSet<BuildId>, ExpectedError> {
+        let mut vanished = self.expected()?;
+        // A build that cannot be read is reported by the survey; one that appeared later exists.
+        vanished.retain(|id| {
+            !found.contains(id)
+                && (self.has_build(id).is_ok_and(|is_there| !is_there) || is_behind_a_link(self, id))
+        });
+        if vanished.is_empty() {
+            return Ok(vanished);
+        }
+        // A build that another command removed after that is not expected any more.
+        let expected = self.expected()?;
+        vanished.retain(|id| expected.contains(id));
+        Ok(vanished)
+    }
+}
+
+/// Returns whether a directory above a build's path is a link: what is behind it does not belong to the mirror.
+fn is_behind_a_link(mirror: &Mirror, id: &BuildId) -> bool {
+    let Ok(path) = mirror.layout().build_path(id) else { return false };
+    let is_link =
+        |dir: RelPath| mirror.store().look(&dir).ok().flatten().is_some_and(|entry| entry.kind == Kind::Link);
+    path.ancestors().any(is_link)
 }
 
 /// Why it is not known which builds should exist.

@@ -9,7 +9,7 @@ use super::statements::Statements;
 use super::{CheckConfig, Commands, FORMAT, Mirror, MirrorConfig, MirrorError, Warnings};
 use crate::census::BuildCensus;
 use crate::layout::{AliasRule, Condition, Declared, Layout, NameByHand, Place};
-use crate::model::{Document, Label, Outcome, RelPath, Stream};
+use crate::model::{Document, Label, Outcome, RelPath, Stream, by_place};
 use crate::store::{Abilities, Put, Store, StoreError, StoreErrorKind};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -383,5 +383,5 @@ fn read_config(store: &dyn Store) -> Result<MirrorConfig, MirrorError> {
         let wrong = changes.problems(&others, store.abilities().symlinks);
         problems.extend(wrong.into_iter().map(|(key, why)| document.problem(&format!("changes.{key}"), why)));
     }
-    if problems.is_empty() { Ok(config) } else { Err(MirrorError::Config(problems)) }
+    if problems.is_empty() { Ok(config) } else { Err(MirrorError::Config(by_place(problems))) }
 }

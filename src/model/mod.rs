@@ -44,4 +44,4 @@ pub use sums::{SUMS_NAME, Scheme, is_sums, sums_names};
 pub use url::{quoted, url_link, url_name, url_path};
 pub use version::Version;
 pub use version_order::{by_runs, version_order};
-pub use yaml::{Document, Mark, Problem};
+pub use yaml::{Document, Mark, Problem, by_place};

@@ -34,6 +34,12 @@ pub struct Problem {
     pub message: String,
 }
 
+/// Returns problems in the order of their places, as people go through a file.
+pub fn by_place(mut problems: Vec<Problem>) -> Vec<Problem> {
+    problems.sort_by_key(|problem| problem.mark);
+    problems
+}
+
 /// A YAML file whose text was checked.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -79,7 +85,9 @@ impl Document {
                 Ok((event, span)) => reading.take(&event, span),
                 Err(error) => {
                     let mark = Mark { line: error.marker().line(), column: error.marker().col() + 1 };
-                    reading.problem(Some(mark), String::new(), format!("invalid YAML: {}", error.info()));
+                    let why =
+                        unquoted(text, mark).unwrap_or_else(|| format!("invalid YAML: {}", error.info()));
+                    reading.problem(Some(mark), String::new(), why);
                     break;
                 }
             }
@@ -228,6 +236,27 @@ struct Open {
     /// The key whose value comes next, in a mapping.
     key: Option<String>,
     is_map: bool,
+}
+
+/// Returns what is wrong with a text without quotes that begins with a character that YAML takes for something else, such as
+/// the pattern `**`; nothing if there is none on the line.
+fn unquoted(text: &str, mark: Mark) -> Option<String> {
+    let line = text.lines().nth(mark.line.checked_sub(1)?)?;
+    let mut starts = line.char_indices().filter(|(at, c)| {
+        let before = line.get(..*at).unwrap_or_default();
+        "*&@`%".contains(*c) && (before.trim().is_empty() || before.ends_with([' ', '[', '{', ',']))
+    });
+    // Not one that is in quotes, or in a comment.
+    let is_bare = |at: usize| {
+        let before = line.get(..at).unwrap_or_default();
+        let inside = |quote: char| before.matches(quote).count() % 2 == 1;
+        !inside('"') && !inside('\'') && !before.contains(" #") && !before.starts_with('#')
+    };
+    let (at, first) = starts.find(|(at, _)| is_bare(*at))?;
+    let word = line.get(at..)?.split([' ', ',', ']', '}']).next()?.trim_end_matches(':');
+    Some(format!(
+        "invalid YAML: `{word}` begins with `{first}`, which YAML takes for something else; write it in quotes: `\"{word}\"`"
+    ))
 }
 
 struct Reading<'a> {

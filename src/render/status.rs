@@ -8,6 +8,9 @@ use crate::render::table::{Align, table};
 /// The number of reasons that fit on a screen.
 const REASONS: usize = 12;
 
+/// The number of builds of a reason that are named.
+const NAMED: usize = 3;
+
 /// After this number of days the exact number does not matter.
 const LONG: u64 = 3650;
 
@@ -62,7 +65,7 @@ fn row(stream: &StreamStatus, status: &Status) -> Vec<String> {
         format!("{unknown}{}", bytes(stream.bytes)),
         newest.map_or("none".to_owned(), |newest| newest.build.to_string()),
         newest.and_then(|newest| newest.age).map_or("?".to_owned(), age),
-        stream.last.as_ref().map_or_else(String::new, |last| last.result.to_string()),
+        stream.last.as_ref().map_or_else(|| "none".to_owned(), |last| last.result.to_string()),
         stream.due.map_or("?".to_owned(), |due| due.to_string()),
         match &stream.next_expiry {
             Some(next) => day(next.until),
@@ -186,9 +189,14 @@ fn attention(status: &Status, paint: Paint) -> String {
     }
     let mut text = format!("{}\n", paint.yellow("needs attention:"));
     for one in status.attention.iter().take(REASONS) {
-        let place = if one.path.is_root() { String::new() } else { format!("{}: ", one.path) };
+        let place = one.subject().map(|path| format!("{path}: ")).unwrap_or_default();
+        let builds: Vec<String> = one.builds.iter().map(ToString::to_string).collect();
+        let builds = match builds.len() {
+            1..=NAMED => format!(": {}", builds.join(", ")),
+            _ => String::new(),
+        };
         let hint = one.hint.as_ref().map(|hint| format!("; {hint}")).unwrap_or_default();
-        text += &format!("  {}\n", shown(&format!("{place}{}{hint}", one.why)));
+        text += &format!("  {}\n", shown(&format!("{place}{}{builds}{hint}", one.why)));
     }
     if let Some(more) = status.attention.len().checked_sub(REASONS).filter(|more| *more > 0) {
         text += &format!("  and {more} more; `mirrorkeep --json status` lists all\n");

@@ -367,3 +367,46 @@ fn what_repeats_in_a_stream_is_one_line_and_all_lists_it() {
         assert_eq!(lines(&["check", "--format", format]).matches(each).count(), 5, "{format}");
     }
 }
+
+/// Returns the findings of a code.
+fn of_code(rig: &Rig, code: &str) -> Vec<Value> {
+    let answer: Value = serde_json::from_slice(&rig.run(&["check", "--format", "json"]).stdout).unwrap();
+    answer["findings"].as_array().unwrap().iter().filter(|found| found["code"] == code).cloned().collect()
+}
+
+#[test]
+fn no_hint_is_a_command_that_is_refused() {
+    let rig = published();
+    // It has to be renamed before it can be adopted.
+    lay(&rig, "master/centos/20261199T020000Z", &[("outputs/success", ""), ("outputs/a.iso", "x")]);
+    assert_eq!(of_code(&rig, "stamp-impossible").len(), 1);
+    assert_eq!(of_code(&rig, "not-adopted"), Vec::<Value>::new());
+    // A label is no result.
+    lay(&rig, "master/centos/20181205T060000Z", &[("outputs/success", "")]);
+    let hint = of_code(&rig, "no-artifact")[0]["hint"].as_str().unwrap().to_owned();
+    assert!(hint.contains("`mirrorkeep withdraw master/centos/20181205T060000Z --why TEXT`"), "{hint}");
+    for found in of_code(&rig, "sums-missing") {
+        assert_eq!(found["nearest"], Value::Null, "{found}");
+    }
+    // Nothing can be set to a build that is gone.
+    let mine = "master/centos/mine";
+    rig.publish("20181206T060000Z", &[]);
+    rig.ok(&["alias", "set", mine, "20181206T060000Z"]);
+    fs::remove_dir_all(rig.mirror("master/centos/20181206T060000Z")).unwrap();
+    let dangling = of_code(&rig, "alias-dangling").into_iter().find(|found| found["path"] == mine).unwrap();
+    let hint = dangling["hint"].as_str().unwrap();
+    assert!(
+        hint.contains("`mirrorkeep alias remove master/centos/mine`") && !hint.contains("promote"),
+        "{hint}"
+    );
+    fs::remove_file(rig.mirror(mine)).unwrap();
+    let moved = of_code(&rig, "alias-moved").into_iter().find(|found| found["path"] == mine).unwrap();
+    let hint = moved["hint"].as_str().unwrap();
+    assert_eq!(
+        (hint, &moved["nearest"]),
+        ("record where it points with `mirrorkeep adopt --changed`", &Value::Null)
+    );
+    // Another build of this mirror cannot be adopted, which stops nothing.
+    rig.run(&["adopt", "--changed"]);
+    assert!(!of_code(&rig, "alias-moved").iter().any(|found| found["path"] == mine));
+}

@@ -23,14 +23,14 @@ fn advised(rig: &Rig, args: &[&str], advice: &str) {
 fn verbs_of_other_tools_name_the_verb_here() {
     let rig = Rig::new();
     for (args, advice) in [
-        (&["alias", "add", "x", "y"][..], "`mirrorkeep alias set NAME ID`"),
-        (&["alias", "rm", "x"], "`mirrorkeep alias remove NAME`"),
-        (&["set-alias", "x", "y"], "`mirrorkeep alias set NAME ID`"),
+        (&["alias", "add", "x", "y"][..], "`mirrorkeep alias set ALIAS ID`"),
+        (&["alias", "rm", "x"], "`mirrorkeep alias remove ALIAS`"),
+        (&["set-alias", "x", "y"], "`mirrorkeep alias set ALIAS ID`"),
         (&["serve"], "docs/serving.md"),
         (&["unpublish", A_ID], "`mirrorkeep withdraw ID --why TEXT`"),
         (&["health"], "`mirrorkeep status --check`"),
         (&["tags"], "`mirrorkeep alias list`"),
-        (&["move", "a", "b"], "`mirrorkeep alias set NAME ID`"),
+        (&["move", "a", "b"], "`mirrorkeep alias set ALIAS ID`"),
         (&["rsync"], "`mirrorkeep copy FROM TO`"),
         (&["search", "x"], "`mirrorkeep list"),
         (&["trash", "empty"], "`mirrorkeep sweep`"),
@@ -92,7 +92,7 @@ fn advice_keeps_the_mirror_that_was_typed() {
         for (args, advice) in [
             (&["ls"][..], "`mirrorkeep --mirror /srv/other list`"),
             (&["verify"], "`mirrorkeep --mirror /srv/other verify --all`"),
-            (&["alias", "add"], "`mirrorkeep --mirror /srv/other alias set NAME ID`"),
+            (&["alias", "add"], "`mirrorkeep --mirror /srv/other alias set ALIAS ID`"),
         ] {
             advised(&rig, &[at, args].concat(), advice);
         }

@@ -45,7 +45,7 @@ fn a_word_of_another_tool_is_answered_with_the_verb() {
         ("undo", "`mirrorkeep restore ID`"),
         ("tag", "`mirrorkeep label ID KEY=VALUE`"),
         ("fsck", "`mirrorkeep check`"),
-        ("latest", "`mirrorkeep resolve NAME`"),
+        ("latest", "`mirrorkeep resolve ALIAS`"),
     ];
     for (word, answer) in cases {
         rig.fails(2, answer, &[word]);

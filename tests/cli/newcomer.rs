@@ -48,7 +48,10 @@ fn an_edited_policy_waits_before_the_first_prune_too() {
     let plan = rig.json_ends(4, &["plan"]);
     assert_eq!(plan["builds"][0]["reasons"][0]["rule"], "policy_change defer", "{plan}");
     let status = rig.ok(&["status"]);
-    assert!(status.contains("1 build is withheld from prune (policy_change defer)"), "{status}");
+    assert!(
+        status.contains("1 build is withheld from prune (policy_change defer: the policy was edited)"),
+        "{status}"
+    );
     for _ in 0..2 {
         rig.ends(4, &["prune"]);
         assert_eq!(rig.there(), [A, B, C]);
@@ -569,6 +572,23 @@ fn a_stream_that_stopped_to_succeed_needs_attention_while_it_is_built() {
     assert_eq!(stalled(), (true, true));
     publish(0, "success");
     assert_eq!(stalled(), (false, false));
+}
+
+#[test]
+fn what_a_typo_or_a_removal_leaves_undone_is_a_warning() {
+    let rig = Rig::new();
+    rig.builds(["20181204T060000Z"]);
+    let id = "master/centos/20181204T060000Z";
+    rig.ok(&["label", id, "sanity=green"]);
+    let told = rig.ends(0, &["label", id, "--remove", "sanit"]);
+    assert!(told.contains(&format!("warning: `{id}` has no label `sanit`; it has `sanity`")), "{told}");
+    let told = rig.ends(0, &["label", id, "--remove", "sanity"]);
+    assert!(!told.contains("warning"), "{told}");
+    for trial in [&["--dry-run"][..], &[]] {
+        let told = rig.ends(0, &[&["alias", "remove", "master/centos/latest_build"], trial].concat());
+        let why = "warning: `master/centos/latest_build` is required: nothing of `master/centos` is pruned without it";
+        assert!(told.contains(why), "{told}");
+    }
 }
 
 #[test]

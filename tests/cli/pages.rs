@@ -1,6 +1,6 @@
 //! The pages of a site: whole, linked, and no text of others becomes markup.
 
-use crate::support::rig::Rig;
+use crate::support::rig::{Rig, lay};
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -208,7 +208,7 @@ fn the_page_of_a_build_that_is_gone_says_why_and_what_is_near() {
     }
     rig.ok(&["site"]);
     let last = fs::read_to_string(rig.mirror(&format!("status/main/debian/{B}.html"))).unwrap();
-    assert!(last.contains("No build of its stream is there; other streams:"), "{last}");
+    assert!(last.contains("Its stream has no builds any more; other streams:"), "{last}");
 }
 
 #[test]
@@ -386,6 +386,116 @@ fn every_page_is_valid_and_can_be_read_by_a_screen_reader() {
         all.push(page);
     }
     valid(&all);
+}
+
+/// Adds a site to the settings of a mirror.
+fn with_site(rig: &Rig) {
+    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("{text}site: {{url: 'https://mirror.example.org'}}\n")).unwrap();
+}
+
+#[test]
+fn a_build_of_the_future_is_blocked_on_its_page_and_not_the_last_one() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 2}]");
+    with_site(&rig);
+    rig.publish(A, &[]);
+    rig.publish(B, &["--result", "fail"]);
+    let ahead = "29990101T000000Z";
+    let path = format!("master/centos/{ahead}");
+    lay(&rig, &path, &[("outputs/success", ""), ("outputs/iso/a.iso", "x")]);
+    rig.ok(&["site"]);
+    let page = |below: &str| fs::read_to_string(rig.mirror(&format!("status/{below}"))).unwrap();
+    let build = page(&format!("{path}.html"));
+    for told in [
+        "It is blocked: the policy cannot be applied to it, so prune keeps it.",
+        "blocked: future: it is dated 2999-01-01T00:00:00Z, more than 1h ahead of the clock of this machine",
+    ] {
+        assert!(build.contains(told), "{told:?} is not in\n{build}");
+    }
+    assert!(!build.contains("sha256sum -c SHA256SUMS"), "it has none: {build}");
+    let stream = page("master/centos/index.html");
+    assert!(stream.contains(&format!("<dt>Last build</dt><dd>fail <small>{B}</small></dd>")), "{stream}");
+    assert!(!stream.contains("2999-01-01: "), "the calendar ends with the last build: {stream}");
+    let front = page("index.html");
+    let told = format!("1 build is blocked, so that prune keeps it: <a href=\"{path}.html\">{path}</a>");
+    assert!(front.contains(&told), "{front}");
+    // The same mirror has the same bytes.
+    assert!(rig.ok(&["site", "--full"]).starts_with("every file of the site is up to date"));
+}
+
+#[test]
+fn the_front_page_says_what_to_do_and_leads_there() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 2}]");
+    with_site(&rig);
+    rig.publish(A, &[]);
+    rig.publish(B, &[]);
+    rig.ok(&["prune"]);
+    rig.ok(&["site"]);
+    let page = |below: &str| fs::read_to_string(rig.mirror(&format!("status/{below}"))).unwrap();
+    let front = page("index.html");
+    assert!(front.contains("Nothing needs attention."), "{front}");
+    assert!(
+        front.contains("<dt>Last check</dt><dd>never <small>of the whole mirror</small></dd>"),
+        "{front}"
+    );
+    // A file was added to a build, and somebody else's words are code.
+    lay(&rig, &format!("master/centos/{A}"), &[("outputs/more.log", "")]);
+    rig.ok(&["hold", &format!("master/centos/{B}"), "--why", "see `it`"]);
+    rig.ok(&["hold", &format!("master/centos/{B}"), "--why", "and this"]);
+    rig.run(&["check"]);
+    rig.ok(&["site"]);
+    let front = page("index.html");
+    let told =
+        format!("the last check found 2 errors: <a href=\"master/centos/{A}.html\">master/centos/{A}</a>");
+    assert!(front.contains(&told) && !front.contains("last-check.json"), "{front}");
+    assert!(
+        front.contains(&format!("<a href=\"master/centos/{B}.html\">master/centos/{B}</a></th><td>")),
+        "{front}"
+    );
+    let build = page(&format!("master/centos/{A}.html"));
+    assert!(build.contains("<span class=\"result fail\">2 errors</span>"), "{build}");
+    assert!(build.contains("(<code>sums-differ</code>, <code>unknown-artifact</code>)"), "{build}");
+    let held = page(&format!("master/centos/{B}.html"));
+    assert_eq!(held.matches("<dt>Held</dt>").count(), 1, "{held}");
+    assert!(held.contains("see <code>it</code>") && held.contains("and this"), "{held}");
+    let stream = page("master/centos/index.html");
+    assert!(stream.contains("<span class=\"result fail\">2 errors</span>"), "{stream}");
+}
+
+#[test]
+fn a_prune_of_many_builds_is_one_line_of_what_happened_last() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 1}]");
+    with_site(&rig);
+    for day in 1..=6 {
+        rig.publish(&format!("2018120{day}T060000Z"), &[]);
+    }
+    rig.ok(&["prune"]);
+    rig.ok(&["site"]);
+    let front = fs::read_to_string(rig.mirror("status/index.html")).unwrap();
+    assert!(front.contains("<a href=\"gone.html\">moved 5 builds to the trash</a>"), "{front}");
+    assert!(front.contains("published master/centos/20181201T060000Z"), "{front}");
+    let gone = fs::read_to_string(rig.mirror("status/master/centos/20181201T060000Z.html")).unwrap();
+    assert!(gone.contains("prune moved it to the trash."), "{gone}");
+}
+
+#[test]
+fn no_two_landmarks_have_one_name_and_every_address_is_one() {
+    let rig = scene();
+    let id = format!("main/debian/{A}");
+    rig.ok(&["vote", &id, "odd", "success", "--url", "https://ci.example.org/<x>|y?a=\"2\""]);
+    rig.ok(&["site"]);
+    for page in pages(&rig.mirror("status")) {
+        let text = fs::read_to_string(&page).unwrap();
+        assert!(!text.contains("role=\"region\""), "a table is no landmark: {}", page.display());
+        assert!(text.contains("icon.svg\">"), "browsers ask for /favicon.ico: {}", page.display());
+        assert!(!text.contains('`') || text.contains("&#60;"), "a backtick is code: {}", page.display());
+    }
+    let build = fs::read_to_string(rig.mirror(&format!("status/{id}.html"))).unwrap();
+    assert!(build.contains("href=\"https://ci.example.org/%3Cx%3E%7Cy?a=%222%22\""), "{build}");
 }
 
 #[test]

@@ -169,7 +169,7 @@ fn a_failure_is_a_warning_and_a_field_and_the_next_command_makes_up_for_it() {
     let output = rig.run(&publish);
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
-    assert!(said.contains("what readers of names get is not up to date"), "{said}");
+    assert!(said.contains("the public files for readers are not up to date"), "{said}");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(answer["readers"]["failure"].is_string(), "{answer}");
     assert_eq!(rig.latest().as_deref(), Some(B));
@@ -343,11 +343,11 @@ fn what_readers_do_not_get_yet_is_in_the_status_until_they_get_it() {
     };
     with("'true'");
     rig.builds([B]);
-    assert_eq!(attention().unwrap(), "the web server has not loaded the rules for the names of now");
+    assert_eq!(attention().unwrap(), "the web server has not loaded the newest rules for the aliases");
     fs::create_dir(out.parent().unwrap()).unwrap();
     with("'false'");
     rig.ends(1, &["export", "readers"]);
-    assert_eq!(attention().unwrap(), "the web server has not loaded the rules for the names of now");
+    assert_eq!(attention().unwrap(), "the web server has not loaded the newest rules for the aliases");
     with("'true'");
     rig.ok(&["export", "readers"]);
     assert_eq!(attention(), None);
@@ -355,7 +355,7 @@ fn what_readers_do_not_get_yet_is_in_the_status_until_they_get_it() {
     let state = fs::read(rig.mirror(".mirrorkeep/readers.json")).unwrap();
     rig.builds([C]);
     fs::write(rig.mirror(".mirrorkeep/readers.json"), state).unwrap();
-    assert_eq!(attention().unwrap(), "what was written for readers of names is older than the names");
+    assert_eq!(attention().unwrap(), "the public files for readers are older than the aliases");
     rig.ok(&["export", "readers"]);
     assert_eq!(attention(), None);
 }

@@ -233,7 +233,7 @@ fn a_pipeline_is_put_in_force_with_the_stages_that_it_changes() {
     let said = rig.ends(0, &["pipeline", "set", &edited]);
     assert!(said.contains("~ stable: require, keep\n+ old\n"), "{said}");
     assert!(
-        said.contains("edited.yaml:3:6: warning: the layout `starlingx` knows no name `stable`"),
+        said.contains("edited.yaml:3:6: warning: the layout `starlingx` knows no alias `stable`"),
         "{said}"
     );
     let json = rig.json(&["pipeline", "set", "generic"]);

@@ -57,7 +57,7 @@ fn fits_schema(index: &Value, file: &str) {
 fn the_indexes_have_every_build() {
     let rig = scene("{title: 'Nightly <builds>', url: 'https://mirror.example.org/pub/'}");
     rig.ok(&["label", &id(B), "sanity=green"]);
-    assert!(rig.ok(&["site"]).starts_with("wrote 10 files ("));
+    assert!(rig.ok(&["site"]).starts_with("wrote 11 files ("));
     let index = read(&rig, "status/index.json");
     fits_schema(&index, "site-index.json");
     assert_eq!(
@@ -116,7 +116,8 @@ fn a_reader_of_feeds_reads_what_happened() {
         first.starts_with("withdrew master/centos/20181204T060000Z: it has <b>a key</b> & \"more\""),
         "{first}"
     );
-    assert_eq!(link.as_deref(), None, "the build is gone");
+    let page = "https://mirror.example.org/status/master/centos/20181204T060000Z.html";
+    assert_eq!(link.as_deref(), Some(page), "the build is gone, and has a page");
     let (published, link) = &entries[1];
     assert!(published.starts_with("published master/centos/20181205T060000Z (success"), "{published}");
     assert_eq!(link.as_deref(), Some("https://mirror.example.org/master/centos/20181205T060000Z/"));
@@ -146,9 +147,11 @@ fn only_what_changed_is_written_and_the_same_mirror_has_the_same_bytes() {
             "status/master/debian/index.json"
         ])
     );
-    assert_eq!(report["same"], 7);
+    assert_eq!((&report["same"], &report["full"]), (&json!(8), &json!(false)));
     let (before, copy) = (inodes(&rig), rig.copy());
-    assert!(rig.ok(&["site"]).starts_with("every file of the site is up to date"));
+    let told =
+        "nothing changed since the last update (15 files); `mirrorkeep site --full` compares every file";
+    assert!(rig.ok(&["site"]).starts_with(told));
     assert_eq!(inodes(&rig), before);
     // Written again from nothing, elsewhere.
     fs::remove_dir_all(copy.mirror("status")).unwrap();
@@ -173,10 +176,10 @@ fn what_others_did_is_repaired_by_full_and_what_is_theirs_is_left() {
     fs::remove_file(rig.mirror("status/all.atom")).unwrap();
     fs::write(rig.mirror("status/notes.txt"), "mine").unwrap();
     fs::write(rig.mirror("status/old.json"), "{\"index\":1,\"streams\":[]}").unwrap();
-    assert!(rig.ok(&["site"]).starts_with("every file"), "only what was written last is compared");
+    assert!(rig.ok(&["site"]).starts_with("nothing changed since the last update"));
     let trial = rig.ok(&["site", "--full", "--dry-run"]);
     assert!(
-        trial.starts_with("would write 2 files (") && trial.contains(", would remove 1 file, 8 unchanged"),
+        trial.starts_with("would write 2 files (") && trial.contains(", would remove 1 file, 9 unchanged"),
         "{trial}"
     );
     assert!(!index.exists());
@@ -199,6 +202,21 @@ fn what_others_did_is_repaired_by_full_and_what_is_theirs_is_left() {
     }
     assert_eq!(fs::read_to_string(&index).unwrap(), "theirs");
     assert_eq!(fs::read_to_string(&outside).unwrap(), "outside");
+}
+
+#[test]
+fn a_site_that_somebody_removed_is_written_again() {
+    let rig = scene("{}");
+    rig.ok(&["site"]);
+    let before = tree(&rig.mirror("status")).len();
+    fs::remove_dir_all(rig.mirror("status")).unwrap();
+    assert!(rig.ok(&["site"]).starts_with("wrote 11 files ("));
+    assert_eq!(tree(&rig.mirror("status")).len(), before);
+    fs::remove_file(rig.mirror("status/index.html")).unwrap();
+    assert!(rig.ok(&["site"]).starts_with("wrote 1 file ("));
+    fs::remove_dir_all(rig.mirror("status")).unwrap();
+    fs::write(rig.mirror("status"), "a file").unwrap();
+    rig.fails(1, "status", &["site"]);
 }
 
 #[test]

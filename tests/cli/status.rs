@@ -92,6 +92,10 @@ fn a_person_should_look_at_a_broken_alias_a_missing_build_and_errors_of_the_last
     let check = rig.json(&["status"])["check"].clone();
     assert!(check["error"].as_u64().unwrap() > 0, "{check}");
     looks(&rig, "the last check found");
+    assert_eq!(check["builds"][0]["id"], format!("master/centos/{OLD}"));
+    assert!(
+        rig.ok(&["status"]).contains(&format!("errors: master/centos/{OLD}; `mirrorkeep check` lists them"))
+    );
     fs::remove_dir_all(rig.mirror(&format!("master/centos/{OLD}"))).unwrap();
     looks(&rig, "the build is recorded, was not pruned, and is missing");
 }
@@ -109,7 +113,7 @@ fn a_person_should_look_at_what_prune_withholds_refuses_or_cannot_read() {
     let whole = fs::read(&record).unwrap();
     fs::write(&record, "{").unwrap();
     looks(&rig, "cannot be used");
-    looks(&rig, "1 build cannot be judged");
+    looks(&rig, "1 build is blocked, so that prune keeps it");
     fs::write(&record, whole).unwrap();
     rig.policy_file("version: 7");
     looks(&rig, "no plan can be made");
@@ -205,4 +209,28 @@ fn a_build_from_the_future_is_not_the_newest_success() {
     let rig = healthy();
     lay(&rig, "master/centos/20990101T000000Z", &[("outputs/success", ""), ("outputs/iso/a.iso", "x")]);
     assert_eq!(rig.json(&["status"])["streams"][0]["newest_success"]["build"], NEW);
+    // Nor does it hide that the last build failed.
+    rig.publish("20181206T060000Z", &["--result", "fail"]);
+    let stream = rig.json(&["status"])["streams"][0].clone();
+    assert_eq!(
+        (&stream["last"]["result"], &stream["newest_success"]["build"]),
+        (&json!("fail"), &json!(NEW))
+    );
+    let metrics = rig.ok(&["metrics"]);
+    let success =
+        metrics.lines().find(|line| line.starts_with("mirrorkeep_stream_last_build_success")).unwrap();
+    assert!(success.ends_with(" 0"), "{success}");
+    let last =
+        metrics.lines().find(|line| line.starts_with("mirrorkeep_stream_last_build_timestamp")).unwrap();
+    assert!(last.ends_with(" 1544076000"), "{last}");
+    let text = rig.ok(&["status"]);
+    let blocked =
+        "1 build is blocked, so that prune keeps it: master/centos/20990101T000000Z; `mirrorkeep plan`";
+    assert!(text.contains(blocked), "{text}");
+    let list = rig.ok(&["list"]);
+    assert!(list.contains("! future: it is dated 2099-01-01T00:00:00Z, more than 1h ahead"), "{list}");
+    let only = Rig::new();
+    only.policy("keep: [{last: 2}]");
+    lay(&only, "master/centos/20990101T000000Z", &[("outputs/success", ""), ("outputs/iso/a.iso", "x")]);
+    assert_eq!(only.json(&["status"])["streams"][0]["last"], Value::Null);
 }

@@ -200,7 +200,7 @@ fn a_name_is_refused_since_running_the_command_again_would_withdraw_another_buil
     let rig = rig();
     for more in [&["--dry-run"][..], &[], &["--purge", "--yes"]] {
         let told = rig.ends(2, &[&["withdraw", LATEST, "--why", "a key"], more].concat());
-        assert!(told.contains(&format!("`{LATEST}` is a name, which moves")), "{told}");
+        assert!(told.contains(&format!("`{LATEST}` is an alias, which moves")), "{told}");
         assert!(told.contains(&format!("withdraw {} --why 'a key'`", id(C))), "{told}");
     }
     assert_eq!(rig.there(), [A, B, C]);

@@ -30,7 +30,8 @@ fn what_is_odd_is_found() {
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(5), "{said}");
     assert!(
-        said.contains("deliver.yaml:3:15: warning: `a` cannot tell") && said.contains("[not-encrypted]"),
+        said.contains("deliver.yaml:3:15: warning: `a` gets events without a signature")
+            && said.contains("[not-encrypted]"),
         "{said}"
     );
     assert_eq!(said.lines().count(), 2, "{said}");

@@ -143,9 +143,9 @@ fn everything_wrong_with_a_bundle_is_told_with_line_and_column() {
         "alias: '{label}'",
         "alias: '{label}-{nope}'",
         &[
+            "16:5: bundles[0].stream: `{label}` is part of neither",
             "18:5: bundles[0].alias: `{nope}` is not a field",
             "is not one name",
-            "`{label}` is part of neither",
         ],
     );
     case("'*/parts/old-*'", "'***'", &["19:5: bundles[0].except: `***`"]);

@@ -292,7 +292,7 @@ fn a_branch_is_built_into_the_stream_that_takes_what_it_says_and_what_is_given()
     assert_eq!(place("t12", &[]), Ok(("s/tags".to_owned(), Some("12".to_owned()))));
     for (branch, given, expected) in [
         ("f/main", &[("w", "three")][..], "`three` is not a valid w here"),
-        ("f/main", &[("z", "1")], "its stream takes fewer fields than are given"),
+        ("f/main", &[("z", "1")], "its stream has no field `z`; it takes `w`"),
         ("x/main", &[], "branches and tags of the forms `f/{a}`, `t{n}` are mapped"),
         ("f/MAIN", &[], "are mapped"),
     ] {
@@ -409,4 +409,14 @@ fn a_stream_has_the_legacy_names_of_the_directories_in_which_it_lies() {
     assert_eq!(names("s/main/one"), ["zmain -> s/main"]);
     assert_eq!(names("s/old/two"), ["zold -> s/old", "y/two -> s/old/two"]);
     assert_eq!(names("elsewhere"), [""; 0]);
+}
+
+#[test]
+fn a_branch_of_an_unknown_kind_is_answered_with_the_kinds() {
+    let layout = Layout::load(Layout::shipped("generic").unwrap(), "generic").unwrap();
+    let error = layout.branch("user/me/thing", &BTreeMap::new()).unwrap_err().to_string();
+    assert!(error.contains("are mapped; kind is `") && error.contains("`users`"), "{error}");
+    let given = BTreeMap::from([("arc".to_owned(), "x86_64".to_owned())]);
+    let error = layout.branch("main", &given).unwrap_err().to_string();
+    assert!(error.contains("its stream has no field `arc`; it takes `arch`, `distro`"), "{error}");
 }

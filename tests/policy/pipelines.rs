@@ -40,7 +40,7 @@ fn names_that_a_layout_moves_by_rules_are_told() {
     let layout = Layout::load(Layout::shipped("starlingx-debian").unwrap(), "starlingx-debian").unwrap();
     let found = odd("starlingx", Some(&layout)).join("\n");
     for wanted in
-        ["a rule moves `latest_green_build`", "a rule moves `latest_yellow_build`", "knows no name `sanity`"]
+        ["a rule moves `latest_green_build`", "a rule moves `latest_yellow_build`", "knows no alias `sanity`"]
     {
         assert!(found.contains(wanted), "{wanted}\n{found}");
     }

@@ -57,6 +57,21 @@ fn a_deadline_counts_from_the_basis_that_is_written() {
 }
 
 #[test]
+fn what_people_mistype_is_answered_with_what_they_meant() {
+    let told = wrong("families:\n  - name: all\n    match: **\n    keep: [{last: 3}]\n");
+    assert!(told.contains("`**` begins with `*`") && told.contains("write it in quotes: `\"**\"`"), "{told}");
+    let told = wrong("families: [{name: all, match: *, keep: [{last: 3}]}]\n");
+    assert!(told.contains("write it in quotes: `\"*\"`"), "{told}");
+    let told = wrong("grace: 7d\nmin_age: 1d\nfamily: [{name: all, match: '**', keep: [{last: 3}]}]\n");
+    let lines: Vec<&str> = told.lines().skip(1).collect();
+    for (line, meant) in
+        ["`defaults.superseded_grace`", "`defaults.min_age`", "`families`"].iter().enumerate()
+    {
+        assert!(lines[line].contains(&format!("({meant}?)")), "{told}");
+    }
+}
+
+#[test]
 fn a_basis_that_is_none_is_refused() {
     for basis in [
         "introduced",

@@ -232,7 +232,7 @@ fn what_fits_nothing_that_is_there_is_told() {
     assert_eq!(codes(family, Some(&stream("master/x", "green"))), none);
     assert_eq!(codes(family, Some(&stream("master/x", "red"))), ["unused-label families[0].keep[1]"]);
     let elsewhere = codes(family, Some(&stream("rc/x", "green")));
-    assert_eq!(elsewhere, ["unused-family families[0].match", "uncovered-stream families"]);
+    assert_eq!(elsewhere, ["uncovered-stream families", "unused-family families[0].match"]);
 }
 
 /// Returns what is wrong with a policy whose families are these; nothing when all is well.

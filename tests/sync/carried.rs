@@ -35,6 +35,41 @@ fn a_mirror_gets_builds_and_names_and_passes_its_trace_on() {
 }
 
 #[test]
+fn a_mirror_gets_nothing_that_its_policy_or_a_person_took_out_and_a_name_to_it_is_behind() {
+    let scene = Scene::new([BUILDS[0], BUILDS[1], BUILDS[2]]);
+    let there = scene.to("second").display().to_string();
+    let policy = "version: 1
+defaults: {min_age: 0h, superseded_grace: 0h, floor: 1}
+families:
+  - {name: all, match: \"**\", keep: [{last: 1}]}
+";
+    let file = scene.beside("policy.yaml");
+    fs::write(&file, policy).unwrap();
+    scene.rig.ok(&["--mirror", &there, "init", "--policy", file.to_str().unwrap()]);
+    scene.targets(&format!("  - {{name: second, mirror: '{there}'}}\n"));
+    // What would expire there at once is not sent.
+    let newest = format!("{STREAM}/{}", BUILDS[2]);
+    assert_eq!(scene.sync(0, &[])["builds"], serde_json::json!([newest]));
+    scene.rig.builds([BUILDS[3]]);
+    scene.sync(0, &[]);
+    scene.rig.ok(&["--mirror", &there, "prune"]);
+    let again = scene.sync(0, &[]);
+    assert_eq!((&again["outcome"], &again["builds"]), (&"current".into(), &serde_json::json!([])));
+    // What was withdrawn there stays out, and the trace does not state that a name leads there.
+    scene.rig.ok(&["--mirror", &there, "restore", &newest]);
+    scene.rig.ok(&["--mirror", &there, "withdraw", &newest, "--why", "wrong", "--force"]);
+    let name = format!("{STREAM}/latest_build");
+    scene.rig.ok(&["alias", "set", &name, &newest, "--allow-backwards"]);
+    let done = scene.sync(1, &[]);
+    assert_eq!(done["outcome"], "partly");
+    assert!(done["waits"][0].as_str().unwrap().contains("was withdrawn there"), "{done:#}");
+    assert_eq!(done["serial"], again["serial"]);
+    assert_eq!(whole(&scene.to("second"), &name).as_deref(), Some(BUILDS[3]));
+    scene.rig.ok(&["alias", "set", &name, &format!("{STREAM}/{}", BUILDS[3])]);
+    scene.sync(0, &[]);
+}
+
+#[test]
 fn targets_follow_publish_and_prune_by_events() {
     let scene = Scene::new([BUILDS[0]]);
     let deliver = "deliver: 1\nto:\n  - {name: downstream, since: 1, sync: all}\n";

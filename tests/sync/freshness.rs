@@ -8,6 +8,22 @@ use std::fs;
 fn a_copy_is_behind_by_what_happened_since() {
     let scene = Scene::new([BUILDS[0]]);
     scene.rig.fails(5, "it has no trace", &["freshness"]);
+    let unknown = &scene.rig.json_ends(5, &["freshness"])["targets"][0];
+    assert_eq!(
+        (&unknown["events"], &unknown["seconds"]),
+        (&serde_json::Value::Null, &serde_json::Value::Null)
+    );
+    let line = scene.rig.ends(5, &["freshness"]);
+    assert!(
+        line.lines().any(|line| line.split_whitespace().eq(["spare", "directory", "-", "-", "-", "-"])),
+        "{line}"
+    );
+    scene.targets(&scene.spare(", required: true"));
+    let status = scene.rig.ends(5, &["status", "--check"]);
+    assert!(status.contains("target `spare`: nothing was sent yet"), "{status}");
+    scene.targets("  - {name: gone, directory: /no/such/directory}\n");
+    scene.rig.fails(5, "the directory `/no/such/directory` does not exist", &["freshness"]);
+    scene.targets(&scene.spare(""));
     scene.sync(0, &[]);
     let fresh = &scene.rig.json(&["freshness"])["targets"][0];
     assert_eq!((&fresh["events"], &fresh["attention"]), (&0.into(), &false.into()));

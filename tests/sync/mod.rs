@@ -1,6 +1,7 @@
 //! Copies of a mirror elsewhere: brought up to date in an order in which no name leads to a build that is not whole there,
 //! whatever a target does and whenever the command is killed.
 
+mod astray;
 mod broken;
 mod carried;
 mod freshness;
@@ -9,3 +10,4 @@ mod order;
 mod refused;
 mod scene;
 mod settings;
+mod tidy;

@@ -11,22 +11,49 @@ fn one_that_is_away_holds_back_no_other() {
     let nothing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let spare = scene.spare("");
     scene.targets(&format!("  - {{name: away, rsync: 'rsync://127.0.0.1:{nothing}/up/'}}\n{spare}"));
-    scene.rig.fails(1, "away: it ended with exit code", &["sync"]);
+    scene.rig.fails(1, "away: rsync ended with exit code", &["sync"]);
     scene.same("spare");
     // It said nothing and took nothing: the connection is given up.
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = silent.local_addr().unwrap().port();
     scene.targets(&format!("  - {{name: mute, rsync: 'rsync://127.0.0.1:{port}/up/', stall: 1s}}\n{spare}"));
-    scene.rig.fails(1, "mute: it ended with exit code", &["sync"]);
+    scene.rig.fails(1, "mute: rsync ended with exit code", &["sync"]);
     let read_only = daemon(&scene.to("ro"), "read only = yes\n");
     scene.targets(&format!("  - {{name: ro, rsync: 'rsync://127.0.0.1:{}/up/'}}\n", read_only.port()));
-    scene.rig.fails(1, "ro: it ended with exit code", &["sync"]);
+    scene.rig.fails(1, "ro: rsync ended with exit code", &["sync"]);
     scene.targets("  - {name: gone, directory: /no/such/directory}\n");
     scene.rig.fails(1, "mkdir -p /no/such/directory", &["sync"]);
     let inside = scene.rig.mirror("inside");
     fs::create_dir(&inside).unwrap();
     scene.targets(&format!("  - {{name: gone, directory: '{}'}}\n", inside.display()));
     scene.rig.fails(2, "are in each other", &["sync"]);
+}
+
+#[test]
+fn each_failure_has_what_helps_and_what_was_done_elsewhere_is_no_error_of_usage() {
+    let scene = Scene::new([BUILDS[0]]);
+    let nothing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let server = daemon(&scene.to("far"), "");
+    let at = |path: &str| format!("rsync: 'rsync://127.0.0.1:{}/{path}'", server.port());
+    for (way, hint) in [
+        (format!("rsync: 'rsync://127.0.0.1:{nothing}/up/'"), "nothing listens there"),
+        (at("other/"), "lists the modules"),
+        (at("up/not/there/"), "make the directory at the target"),
+    ] {
+        scene.targets(&format!("  - {{name: far, {way}}}\n"));
+        let said = scene.rig.ends(1, &["sync"]);
+        assert!(said.contains(hint) && said.contains("far: failed: rsync ended with"), "{said}");
+    }
+    // Two failures of different kinds, and one that was brought up to date.
+    let inside = scene.rig.mirror("inside");
+    fs::create_dir(&inside).unwrap();
+    scene.targets(&format!(
+        "  - {{name: in, directory: '{}'}}\n  - {{name: gone, directory: /no/such/directory}}\n{}",
+        inside.display(),
+        scene.spare("")
+    ));
+    scene.rig.fails(1, "gone: mount it, or make it: `mkdir -p /no/such/directory`", &["sync"]);
+    scene.same_but("spare", "inside");
 }
 
 #[test]
@@ -69,7 +96,7 @@ fn more_than_may_be_deleted_is_not() {
 }
 
 #[test]
-fn without_its_state_nothing_is_sent_again_and_deletes_wait_a_run() {
+fn without_its_state_nothing_is_sent_again_and_names_are_read_there() {
     let scene = Scene::new([BUILDS[0], BUILDS[1]]);
     scene.sync(0, &[]);
     let file = format!("{STREAM}/{}/outputs/iso/bootimage.iso", BUILDS[1]);
@@ -82,10 +109,8 @@ fn without_its_state_nothing_is_sent_again_and_deletes_wait_a_run() {
     scene.rig.ok(&["prune"]);
     fs::write(scene.rig.mirror(".mirrorkeep/sync/spare/state.json"), "{\"sync\":1,").unwrap();
     let done = scene.sync(0, &[]);
-    assert_eq!(done["deleted"], json!([]));
+    assert_eq!(done["deleted"], json!([format!("{STREAM}/{}", BUILDS[0])]));
     assert_eq!(ctime(&file), before);
-    assert!(scene.to(&format!("spare/{STREAM}/{}", BUILDS[0])).exists());
-    assert_eq!(scene.sync(0, &[])["deleted"], json!([format!("{STREAM}/{}", BUILDS[0])]));
     scene.same("spare");
 }
 

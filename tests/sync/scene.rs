@@ -58,8 +58,15 @@ impl Scene {
     /// Fails unless a target has what the mirror shows to readers, and nothing else but its trace.
     #[track_caller]
     pub(in crate::sync) fn same(&self, target: &str) {
+        self.same_but(target, ".mirrorkeep");
+    }
+
+    /// The same, but for what the mirror has below a name.
+    #[track_caller]
+    pub(in crate::sync) fn same_but(&self, target: &str, name: &str) {
         let plain = |lines: Vec<String>| -> Vec<String> {
-            let own = |line: &String| [".mirrorkeep", "project"].iter().any(|own| line.starts_with(own));
+            let own =
+                |line: &String| [".mirrorkeep", "project", name].iter().any(|own| line.starts_with(own));
             lines.into_iter().filter(|line| !own(line)).collect()
         };
         assert_eq!(plain(tree(&self.rig.mirror(""))), plain(tree(&self.to(target))));

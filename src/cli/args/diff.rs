@@ -4,11 +4,11 @@ use clap::Args;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct DiffArgs {
-    /// The first build, or a name that resolves to one
-    #[arg(value_name = "ID|NAME")]
+    /// The first build, or an alias that resolves to one
+    #[arg(value_name = "ID|ALIAS")]
     pub(in crate::cli) before: String,
-    /// The second build, or a name that resolves to one
-    #[arg(value_name = "ID|NAME")]
+    /// The second build, or an alias that resolves to one
+    #[arg(value_name = "ID|ALIAS")]
     pub(in crate::cli) after: String,
     /// List every change, not only the first 20 commits, packages and files
     #[arg(long)]

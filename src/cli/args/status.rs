@@ -15,7 +15,7 @@ pub(in crate::cli) struct StatusArgs {
 #[derive(Debug, Args)]
 pub(in crate::cli) struct LogArgs {
     /// A build, an alias, a stream, or a pattern of streams such as 'release/*/centos' [default: everything]
-    #[arg(value_name = "ID|NAME|STREAM")]
+    #[arg(value_name = "ID|ALIAS|STREAM")]
     pub(in crate::cli) about: Option<String>,
     /// Only events since a time, a day, or a span ago, such as 7d
     #[arg(long, value_name = "TIME|DAY|SPAN")]

@@ -38,7 +38,7 @@ pub(in crate::cli) enum ExportVerb {
     Redirects(RedirectsArgs),
     /// Write lists of builds for readers of aliases, or the rules by which a server finds files of earlier builds
     #[command(
-        after_help = "Without --for it writes the public files of `readers` in mirror.yaml; every command that moves a name does this, too.
+        after_help = "Without --for it writes the public files of `readers` in mirror.yaml; every command that moves an alias does this, too.
 
 Examples:
   mirrorkeep --mirror /srv/mirror export readers

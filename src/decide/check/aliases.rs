@@ -17,14 +17,14 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &m
         let newest = fit.newest(seen, alias).and_then(|id| layout.build_path(&id).ok());
         let Some((text, leads)) = &alias.link else {
             if alias.follows.is_none() || !alias.required {
-                moved_by_hand(alias, findings);
+                moved_by_hand(seen, layout, alias, findings);
                 continue;
             }
             let wanted = newest.as_ref().map_or_else(|| "a symlink".to_owned(), |to| link(alias, to));
             findings.push(Finding::new(Code::AliasMissing, &alias.path, "nothing", wanted).near(newest));
             continue;
         };
-        moved_by_hand(alias, findings);
+        moved_by_hand(seen, layout, alias, findings);
         let known = matches!(
             layout.place(&alias.path),
             Place::Alias { .. } | Place::Beside { .. } | Place::Declared { .. }
@@ -53,7 +53,17 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &m
             Leads::Out => tell(Code::AliasLeaves, "a relative link below the root", newest),
             Leads::Nowhere(to) => match moved(seen, layout, to) {
                 Some(near) => tell(Code::AliasDepth, "the build at its place of now", Some(near)),
-                None => tell(Code::AliasDangling, "something that is there", newest),
+                None => {
+                    let none = newest.is_none();
+                    tell(Code::AliasDangling, "an existing path", newest);
+                    if let Some(finding) = findings.last_mut().filter(|_| none && alias.follows.is_some()) {
+                        let path = shell_word(alias.path.as_str().as_ref());
+                        finding.hint = format!(
+                            "no build of its stream fits: publish one, or remove it with `mirrorkeep alias remove {path}`"
+                        )
+                        .into();
+                    }
+                }
             },
             Leads::Absolute(to) => {
                 let expected = format!("`{}`", alias.path.link_to(to));
@@ -66,7 +76,7 @@ pub(super) fn judge(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &m
 }
 
 /// Reports an alias whose target differs from the journal.
-fn moved_by_hand(alias: &SeenAlias, findings: &mut Vec<Finding>) {
+fn moved_by_hand(seen: &Seen, layout: &Layout, alias: &SeenAlias, findings: &mut Vec<Finding>) {
     let Some(told) = alias.told.as_ref().filter(|_| alias.was_moved()) else { return };
     let shown = |to: Option<&RelPath>| to.map_or_else(|| "no link".to_owned(), |to| format!("`{to}`"));
     let found = match (&alias.link, alias.leads()) {
@@ -74,11 +84,16 @@ fn moved_by_hand(alias: &SeenAlias, findings: &mut Vec<Finding>) {
         (_, None) => "missing".to_owned(),
         (_, to) => shown(to.as_ref()),
     };
-    let mut finding =
-        Finding::new(Code::AliasMoved, &alias.path, found, shown(told.as_ref())).near(told.clone());
-    if told.is_none() {
-        let hint = "remove it, or record where it points with `mirrorkeep adopt --changed`";
-        finding.hint = hint.into();
+    // It cannot be set back to a build that is gone.
+    let is_gone = |to: &RelPath| match layout.place(to) {
+        Place::Build { build } => seen.census.build(&build).is_none(),
+        _ => false,
+    };
+    let back = told.as_ref().filter(|to| !is_gone(to));
+    let mut finding = Finding::new(Code::AliasMoved, &alias.path, found, shown(told.as_ref())).near(back);
+    if back.is_none() {
+        let remove = if alias.link.is_some() { "remove it, or record" } else { "record" };
+        finding.hint = format!("{remove} where it points with `mirrorkeep adopt --changed`").into();
     }
     findings.push(finding);
 }

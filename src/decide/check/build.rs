@@ -38,7 +38,8 @@ pub(super) fn judge(
     let drift = drift::judge(seen, layout, &told, findings);
     if census.result == Outcome::Success && !seen.items().any(|(dir, item)| is_artifact(dir, item, layout)) {
         let expected = "something that was built";
-        findings.push(Finding::new(Code::NoArtifact, &seen.path, "markers and logs only", expected));
+        let found = Finding::new(Code::NoArtifact, &seen.path, "markers and logs only", expected);
+        findings.push(found.of(&seen.id));
     }
     drift
 }
@@ -125,7 +126,7 @@ fn link(
         Leads::Nowhere(_) | Leads::Round if is_sibling(seen, dir, item, text, layout) => {
             tell(Code::LinkIntoBuild, "no link to a build");
         }
-        Leads::Nowhere(_) | Leads::Round => tell(Code::LinkDangling, "something that is there"),
+        Leads::Nowhere(_) | Leads::Round => tell(Code::LinkDangling, "an existing path"),
         Leads::Out | Leads::Absolute(_) => tell(Code::LinkLeaves, "a relative link below the root"),
         Leads::To(_) => {}
     }

@@ -78,7 +78,7 @@ pub(super) fn judge(
         let listed = seen.listed || seen.manifest.is_some();
         if !listed && census.result == Outcome::Success {
             let expected = "a list of checksums";
-            findings.push(Finding::new(Code::SumsMissing, &at, "nothing", expected).near(Some(&at)));
+            findings.push(Finding::new(Code::SumsMissing, &at, "nothing", expected));
         }
         return BTreeSet::new();
     };

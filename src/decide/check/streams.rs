@@ -37,7 +37,7 @@ fn times(seen: &Seen, layout: &Layout, terms: Terms<'_>, findings: &mut Vec<Find
             let id = BuildId::new(line.stream.clone(), build.build.clone());
             let path = layout.build_path(&id).unwrap_or_else(|_| id.as_path());
             if let Created::Impossible(why) = layout.created(&id) {
-                findings.push(Finding::new(Code::StampImpossible, &path, why, "a time that can be"));
+                findings.push(Finding::new(Code::StampImpossible, &path, why, "a possible date and time"));
             }
             let Some(created) = build.created else { continue };
             if created.since(seen.census.at) > skew {
@@ -79,6 +79,9 @@ fn records(seen: &Seen, layout: &Layout, findings: &mut Vec<Finding>) {
     for id in there.iter().filter(|id| !recorded.contains(id)) {
         let (code, expected) = if known.contains(id) {
             (Code::RecordMissing, "the record that was written when it was taken in")
+        } else if matches!(layout.created(id), Created::Impossible(_)) {
+            // It has to be renamed first.
+            continue;
         } else {
             (Code::NotAdopted, "a record")
         };

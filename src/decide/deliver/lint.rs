@@ -19,7 +19,7 @@ pub fn lint(deliver: &Deliver) -> Vec<Finding> {
         let place = format!("to[{index}].{}", one.via.key());
         if !is_signed {
             let message = format!(
-                "`{}` cannot tell that an event comes from this mirror; `secret_env` or `secret_file` signs it",
+                "`{}` gets events without a signature, so that it cannot verify that they come from this mirror; `secret_env` or `secret_file` gives the key",
                 one.name
             );
             findings.push(finding("unsigned", &place, message));

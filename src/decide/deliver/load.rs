@@ -10,7 +10,7 @@ use crate::decide::pipeline::TimeLimit;
 use crate::decide::policy::unknown::{self, Pieces};
 use crate::decide::policy::{Span, pattern};
 use crate::decide::targets::target_name;
-use crate::model::{Digest, Document, Label, OneOrMany, Outcome, Problem, unprintable};
+use crate::model::{Digest, Document, Label, OneOrMany, Outcome, Problem, by_place, unprintable};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -60,7 +60,11 @@ impl Deliver {
         let (raw, problems) = unknown::read(&document, &SCHEMA, pieces).map_err(DeliverFileError)?;
         let mut loading = Loading { document: &document, problems };
         let deliver = loading.deliver(&raw, text);
-        if loading.problems.is_empty() { Ok(deliver) } else { Err(DeliverFileError(loading.problems)) }
+        if loading.problems.is_empty() {
+            Ok(deliver)
+        } else {
+            Err(DeliverFileError(by_place(loading.problems)))
+        }
     }
 
     /// Returns the JSON schema of a deliver.yaml, for completion and checks in editors.

@@ -55,7 +55,7 @@ pub fn requested(runs: &Runs) -> Vec<Answer> {
         why,
     };
     if runs.open.is_empty() {
-        return vec![answer(None, false, "no build is requested".to_owned())];
+        return vec![answer(None, false, "no request is open".to_owned())];
     }
     let open = |request: &Request| {
         let why = format!("{} requested a build at {}: {}", request.by, request.at.iso(), request.why);

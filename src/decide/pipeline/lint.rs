@@ -9,6 +9,9 @@ use crate::layout::{AliasRule, Layout, MovedBy};
 use crate::model::{BuildId, BuildName, Stamp, Stream, is_misspelt};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How many streams a message names.
+const NAMED: usize = 5;
+
 /// What a pipeline is checked against; absent parts are not checked.
 #[derive(Debug, Clone, Copy)]
 pub struct LintTerms<'a> {
@@ -31,7 +34,16 @@ pub fn lint(pipeline: &Pipeline, terms: &LintTerms<'_>) -> Vec<Finding> {
         let at = format!("stages[{index}]");
         let own: Vec<&Stream> = streams.iter().copied().filter(|stream| stage.is_in(stream)).collect();
         if own.is_empty() && !terms.streams.is_empty() {
-            let message = format!("`{}` is in no stream that is there", stage.name);
+            let patterns: Vec<String> = stage.streams.iter().map(|one| format!("`{one}`")).collect();
+            let known: Vec<String> = streams.iter().take(NAMED).map(|one| format!("`{one}`")).collect();
+            let more = streams.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let message = format!(
+                "{} of `{}` matches no stream of the mirror, which has {}{more}",
+                patterns.join(", "),
+                stage.name,
+                known.join(", ")
+            );
             findings.push(finding("unused-stage", format!("{at}.streams"), message));
         }
         if !stage.pin && stage.votes.is_empty() && stage.labels.is_empty() {
@@ -225,8 +237,8 @@ fn names(
             Some(Known::Unknown(stream)) => (
                 "unknown-alias",
                 format!(
-                    "the layout `{title}` knows no name `{name}` in `{stream}`; \
-                     add `{{ name: {name}, by_hand: true }}` to its `aliases`"
+                    "the layout `{title}` knows no alias `{name}` in `{stream}`; \
+                     add `{{ name: {name}, by_hand: true }}` to `aliases` in .mirrorkeep/mirror.yaml"
                 ),
             ),
             None => continue,

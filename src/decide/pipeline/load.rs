@@ -8,7 +8,7 @@ use super::stage::{Carried, Pipeline, Requirement, Stage};
 use super::{PipelineError, examples, loops};
 use crate::decide::policy::unknown::{self, Pieces};
 use crate::decide::policy::{Span, pattern};
-use crate::model::{BuildName, Digest, Document, Label, OneOrMany, Problem, RelPath, job_name};
+use crate::model::{BuildName, Digest, Document, Label, OneOrMany, Problem, RelPath, by_place, job_name};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
@@ -30,7 +30,11 @@ impl Pipeline {
         let (raw, problems) = unknown::read(&document, &SCHEMA, pieces).map_err(PipelineError)?;
         let mut loading = Loading { document: &document, problems };
         let pipeline = loading.pipeline(&raw, text);
-        if loading.problems.is_empty() { Ok(pipeline) } else { Err(PipelineError(loading.problems)) }
+        if loading.problems.is_empty() {
+            Ok(pipeline)
+        } else {
+            Err(PipelineError(by_place(loading.problems)))
+        }
     }
 
     /// Returns the JSON schema of a pipeline file, for completion and checks in editors.

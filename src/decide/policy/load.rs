@@ -8,7 +8,7 @@ use super::rule::{Basis, Family, Keep, Mirrored, Part, Policy, Rule};
 use super::schema::{FamilyFile, MirroredFile, PolicyFile, RuleFile};
 use super::{PolicyError, Range, Span, covers, examples, unknown};
 use crate::decide::targets::target_name;
-use crate::model::{Digest, Document, Stamp};
+use crate::model::{Digest, Document, Stamp, by_place};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use rules::named;
@@ -30,7 +30,7 @@ impl Policy {
         let (raw, problems) = unknown::read(&document, &SCHEMA, unknown::pieces).map_err(PolicyError)?;
         let mut loading = Loading { document: &document, problems, zone: Tz::UTC };
         let policy = loading.policy(raw, text);
-        if loading.problems.is_empty() { Ok(policy) } else { Err(PolicyError(loading.problems)) }
+        if loading.problems.is_empty() { Ok(policy) } else { Err(PolicyError(by_place(loading.problems))) }
     }
 
     /// Returns the JSON schema of a policy file, by which editors complete and check it.

@@ -36,7 +36,7 @@ pub struct Policy {
     pub tests: Vec<PolicyTest>,
 }
 
-/// For which copies elsewhere a build waits that a name left or a newer success superseded.
+/// For which copies elsewhere a build waits that an alias left or a newer success superseded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mirrored {
     /// The names of the targets.

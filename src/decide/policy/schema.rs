@@ -96,7 +96,7 @@ pub(super) struct BrakesFile {
     pub(super) max_per_run: Option<usize>,
 }
 
-/// For which copies elsewhere a build waits that a name left or a newer success superseded.
+/// For which copies elsewhere a build waits that an alias left or a newer success superseded.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "`by` and `at_most`, such as `{by: [tier1-a], at_most: 3d}`")]
 pub(super) struct MirroredFile {

@@ -4,7 +4,7 @@
 //! compared with its schema key by key, and its rules are read one by one.
 
 use super::schema::{BrakesFile, DefaultsFile, FamilyFile, MirroredFile, PressureFile, RuleFile, TestFile};
-use crate::model::{Document, Problem};
+use crate::model::{Document, Problem, by_place};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ pub(in crate::decide) fn read<T: DeserializeOwned>(
         Ok(raw) => Ok((raw, unknown)),
         Err(first) => match document.read_without(unknown.iter().map(|problem| problem.path.as_str())) {
             Some(raw) => Ok((raw, unknown)),
-            None => Err(pieces(document, first, unknown)),
+            None => Err(by_place(pieces(document, first, unknown))),
         },
     }
 }
@@ -68,7 +68,21 @@ fn walk(document: &Document, root: &Value, schema: &Value, path: &str, problems:
             (None, Some(Value::Bool(false))) => {
                 let known: Vec<&str> =
                     properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
-                problems.push(document.problem(&below, unknown(&key, &known)));
+                let nested: Vec<String> = properties
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|(name, of)| {
+                        // An entry that need not be given has its keys in an alternative.
+                        let of = resolve(root, of);
+                        let others = of.get("anyOf").and_then(Value::as_array).into_iter().flatten();
+                        let all = std::iter::once(of).chain(others.map(|one| resolve(root, one)));
+                        let keys = all
+                            .filter_map(|of| of.get("properties")?.as_object())
+                            .flat_map(|keys| keys.keys());
+                        keys.map(|key| format!("{name}.{key}")).collect::<Vec<_>>()
+                    })
+                    .collect();
+                problems.push(document.problem(&below, unknown(&key, &known, &nested)));
             }
             _ => {}
         }
@@ -100,10 +114,22 @@ fn plain(message: &str) -> String {
     format!("{before}{found} is not accepted here; expected {expected}")
 }
 
-fn unknown(key: &str, known: &[&str]) -> String {
-    let near = known.iter().min_by_key(|name| strsim::damerau_levenshtein(name, key));
-    let near = near.filter(|name| strsim::damerau_levenshtein(name, key) <= 2);
-    let meant = near.map(|name| format!(" (`{name}`?)")).unwrap_or_default();
+/// Returns what is wrong with a key that is not one of `known`; `nested` are the keys one level below them, such as
+/// `defaults.floor`.
+fn unknown(key: &str, known: &[&str], nested: &[String]) -> String {
+    let distance = |name: &str| strsim::damerau_levenshtein(name, key);
+    // `family` is three letters from `families`.
+    let is_near = |name: &str| {
+        distance(name) <= 2
+            || distance(name) == 3 && key.get(..4).is_some_and(|start| name.starts_with(start))
+    };
+    let near = known.iter().copied().min_by_key(|name| distance(name)).filter(|name| is_near(name));
+    let is_below = |name: &&String| {
+        let last = name.rsplit('.').next().unwrap_or_default();
+        last == key || last.ends_with(&format!("_{key}"))
+    };
+    let meant = near.or_else(|| nested.iter().find(is_below).map(String::as_str));
+    let meant = meant.map(|name| format!(" (`{name}`?)")).unwrap_or_default();
     let list: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
     format!("unknown key `{key}`{meant}; accepted: {}", list.join(", "))
 }

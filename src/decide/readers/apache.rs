@@ -12,7 +12,7 @@ const DOLLAR: &str = "mirrorkeep_dollar";
 
 const HEAD: &str = "\
 # Written by `mirrorkeep export readers --for apache`: below a name, a file of the current build, else one of a build that
-# the name left. The link itself comes first: for a moment after a move, processes of the server with the rules from
+# the alias left. The link itself comes first: for a moment after a move, processes of the server with the rules from
 # before it answer, too. Include it at the end of a virtual host whose DocumentRoot is the mirror; it needs the modules
 # rewrite and headers (`a2enmod rewrite headers` on Debian).
 RewriteEngine On

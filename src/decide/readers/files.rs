@@ -154,7 +154,7 @@ fn pointer(place: Place<'_>, name: &str, list: &[Listed], facts: &Facts) -> Stri
 /// random otherwise.
 fn mirrorlist(url: &str, list: &[Listed], below: &RelPath, ranked: bool) -> String {
     let mut text =
-        format!("{MARK}: the newest build first, then those that the name left a short time ago.\n");
+        format!("{MARK}: the newest build first, then those that the alias left a short time ago.\n");
     for (nth, listed) in list.iter().enumerate() {
         text.push_str(&format!("{url}{}/", url_path(&listed.path.join(below))));
         text.push_str(&if ranked { format!("\tpriority:{}\n", nth + 1) } else { "\n".to_owned() });
@@ -168,7 +168,7 @@ fn repo(name: &str, paths: &BTreeSet<&RelPath>, grace: Span, lists: impl Fn(&Rel
     let expire = (grace.seconds() / 2).clamp(1, 24 * 3600);
     let mut text = format!(
         "{MARK}, for /etc/yum.repos.d: the RPM repositories of {name}.
-# The policy keeps a build for {grace} after the name left it (superseded_grace). dnf must forget its lists before that,
+# The policy keeps a build for {grace} after the alias left it (superseded_grace). dnf must forget its lists before that,
 # so metadata_expire is shorter. Add gpgcheck and gpgkey as your packages are signed.
 "
     );

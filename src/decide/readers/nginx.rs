@@ -11,7 +11,7 @@ use crate::model::{RelPath, quoted};
 
 const HEAD: &str = "\
 # Written by `mirrorkeep export readers --for nginx`: below a name, a file of the current build, else one of a build that
-# the name left. The link itself comes first: for a moment after a move, processes of the server with the rules from
+# the alias left. The link itself comes first: for a moment after a move, processes of the server with the rules from
 # before it answer, too. Include it in a server block after the location that hides `.mirrorkeep` and before all other
 # locations with patterns (in contrib/nginx.conf before the one of listings).
 ";

@@ -205,7 +205,7 @@ mod tests {
             "releases.yaml:1:1: settings: version 2",
             ":2:1:",
             ":4:3:",
-            ":5:28: settings: no branch can have the name `--force`",
+            ":5:27: settings: no branch can have the name `--force`",
         ] {
             assert!(all.contains(said), "{said}: {all}");
         }

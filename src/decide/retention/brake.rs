@@ -17,7 +17,7 @@ pub(super) fn hold(
     before: Option<&Drafts<'_>>,
 ) {
     if past.first_run {
-        let why = "the first deletion on a mirror with builds of other tools, once `mirrorkeep prune --accept sha256:…` accepts the plan";
+        let why = "the first deletion on a mirror with builds of other tools";
         let all: Vec<usize> = drafts.changing().collect();
         drafts.hold_back(&all, "first_run", why);
     }
@@ -32,8 +32,7 @@ pub(super) fn hold(
         && let Some(before) = before
     {
         let rule = "policy_change defer";
-        let why =
-            "expires only because the policy was edited; waits for `mirrorkeep prune --accept sha256:…`";
+        let why = "expires only because the policy was edited";
         let changed: Vec<usize> =
             drafts.expiring().filter(|index| before.fate(*index) != Fate::Expire).collect();
         drafts.withhold(&changed, rule, why);

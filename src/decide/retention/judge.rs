@@ -191,10 +191,11 @@ fn why_blocked(build: &BuildCensus, twice: bool, view: &View<'_>) -> Option<Stri
         return Some("the census names it twice".to_owned());
     }
     let created = build.created?;
-    let ahead = created.since(view.now);
-    (ahead > view.policy.skew.seconds()).then(|| {
-        let by = crate::decide::retention::near_miss::Lasting(ahead);
-        format!("future: {} is {by} ahead of {}", created.iso(), view.now.iso())
+    let skew = view.policy.skew.seconds();
+    // Without the time of now, so that the same mirror has the same reasons.
+    (created.since(view.now) > skew).then(|| {
+        let skew = crate::decide::retention::near_miss::Lasting(skew);
+        format!("future: it is dated {}, more than {skew} ahead of the clock of this machine", created.iso())
     })
 }
 

@@ -7,7 +7,7 @@ use super::target::{Target, Targets, Way, target_name};
 use crate::decide::pipeline::TimeLimit;
 use crate::decide::policy::unknown::{self, Pieces};
 use crate::decide::policy::{Span, pattern};
-use crate::model::{Document, OneOrMany, Problem, unprintable};
+use crate::model::{Document, OneOrMany, Problem, by_place, unprintable};
 use serde_json::Value;
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -35,7 +35,11 @@ impl Targets {
         let (raw, problems) = unknown::read(&document, &SCHEMA, pieces).map_err(TargetsFileError)?;
         let mut loading = Loading { document: &document, problems };
         let targets = loading.targets(&raw, text);
-        if loading.problems.is_empty() { Ok(targets) } else { Err(TargetsFileError(loading.problems)) }
+        if loading.problems.is_empty() {
+            Ok(targets)
+        } else {
+            Err(TargetsFileError(by_place(loading.problems)))
+        }
     }
 
     /// Returns the JSON schema of a targets.yaml, by which editors complete and check it.
@@ -209,6 +213,12 @@ impl Loading<'_> {
 /// Reads an address of rsync; what rsync would take for an option or for a path of this machine is refused.
 pub fn rsync_address(text: &str) -> Result<String, String> {
     let accepted = "`rsync://mirror.example.org/module/path` or, for ssh, `user@host.example.org:/srv/mirror` is accepted";
+    if text.contains(' ') {
+        return Err(format!(
+            "`{}` has a blank, which no address of rsync may have; {accepted}",
+            text.escape_debug()
+        ));
+    }
     let odd = |c: char| c.is_whitespace() || c.is_control();
     if text.is_empty() || text.starts_with('-') || text.chars().any(odd) || unprintable(text).is_some() {
         return Err(format!("`{}` is not an address of rsync; {accepted}", text.escape_debug()));
@@ -379,6 +389,14 @@ to:
             ("https://mirror.example.edu/pub/", "tier1-a")
         );
         assert_ne!(tier1.address(), far.address());
+    }
+
+    #[test]
+    fn a_blank_in_an_address_is_named() {
+        names_all(
+            "targets: 1\nto: [{name: a, rsync: 'u@host:/srv/my mirror'}]\n",
+            &["to[0].rsync: `u@host:/srv/my mirror` has a blank"],
+        );
     }
 
     #[test]

@@ -109,7 +109,11 @@ pub fn label(
         }
     }
     for key in drop {
-        record.labels.remove(key);
+        if record.labels.remove(key).is_none() {
+            let known: Vec<String> = old.labels.keys().map(|key| format!("`{key}`")).collect();
+            let known = if known.is_empty() { "no labels".to_owned() } else { known.join(", ") };
+            mirror.warnings().add(format!("`{id}` has no label `{key}`; it has {known}"));
+        }
     }
     let changed = record.labels != old.labels;
     let labels = record.labels.clone();

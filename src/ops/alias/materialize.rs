@@ -104,7 +104,7 @@ impl Classify for MaterializeError {
     fn class(&self) -> Class {
         match self {
             Self::NoAlias(_) | Self::NoBuild(_) => {
-                ErrorKind::Usage.hint("`mirrorkeep alias list` lists the names and what they resolve to")
+                ErrorKind::Usage.hint("`mirrorkeep alias list` lists the aliases and what they resolve to")
             }
             Self::Symlinks(_) | Self::Taken(_) => ErrorKind::Usage.into(),
             Self::NotMaterialized(_) | Self::NoRecord(_) | Self::Restless(_) | Self::Missing(_) => {

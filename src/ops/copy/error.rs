@@ -73,7 +73,7 @@ pub enum CopyError {
     #[error(transparent)]
     Publish(#[from] PublishError),
     /// A name could not be moved.
-    #[error("the builds are there, but a name could not be moved")]
+    #[error("the builds were copied, but an alias could not be moved")]
     Repoint(#[from] RepointError),
     /// The target could not be asked.
     #[error("cannot look at the target")]

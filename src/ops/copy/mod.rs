@@ -48,6 +48,8 @@ const SUMS_LIMIT: u64 = crate::mirror::MANIFEST_LIMIT;
 pub struct CopyOptions {
     /// Builds and streams; none means everything.
     pub what: Vec<Scope>,
+    /// Builds among these that are left out.
+    pub without: BTreeSet<BuildId>,
     /// What names may do that they may not otherwise.
     pub permit: Permit,
     /// Whether it is done, or only told.
@@ -150,6 +152,7 @@ impl Copy<'_> {
     fn run(&self) -> Result<CopyReport, CopyError> {
         let mut chosen = choose::choose(self.from, self.to, &self.copying.what)?;
         let mut report = CopyReport::default();
+        chosen.order.retain(|id| !self.copying.without.contains(id));
         self.leave_withdrawn(&mut chosen, &mut report)?;
         let mut coming: BTreeSet<&BuildId> = chosen.order.iter().collect();
         for id in &chosen.order {

@@ -74,8 +74,9 @@ fn of_targets(targets: &[TargetStatus]) -> Vec<Family> {
         Family::new("mirrorkeep_target_attention", "Whether a person should look at the copy elsewhere.");
     for one in targets {
         let labels: family::Labels<'_> = &[("target", &one.name)];
-        behind.add(labels, one.events);
-        lag.add(labels, one.seconds);
+        let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        behind.known(labels, one.events.map(number));
+        lag.known(labels, one.seconds.map(number));
         synced.at(labels, one.synced);
         attention.flag(labels, one.attention);
     }

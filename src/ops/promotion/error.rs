@@ -223,8 +223,8 @@ impl Classify for StageError {
             | Self::Text(_)
             | Self::Job(_) => ErrorKind::Usage.into(),
             Self::Interfered { stage, stream } => ErrorKind::Refused.hint(format!(
-                "`mirrorkeep stages {stage} --stream {stream}` shows where it leads; `mirrorkeep promote {stage} \
-                 --stream {stream} --take-over --why TEXT` accepts that and goes on"
+                "`mirrorkeep stages {stage} --stream {stream}` shows its state; `mirrorkeep promote {stage} \
+                 --stream {stream} --take-over --why TEXT` accepts that and continues"
             )),
             Self::Tag { stage, stream, .. } => ErrorKind::Refused.hint(format!(
                 "`mirrorkeep promote {stage} --stream {stream} --take-over --why TEXT` moves it all the same"

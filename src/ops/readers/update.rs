@@ -26,7 +26,7 @@ const AT_ONCE: usize = 16;
 const LIMIT: u64 = 16 << 20;
 
 /// The beginning of the warning about a failure.
-pub const NOT_UPDATED: &str = "what readers of names get is not up to date";
+pub const NOT_UPDATED: &str = "the public files for readers are not up to date";
 
 /// What was written for readers, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
@@ -176,7 +176,7 @@ fn wanted(
     for (path, name) in names.iter().filter(|(name, _)| affected(name)) {
         if unprintable(path.as_str()).is_some() {
             let why = "it contains a character that is not printable";
-            wanted.warnings.push(format!("the name `{path}` has no public files: {why}"));
+            wanted.warnings.push(format!("the alias `{path}` has no public files: {why}"));
             continue;
         }
         let at = at(path);
@@ -191,7 +191,7 @@ fn wanted(
         {
             if let Some(other) = in_the_way(&taken, &at, path) {
                 let why = format!(
-                    "`{at}` of the name `{path}` is not written: `{other}` of another name is in the way"
+                    "`{at}` of the alias `{path}` is not written: `{other}` of another alias is in the way"
                 );
                 wanted.warnings.push(why);
                 continue;
@@ -284,7 +284,7 @@ pub(crate) fn behind(mirror: &Mirror, census: &Census) -> Result<Option<String>,
     let Some(config) = &mirror.config().readers else { return Ok(None) };
     let names = by_census(mirror, census, &[])?;
     let Some(state) = ReadersState::read(mirror)? else {
-        return Ok((!names.is_empty()).then(|| "nothing was written for readers of names yet".to_owned()));
+        return Ok((!names.is_empty()).then(|| "no public files for readers were written yet".to_owned()));
     };
     let is_as_written = |(path, name): (&RelPath, &ReaderName)| {
         state
@@ -293,11 +293,11 @@ pub(crate) fn behind(mirror: &Mirror, census: &Census) -> Result<Option<String>,
             .map_or(unprintable(path.as_str()).is_some(), |known| known.name.build == name.build)
     };
     if !names.iter().all(is_as_written) {
-        return Ok(Some("what was written for readers of names is older than the names".to_owned()));
+        return Ok(Some("the public files for readers are older than the aliases".to_owned()));
     }
     let rules = rules_of(mirror, config, &state.names);
     let stale = rules.is_some_and(|(_, rules)| state.loaded != Some(Digest::of(rules.text.as_bytes())));
-    Ok(stale.then(|| "the web server has not loaded the rules for the names of now".to_owned()))
+    Ok(stale.then(|| "the web server has not loaded the newest rules for the aliases".to_owned()))
 }
 
 /// Writes the rules and makes the server load them; returns the digest of the loaded rules, and why not all are
@@ -312,7 +312,7 @@ fn serve(
 ) -> (Option<Digest>, Option<ReadersError>) {
     let Some((out, Rules { text, left_out })) = rules_of(mirror, config, names) else { return (None, None) };
     let left_out = left_out.into_iter();
-    report.warnings.extend(left_out.map(|(name, why)| format!("the rules omit the name `{name}`: {why}")));
+    report.warnings.extend(left_out.map(|(name, why)| format!("the rules omit the alias `{name}`: {why}")));
     let changed = match server::replace(out, &text, mode) {
         Ok(changed) => changed,
         Err(error) => return (loaded, Some(error)),

@@ -21,6 +21,16 @@ pub struct Concern {
     pub why: String,
     /// A command that helps, if there is one.
     pub hint: Option<String>,
+    /// The builds that it is about, if the path is not that of one.
+    pub builds: Vec<BuildId>,
+}
+
+impl Concern {
+    /// Returns the path; nothing where it is that of a file that only holds the news.
+    pub fn subject(&self) -> Option<&RelPath> {
+        let news = ["last-check.json", "last-run.json", "readers.json", "site.json"].map(RelPath::state);
+        Some(&self.path).filter(|path| !path.is_root() && !news.contains(path))
+    }
 }
 
 impl fmt::Display for Concern {
@@ -35,7 +45,7 @@ pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
     let concern = |(path, why): (RelPath, String)| {
         let why =
             format!("no event of the journal made this directory of the trash, so it is left alone: {why}");
-        Concern { path, why, hint: Some("move it out of the mirror".to_owned()) }
+        Concern { path, why, hint: Some("move it out of the mirror".to_owned()), builds: Vec::new() }
     };
     alien.into_iter().map(concern).collect()
 }
@@ -73,6 +83,7 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
                         why: format!("`{}.path` in mirror.yaml hides the build", one.key),
                         hint: Some(format!("give `{}.path` another directory", one.key)),
                         path,
+                        builds: Vec::new(),
                     },
                     None => Concern {
                         path,
@@ -80,6 +91,7 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
                         hint: Some(format!(
                             "restore it from a copy, or `mirrorkeep adopt --changed {id}` records that it is missing"
                         )),
+                        builds: Vec::new(),
                     },
                 }
             }));
@@ -88,6 +100,7 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
             path: RelPath::state("builds"),
             why: format!("it is not known which builds should be there: {why}"),
             hint: None,
+            builds: Vec::new(),
         }),
     }
     concerns
@@ -134,6 +147,7 @@ fn broken(
                     why: "the required alias is broken: something that is not a symlink is in its place"
                         .to_owned(),
                     hint: Some("move it away; the next publish creates the alias".to_owned()),
+                    builds: Vec::new(),
                 };
                 return Some(Broken { concern, by_result: false });
             }
@@ -158,7 +172,8 @@ fn broken(
         is_link.then(|| format!("`mirrorkeep alias remove {shown}` removes it; no build of the stream fits"))
     });
     let by_result = current.is_some_and(|current| !rule.when.results.contains(&current.result));
-    let concern = Concern { path: path.clone(), why: format!("the required alias is broken: {why}"), hint };
+    let why = format!("the required alias is broken: {why}");
+    let concern = Concern { path: path.clone(), why, hint, builds: Vec::new() };
     Some(Broken { concern, by_result })
 }
 
@@ -183,33 +198,8 @@ fn ruled<'a>(
     Some((stream, builds, rules.into_iter().find(|rule| rule.name == alias.name())?))
 }
 
-/// Returns whether a directory above a build's path is a link: what is behind it does not belong to the mirror.
-fn is_behind_a_link(mirror: &Mirror, id: &BuildId) -> bool {
-    let Ok(path) = mirror.layout().build_path(id) else { return false };
-    let mut above = path.parent();
-    while let Some(dir) = above.filter(|dir| *dir != RelPath::root()) {
-        if mirror.store().look(&dir).ok().flatten().is_some_and(|entry| entry.kind == Kind::Link) {
-            return true;
-        }
-        above = dir.parent();
-    }
-    false
-}
-
 /// Returns the builds that are recorded, were not pruned, and are missing.
 pub(crate) fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, String> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
-    let mut vanished = mirror.expected().map_err(|error| chain(&error))?;
-    // A build that cannot be read is reported by the survey; one that appeared after the census exists.
-    vanished.retain(|id| {
-        !there.contains(id)
-            && (mirror.has_build(id).is_ok_and(|is_there| !is_there) || is_behind_a_link(mirror, id))
-    });
-    if vanished.is_empty() {
-        return Ok(vanished);
-    }
-    // A build that another command removed after the census is not expected any more.
-    let expected = mirror.expected().map_err(|error| chain(&error))?;
-    vanished.retain(|id| expected.contains(id));
-    Ok(vanished)
+    mirror.vanished(&there).map_err(|error| chain(&error))
 }

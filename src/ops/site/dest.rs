@@ -54,6 +54,17 @@ impl Dest<'_> {
         }
     }
 
+    /// Returns whether a file is at a path of the site.
+    pub(super) fn has(&self, path: &RelPath) -> Result<bool, StoreError> {
+        match self {
+            Self::Mirror(mirror, at) => match mirror.store().look(&at.join(path)) {
+                Err(error) if is_in_the_way(&error) => Ok(false),
+                entry => Ok(entry?.is_some_and(|entry| entry.kind == Kind::File)),
+            },
+            Self::Dir(dir) => Ok(dir.join(path.as_str()).is_file()),
+        }
+    }
+
     /// Removes a file, and the directories that are empty then.
     pub(super) fn remove(&self, path: &RelPath) -> Result<(), StoreError> {
         match self {
@@ -131,19 +142,20 @@ fn failed(doing: &'static str, at: &Path, error: io::Error) -> StoreError {
     StoreError::new(doing, at.display(), error)
 }
 
+fn is_in_the_way(error: &StoreError) -> bool {
+    matches!(error.kind(), StoreErrorKind::Escapes | StoreErrorKind::WrongKind | StoreErrorKind::TooLarge)
+}
+
 fn in_store(store: &dyn Store, at: &RelPath) -> Result<There, StoreError> {
-    let in_the_way = |error: &StoreError| {
-        matches!(error.kind(), StoreErrorKind::Escapes | StoreErrorKind::WrongKind | StoreErrorKind::TooLarge)
-    };
     match store.look(at) {
         Ok(None) => Ok(There::Nothing),
         Ok(Some(entry)) if entry.kind != Kind::File || entry.size > LIMIT => Ok(There::Other),
-        Err(error) if in_the_way(&error) => Ok(There::Other),
+        Err(error) if is_in_the_way(&error) => Ok(There::Other),
         Err(error) => Err(error),
         Ok(Some(_)) => match store.read(at, LIMIT) {
             Ok(bytes) => Ok(There::File(bytes)),
             Err(error) if error.is_not_found() => Ok(There::Nothing),
-            Err(error) if in_the_way(&error) => Ok(There::Other),
+            Err(error) if is_in_the_way(&error) => Ok(There::Other),
             Err(error) => Err(error),
         },
     }

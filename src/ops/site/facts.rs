@@ -9,7 +9,7 @@ use crate::decide::events::About;
 use crate::mirror::{Covered, Mirror, SITE_STATE, SiteConfig, chain};
 use crate::model::{BuildId, Outcome, RelPath, Stamp, Stream};
 use crate::ops::readers::hides_names;
-use crate::ops::status::{Sizes, Status, StreamStatus, look, status_of};
+use crate::ops::status::{CheckedBuild, Sizes, Status, StreamStatus, look, status_of};
 use crate::record::{Event, EventKind, Phase};
 use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
@@ -44,6 +44,17 @@ pub struct SiteFacts {
     pub gone: Vec<GoneFacts>,
     /// What happened last, newest first.
     pub events: Vec<SiteEvent>,
+    /// The same for people, who read of a prune of many builds in one line.
+    pub recent: Vec<Recent>,
+}
+
+/// Something that happened, or several events of one kind after another.
+#[derive(Debug, Clone)]
+pub struct Recent {
+    /// The newest of them.
+    pub event: SiteEvent,
+    /// How many there are.
+    pub count: usize,
 }
 
 /// What is known of a stream.
@@ -70,6 +81,8 @@ pub struct BuildFacts {
     pub census: BuildCensus,
     /// The paths of the aliases that resolve to it.
     pub names: Vec<RelPath>,
+    /// The errors that the last check of the mirror found in it.
+    pub checked: Option<CheckedBuild>,
     /// What the policy says of it.
     pub verdict: Option<Verdict>,
     /// What happened to it, newest first.
@@ -130,13 +143,15 @@ impl SiteFacts {
         // This update ends what the last one did not.
         status.attention.retain(|one| one.path != RelPath::state(SITE_STATE));
         let stages = stages::of(mirror, &found.census, &events);
-        let News { newest, streams: mut by_stream, builds: mut by_build } = news(mirror, events);
+        let News { newest, recent, streams: mut by_stream, builds: mut by_build } = news(mirror, events);
         let mut names: HashMap<&RelPath, Vec<RelPath>> = HashMap::new();
         for alias in &found.census.aliases {
             alias.target.iter().for_each(|target| names.entry(target).or_default().push(alias.path.clone()));
         }
         let mut censuses: HashMap<&Stream, &[BuildCensus]> =
             found.census.streams.iter().map(|stream| (&stream.stream, &*stream.builds)).collect();
+        let checked: HashMap<&BuildId, &CheckedBuild> =
+            status.check.iter().flat_map(|check| &check.builds).map(|found| (&found.id, found)).collect();
         let one = |status: &StreamStatus| {
             let stream = &status.stream;
             let verdicts = found.plan.as_ref().map(|plan| plan.of_stream(stream)).unwrap_or_default();
@@ -147,6 +162,7 @@ impl SiteFacts {
                 let path = place(&id);
                 BuildFacts {
                     names: names.get(&path).cloned().unwrap_or_default(),
+                    checked: checked.get(&id).map(|found| (*found).clone()),
                     verdict: verdicts.get(&id.name).map(|verdict| (*verdict).clone()),
                     events: by_build.remove(&id).unwrap_or_default(),
                     census: build.clone(),
@@ -189,6 +205,7 @@ impl SiteFacts {
             forecast,
             gone,
             events: newest,
+            recent,
         })
     }
 }
@@ -216,10 +233,21 @@ fn nearest(stream: &StreamFacts, at: Stamp) -> Option<BuildId> {
     near.map(|(build, _)| build.id.clone())
 }
 
+impl Recent {
+    /// Returns whether the event before is one more of the same; one with a reason is news of its own.
+    fn takes(&self, event: &SiteEvent) -> bool {
+        let (last, next) = (&self.event.event, &event.event);
+        let many = matches!(next.what, EventKind::Pruned | EventKind::Restored | EventKind::Lost);
+        let alone = |event: &Event| event.details.contains_key("why");
+        many && next.what == last.what && next.by == last.by && !alone(last) && !alone(next)
+    }
+}
+
 /// Events by what they are about, newest first.
 #[derive(Default)]
 struct News {
     newest: Vec<SiteEvent>,
+    recent: Vec<Recent>,
     streams: HashMap<Stream, Vec<SiteEvent>>,
     builds: HashMap<BuildId, Vec<Event>>,
 }
@@ -240,6 +268,12 @@ fn news(mirror: &Mirror, events: Vec<Event>) -> News {
             && of_stream.len() < NEWEST
         {
             of_stream.push(event.clone());
+        }
+        let lines = news.recent.len();
+        match news.recent.last_mut() {
+            Some(last) if last.takes(&event) => last.count += 1,
+            _ if lines < NEWEST => news.recent.push(Recent { event: event.clone(), count: 1 }),
+            _ => {}
         }
         if news.newest.len() < NEWEST {
             news.newest.push(event);

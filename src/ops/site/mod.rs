@@ -17,7 +17,7 @@ mod update;
 
 pub use details::Details;
 pub use error::SiteError;
-pub use facts::{BuildFacts, SiteEvent, SiteFacts, StreamFacts};
+pub use facts::{BuildFacts, Recent, SiteEvent, SiteFacts, StreamFacts};
 pub use forecast::{Forecast, Simulated};
 pub use gone::{GONE_DAYS, GONE_MOST, GoneFacts, Went, gone_pages};
 pub use index::{IndexedBuild, IndexedStream, SiteIndex, StreamIndex};
@@ -30,6 +30,9 @@ use crate::model::{BuildId, Digest, RelPath};
 pub trait Pages: Sync {
     /// Returns every file but the pages of builds; a pure function.
     fn files(&self, facts: &SiteFacts) -> Vec<SiteFile>;
+
+    /// Returns the path in the site of the page where people begin.
+    fn front(&self) -> Option<RelPath>;
 
     /// Returns the path in the site of the page of a build; nothing where it would be too long.
     fn page(&self, id: &BuildId) -> Option<RelPath>;

@@ -37,6 +37,8 @@ pub struct SiteReport {
     pub same: u64,
     /// How many bytes were written.
     pub bytes: u64,
+    /// Whether every file was compared with what is there, and not only with what was written last.
+    pub full: bool,
     /// Warnings for a person.
     pub warnings: Vec<String>,
 }
@@ -79,8 +81,16 @@ pub fn update(
         leave(mirror, pages, before, mode, &mut report)?;
     }
     let whole = |state: &&SiteState| state.path == config.path && !state.writing;
-    let known = state.as_ref().filter(whole).filter(|_| extent == Extent::Changes);
     let dest = Dest::Mirror(mirror, &config.path);
+    let mut known = state.as_ref().filter(whole).filter(|_| extent == Extent::Changes);
+    // Somebody may have removed the whole directory.
+    if let Some(front) = pages.front()
+        && known.is_some_and(|state| state.files.contains_key(&front))
+        && !dest.has(&front)?
+    {
+        known = None;
+    }
+    report.full = known.is_none();
     let old = known.map_or_else(|| dest.there(pages), |state| Ok(state.files.clone()))?;
     // Also of a state that a kill left: it was made from what it states.
     let simulated = state.as_ref().and_then(|state| state.simulated.as_ref());
@@ -110,7 +120,7 @@ pub fn write_to(
     let old = dest.there(pages)?;
     let facts = SiteFacts::of(mirror, &config, session.now(), None)?;
     let after = SiteState::of(&facts);
-    let report = SiteReport::default();
+    let report = SiteReport { full: true, ..SiteReport::default() };
     let mut writer = Writer { session, dest, pages, mode, old, marked: false, after, report };
     writer.all(&facts, None)?;
     Ok(writer.report)

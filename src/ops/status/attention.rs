@@ -2,7 +2,7 @@
 
 use super::{DiskStatus, LastCheck, PruneStatus, StreamStatus, TrashStatus};
 use crate::census::Census;
-use crate::decide::Plan;
+use crate::decide::{Fate, Plan};
 use crate::mirror::{Mirror, SITE_STATE, Unreadable, chain};
 use crate::model::{Classify, RelPath, Stamp};
 use crate::ops::deliver::{DeliverError, SubscriberStatus};
@@ -36,7 +36,7 @@ struct SiteWriting {
 }
 
 fn concern(path: RelPath, why: String, hint: Option<&str>) -> Concern {
-    Concern { path, why, hint: hint.map(str::to_owned) }
+    Concern { path, why, hint: hint.map(str::to_owned), builds: Vec::new() }
 }
 
 /// Returns what could not be read.
@@ -86,7 +86,11 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, census: &Census, at: Sta
         let held = plan.builds.iter().filter(|verdict| verdict.is_held_back() && !verdict.waits_its_turn());
         let rules: BTreeSet<&str> = held
             .flat_map(|one| one.reasons.iter().chain(&one.parts_withheld))
-            .map(|why| &*why.rule)
+            .map(|why| match &*why.rule {
+                "policy_change defer" => "policy_change defer: the policy was edited",
+                "first_run" => "first_run: the first deletion on a mirror with builds of other tools",
+                rule => rule,
+            })
             .collect();
         let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
         let one = if prune.withheld == 1 { "is" } else { "are" };
@@ -96,11 +100,18 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, census: &Census, at: Sta
             format!(", and `mirrorkeep prune --accept {digest}` deletes what a brake withholds")
         });
         let hint = format!("`mirrorkeep plan` gives the reasons{}", accept.unwrap_or_default());
-        found.push(concern(root(), why, Some(&hint)));
+        let held = plan.builds.iter().filter(|verdict| verdict.is_held_back() && !verdict.waits_its_turn());
+        let builds = held.map(|verdict| verdict.id.clone()).collect();
+        found.push(Concern { builds, ..concern(root(), why, Some(&hint)) });
     }
     if prune.blocked > 0 {
-        let why = format!("{} cannot be judged", super::counted(prune.blocked, "build"));
-        found.push(concern(root(), why, Some("`mirrorkeep plan` gives the reasons")));
+        let one = if prune.blocked == 1 { "is" } else { "are" };
+        let why = format!("{} {one} blocked, so that prune keeps", super::counted(prune.blocked, "build"));
+        let why = format!("{why} {}", if prune.blocked == 1 { "it" } else { "them" });
+        let blocked = plan.builds.iter().filter(|verdict| verdict.fate == Fate::Blocked);
+        let builds = blocked.map(|verdict| verdict.id.clone()).collect();
+        let hint = "`mirrorkeep plan` gives the reasons";
+        found.push(Concern { builds, ..concern(root(), why, Some(hint)) });
     }
     if let Some(lacking) = plan.shortfall {
         let why = format!("{lacking} bytes cannot be freed: {}", plan.obstacles());
@@ -111,7 +122,7 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, census: &Census, at: Sta
         found.push(concern(
             RelPath::state("last-run.json"),
             why,
-            Some("`mirrorkeep prune` tries again, and tells why"),
+            Some("`mirrorkeep prune` tries again, and reports why"),
         ));
     }
     let first = census.builds().filter_map(|(_, build)| build.published).min();
@@ -153,7 +164,10 @@ pub(super) fn of_stages(
 }
 
 /// Returns the subscribers of deliver.yaml that need attention, and the problems of that file.
-pub(super) fn of_deliver(subscribers: &Result<Vec<SubscriberStatus>, DeliverError>) -> Vec<Concern> {
+pub(super) fn of_deliver(
+    subscribers: &Result<Vec<SubscriberStatus>, DeliverError>,
+    at: Stamp,
+) -> Vec<Concern> {
     let file = RelPath::state("deliver.yaml");
     let subscribers = match subscribers {
         Ok(subscribers) => subscribers,
@@ -165,7 +179,7 @@ pub(super) fn of_deliver(subscribers: &Result<Vec<SubscriberStatus>, DeliverErro
     let late = subscribers.iter().filter(|one| one.attention).map(|one| {
         let why = match (&one.problem, one.parked.len() as u64) {
             (Some(problem), _) => problem.clone(),
-            (None, 0) => format!("{} wait", super::counted(one.behind, "event")),
+            (None, 0) => waiting(one, at),
             (None, parked) => format!("{} parked", super::counted(parked, "event")),
         };
         let hint = "`mirrorkeep deliver status` shows how far each subscriber is";
@@ -174,15 +188,28 @@ pub(super) fn of_deliver(subscribers: &Result<Vec<SubscriberStatus>, DeliverErro
     late.collect()
 }
 
+/// Returns how many events wait for a subscriber, since when, and why if that is known.
+fn waiting(one: &SubscriberStatus, at: Stamp) -> String {
+    let wait = if one.behind == 1 { "waits" } else { "wait" };
+    let seconds = i64::try_from(one.seconds).unwrap_or(i64::MAX);
+    let since = at.checked_add(-seconds).map(|since| format!(" since {}", since.iso())).unwrap_or_default();
+    let why = match (&one.failing, one.running) {
+        (Some(failing), _) => format!(": event {} is not accepted: {}", failing.seq, failing.answer),
+        (None, false) => ", and no process delivers to it".to_owned(),
+        (None, true) => String::new(),
+    };
+    format!("{} {wait}{since}{why}", super::counted(one.behind, "event"))
+}
+
 /// Returns why what readers and visitors get is not up to date.
 pub(super) fn of_readers(mirror: &Mirror, census: &Census) -> Vec<Concern> {
-    let hint = "`mirrorkeep export readers` writes and loads it, or tells why not";
+    let hint = "`mirrorkeep export readers` writes and loads it, or reports why not";
     let readers = match behind(mirror, census) {
         Ok(why) => why,
         Err(error) => Some(chain(&error)),
     };
     let readers = readers.map(|why| concern(RelPath::state("readers.json"), why, Some(hint)));
-    let hint = "`mirrorkeep site` updates it, or tells why not";
+    let hint = "`mirrorkeep site` updates it, or reports why not";
     let at = RelPath::state(SITE_STATE);
     let site = mirror.config().site.as_ref().map(|_| mirror.noted::<SiteWriting>(&at, SITE_LIMIT));
     let site = match site.transpose().map(Option::flatten) {
@@ -206,9 +233,9 @@ pub(super) fn of_targets(targets: &Result<Vec<TargetStatus>, TargetsError>) -> V
         }
     };
     let late = targets.iter().filter(|one| one.attention).map(|one| {
-        let behind = format!("{} behind", super::counted(one.events, "event"));
-        let why =
-            one.problem.as_ref().map_or_else(|| behind.clone(), |problem| format!("{behind}: {problem}"));
+        let behind = one.events.map(|events| format!("{} behind", super::counted(events, "event")));
+        let parts: Vec<String> = behind.into_iter().chain(one.problem.clone()).collect();
+        let why = parts.join(": ");
         let hint = format!("`mirrorkeep sync {}` brings it up to date", one.name);
         concern(file.clone(), format!("target `{}`: {why}", one.name), Some(&hint))
     });
@@ -219,7 +246,9 @@ pub(super) fn of_targets(targets: &Result<Vec<TargetStatus>, TargetsError>) -> V
 pub(super) fn of_check(check: &LastCheck) -> Option<Concern> {
     (check.error > 0).then(|| {
         let why = format!("the last check found {}", super::counted(check.error, "error"));
-        concern(RelPath::state("last-check.json"), why, Some("`mirrorkeep check` names them"))
+        let builds = check.builds.iter().map(|build| build.id.clone()).collect();
+        let hint = Some("`mirrorkeep check` lists them");
+        Concern { builds, ..concern(RelPath::state("last-check.json"), why, hint) }
     })
 }
 
@@ -251,7 +280,11 @@ pub(super) fn of_streams(mirror: &Mirror, streams: &[StreamStatus], at: Stamp) -
         let age = stream.newest_success.as_ref().and_then(|newest| newest.age).unwrap_or_default();
         let days = super::counted(age.unsigned_abs() / 86_400, "day");
         let why = format!("no success for {days}, which is more than three times as long as usual");
-        concern(path, why, Some(&format!("look at its pipeline; `mirrorkeep list {name}` lists its builds")))
+        concern(
+            path,
+            why,
+            Some(&format!("look at the build server; `mirrorkeep list {name}` lists its builds")),
+        )
     });
     stalled.collect()
 }

@@ -10,7 +10,7 @@ mod streams;
 mod trashed;
 
 pub use held::{HeldBuild, held};
-pub use last_check::{LastCheck, note_check};
+pub use last_check::{CheckedBuild, LastCheck, note_check};
 pub use streams::{Expiry, LastBuild, NewestSuccess, StreamStatus};
 pub use trashed::{TrashStatus, TrashedBuild, trashed};
 
@@ -147,7 +147,7 @@ pub(crate) fn status_of(
     if let (Some(plan), Some(prune)) = (plan, &prune) {
         attention.extend(attention::of_plan(plan, prune, census, at));
     }
-    attention.extend(attention::of_deliver(subscribers));
+    attention.extend(attention::of_deliver(subscribers, at));
     let targets = target_status(mirror, at);
     attention.extend(attention::of_targets(&targets));
     // What cannot be read is among the problems.

@@ -34,7 +34,7 @@ pub struct StreamStatus {
     pub newest_success: Option<NewestSuccess>,
     /// Whether that is older than three times the usual time between successes of the stream, and than two days.
     pub stalled: bool,
-    /// The newest build, whatever its result.
+    /// The newest build, whatever its result; one that is dated in the future is not it.
     pub last: Option<LastBuild>,
     /// The number of builds that the next prune would move to the trash; `null` without a usable policy.
     pub due: Option<u64>,
@@ -80,8 +80,8 @@ pub(super) fn of(census: &Census, plan: Option<&Plan>, at: Stamp) -> Vec<StreamS
 
 /// Returns after how many seconds without a success a stream is stalled: three times its usual rhythm, that of its newest
 /// successes, and at least two days. A stream with one success has no rhythm yet.
-fn patience(stream: &StreamCensus) -> Option<i64> {
-    let good = stream.builds.iter().filter(|build| build.result == Outcome::Success);
+fn patience(stream: &StreamCensus, is_past: impl Fn(&&BuildCensus) -> bool) -> Option<i64> {
+    let good = stream.builds.iter().filter(|build| build.result == Outcome::Success).filter(is_past);
     let mut good: Vec<Stamp> = good.filter_map(|build| build.created).collect();
     good.sort_unstable_by(|a, b| b.cmp(a));
     good.truncate(RHYTHM);
@@ -97,11 +97,12 @@ fn one(stream: &StreamCensus, plan: Option<&Plan>, at: Stamp) -> StreamStatus {
     let is_past = |build: &&BuildCensus| build.created.is_none_or(|created| created.since(at) <= CLOCK_SKEW);
     let successes = stream.builds.iter().filter(|build| build.result == Outcome::Success);
     let newest = successes.filter(is_past).max_by_key(age);
-    let last = stream.builds.iter().max_by_key(age);
+    let last = stream.builds.iter().filter(is_past).max_by_key(age);
     let verdicts = || plan.map(|plan| plan.of_stream(&stream.stream)).unwrap_or_default().iter();
     let kept = verdicts().filter(|verdict| verdict.fate == Fate::Keep);
     let age_of = |build: &BuildCensus| build.created.map(|created| at.since(created));
-    let stalled = newest.and_then(age_of).zip(patience(stream)).is_some_and(|(age, limit)| age > limit);
+    let stalled =
+        newest.and_then(age_of).zip(patience(stream, is_past)).is_some_and(|(age, limit)| age > limit);
     let next = kept.filter_map(|verdict| Some((verdict.kept_until?, verdict.id.name.clone()))).min();
     StreamStatus {
         stream: stream.stream.clone(),
@@ -156,7 +157,8 @@ pub(super) fn shared(mirror: &Mirror, census: &Census) -> Shared {
         let files = match files {
             Ok(files) => files,
             Err(error) => {
-                found.unread.push(Concern { path: path(id), why: chain(&error), hint: None });
+                let builds = vec![id.clone()];
+                found.unread.push(Concern { path: path(id), why: chain(&error), hint: None, builds });
                 continue;
             }
         };

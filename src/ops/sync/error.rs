@@ -1,9 +1,10 @@
 //! What can come in the way of bringing a copy up to date.
 
 use crate::exec::ExecError;
-use crate::mirror::{JournalError, StateError};
+use crate::mirror::{ExpectedError, JournalError, StateError};
 use crate::model::{Class, Classify, ErrorKind};
 use crate::ops::copy::CopyError;
+use crate::ops::retention::PlanError;
 use crate::ops::targets::TargetsError;
 use crate::progress::Interrupted;
 use crate::store::StoreError;
@@ -75,12 +76,49 @@ pub enum SyncError {
     /// What is kept of builds cannot be read.
     #[error(transparent)]
     Kept(#[from] StateError),
+    /// It is not known which builds should be here.
+    #[error(transparent)]
+    Expected(#[from] ExpectedError),
+    /// What the policy of the other mirror keeps is not known.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The command was asked to stop.
     #[error(transparent)]
     Interrupted(#[from] Interrupted),
+}
+
+/// What rsync, its daemon and ssh say, and what helps against it.
+const ADVICE: [(&str, &str); 10] = [
+    ("Connection refused", "nothing listens there: start the daemon, or correct the port of the address"),
+    ("Name or service not known", "correct the host of the address"),
+    (
+        "Unknown module",
+        "`rsync rsync://HOST/` lists the modules of a daemon; the first name of the path is one",
+    ),
+    ("auth failed", "`password_file` names the file with the password of the user in the address"),
+    (
+        "configured to refuse",
+        "the daemon must accept `delete`, `dry-run` and `checksum`: remove them from `refuse options` in its rsyncd.conf",
+    ),
+    ("module is read only", "set `read only = no` for the module in rsyncd.conf"),
+    ("change_dir", "make the directory at the target: `sync` makes only what is below it"),
+    ("chdir failed", "the directory of the module does not exist; make it at the target"),
+    (
+        "Permission denied (publickey",
+        "ssh asks for nothing here: `ssh -oBatchMode=yes USER@HOST true` must succeed",
+    ),
+    (
+        "Host key verification failed",
+        "`ssh USER@HOST true` once, as the user that runs `sync`, records the key of the host",
+    ),
+];
+
+/// Returns what helps where a target did not do its part.
+fn advice(why: &str) -> Option<&'static str> {
+    ADVICE.iter().find(|(said, _)| why.contains(said)).map(|(_, advice)| *advice)
 }
 
 impl Classify for SyncError {
@@ -103,11 +141,16 @@ impl Classify for SyncError {
                 "restore `.mirrorkeep/journal` from a newer copy, or compare everything with `mirrorkeep sync {target} --anew`"
             )),
             Self::Within(_) | Self::Trace => ErrorKind::Usage.into(),
-            Self::Open(..) | Self::Target(_) | Self::Temporary(_) => ErrorKind::Failed.into(),
+            Self::Target(why) => {
+                advice(why).map_or_else(|| ErrorKind::Failed.into(), |advice| ErrorKind::Failed.hint(advice))
+            }
+            Self::Open(..) | Self::Temporary(_) => ErrorKind::Failed.into(),
             Self::Exec(error) => error.class(),
             Self::Copy(error) => error.class(),
             Self::Journal(error) => error.class(),
             Self::Kept(error) => error.class(),
+            Self::Expected(error) => error.class(),
+            Self::Plan(error) => error.class(),
             Self::Store(error) => error.class(),
             Self::Interrupted(error) => error.class(),
         }

@@ -15,6 +15,7 @@ use url::Url;
 /// Returns the bytes of the trace of a target; nothing where it has none.
 fn bytes(session: &Session<'_>, target: &Target, open: &Opener<'_>) -> Result<Option<Vec<u8>>, SyncError> {
     match &target.way {
+        Way::Directory(dir) if !dir.is_dir() => Err(SyncError::NoDirectory(dir.display().to_string())),
         Way::Directory(dir) => read_trace(&dir.join(TRACE_DIR).join(&target.trace)),
         Way::Rsync(_) => {
             look(session.stop())?;

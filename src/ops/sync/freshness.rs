@@ -38,10 +38,10 @@ pub struct TargetFreshness {
     pub serial: Option<u64>,
     /// When its trace was written.
     pub written: Option<Stamp>,
-    /// How many events it lacks.
-    pub events: u64,
-    /// For how many seconds it lacks the first of them; 0 without one.
-    pub seconds: u64,
+    /// How many events it lacks; `null` where that is not known.
+    pub events: Option<u64>,
+    /// For how many seconds it lacks the first of them, 0 without one; `null` where that is not known.
+    pub seconds: Option<u64>,
     /// After how many seconds a person should look.
     pub alarm: u64,
     /// The streams that lack events.
@@ -85,8 +85,8 @@ fn nothing(target: &Target) -> TargetFreshness {
         required: target.required,
         serial: None,
         written: None,
-        events: 0,
-        seconds: 0,
+        events: None,
+        seconds: None,
         alarm: u64::try_from(target.alarm.seconds()).unwrap_or_default(),
         streams: BTreeMap::new(),
         chain: Vec::new(),
@@ -106,12 +106,12 @@ fn of(session: &Session<'_>, target: &Target, now: Stamp, open: &Opener<'_>) -> 
         Ok((trace, streams)) => {
             let since = streams.values().map(|behind| behind.since).min();
             let seconds = since.map_or(0, |since| now.since(since).try_into().unwrap_or_default());
-            let events = streams.values().map(|behind| behind.events).sum();
+            let events: u64 = streams.values().map(|behind| behind.events).sum();
             TargetFreshness {
                 serial: Some(trace.serial),
                 written: Some(trace.at),
-                events,
-                seconds,
+                events: Some(events),
+                seconds: Some(seconds),
                 streams,
                 chain: trace.chain,
                 problem: None,

@@ -8,6 +8,9 @@ use crate::store::{Entry, Kind, StoreError};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The most names through which a name may lead, as in Linux.
+const NAMES_ON_THE_WAY: usize = 40;
+
 /// A build that belongs at a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Here {
@@ -28,8 +31,10 @@ pub(super) struct Name {
     pub(super) to: RelPath,
     /// The build in which that is.
     pub(super) build: Option<BuildId>,
-    /// Whether it leads through another name.
-    pub(super) through: bool,
+    /// The first other name through which it leads.
+    pub(super) via: Option<RelPath>,
+    /// Through how many names it leads.
+    pub(super) depth: usize,
 }
 
 impl Name {
@@ -46,46 +51,83 @@ pub(super) struct Look {
     pub(super) builds: BTreeMap<BuildId, Here>,
     /// The names, those that lead through others after these.
     pub(super) names: Vec<Name>,
+    /// The builds that should be here and are missing, of whatever stream: nothing follows from their absence.
+    pub(super) vanished: BTreeSet<BuildId>,
+    /// The paths of these.
+    away: Vec<RelPath>,
 }
 
 impl Look {
     /// Looks at a mirror; what cannot be read fails.
     pub(super) fn at(mirror: &Mirror, target: &Target) -> Result<Self, SyncError> {
         let found = links(mirror)?;
-        let wanted: Vec<BuildId> = found.builds.into_iter().filter(|id| target.gets(&id.stream)).collect();
+        let vanished = vanished(mirror, target, &found.builds)?;
+        let mut wanted: BTreeSet<BuildId> =
+            found.builds.into_iter().filter(|id| target.gets(&id.stream)).collect();
+        let all: BTreeSet<RelPath> = found.links.into_iter().map(|(path, _)| path).collect();
+        let read = |path: &RelPath| Ok(seen(mirror, path, &all)?.map(|name| (name.path.clone(), name)));
+        let seen = all.par_iter().map(read).collect::<Result<Vec<Option<_>>, StoreError>>()?;
+        let seen: BTreeMap<RelPath, Name> = seen.into_iter().flatten().collect();
+        // One that was published since the listing, and to which a name leads already.
+        for id in seen.values().filter_map(|name| name.build.as_ref()) {
+            if target.gets(&id.stream) && !wanted.contains(id) && mirror.has_build(id)? {
+                wanted.insert(id.clone());
+            }
+        }
         let here = |id: BuildId| -> Result<Option<(BuildId, Here)>, SyncError> {
             let Ok(path) = mirror.layout().build_path(&id) else { return Ok(None) };
             let mark = mark(mirror, &id, &path)?;
             Ok(Some((id, Here { path, mark })))
         };
         let builds = wanted.into_par_iter().map(here).collect::<Result<Vec<_>, _>>()?;
-        let all: BTreeSet<RelPath> = found.links.iter().map(|(path, _)| path.clone()).collect();
-        let mut names = Vec::new();
-        for (path, to) in found.links {
-            // What leads nowhere, or out of the mirror, leads nowhere there either.
-            let Resolved::To(to) = to else { continue };
-            let build = build_of(mirror, &to);
-            let belongs = match &build {
-                Some(id) => target.gets(&id.stream),
-                None => builds.iter().flatten().any(|(_, here): &(BuildId, Here)| here.path.is_within(&to)),
-            };
-            if !belongs {
-                continue;
-            }
-            let Some(text) = mirror.store().link_text(&path)? else { continue };
-            let first = path.follow(&text);
-            let on_the_way =
-                |at: &RelPath| at.ancestors().chain([at.clone()]).any(|above| all.contains(&above));
-            names.push(Name { through: first.as_ref().is_some_and(on_the_way), path, text, to, build });
-        }
-        names.sort_by(|a, b| (a.through, &a.path).cmp(&(b.through, &b.path)));
-        Ok(Self { builds: builds.into_iter().flatten().collect(), names })
+        let builds: BTreeMap<BuildId, Here> = builds.into_iter().flatten().collect();
+        let depth = |name: &Name| {
+            let on = |name: &&Name| name.via.as_ref().and_then(|via| seen.get(via));
+            std::iter::successors(Some(name), on).take(NAMES_ON_THE_WAY).count()
+        };
+        let belongs = |name: &&Name| match &name.build {
+            Some(id) => target.gets(&id.stream),
+            None => builds.values().any(|here| here.path.is_within(&name.to)),
+        };
+        let names = seen.values().filter(belongs);
+        let mut names: Vec<Name> = names.map(|name| Name { depth: depth(name), ..name.clone() }).collect();
+        names.sort_by(|a, b| (a.depth, &a.path).cmp(&(b.depth, &b.path)));
+        let away = vanished.iter().filter_map(|id| mirror.layout().build_path(id).ok()).collect();
+        Ok(Self { builds, names, vanished, away })
+    }
+
+    /// Returns the name at a path.
+    pub(super) fn name(&self, path: &RelPath) -> Option<&Name> {
+        self.names.iter().find(|name| name.path == *path)
+    }
+
+    /// Returns whether a path may be missing only because builds beside or below it vanished, as on a disk that is not mounted.
+    pub(super) fn is_away(&self, path: &RelPath) -> bool {
+        let dir = path.parent().filter(|dir| !dir.is_root());
+        dir.is_some_and(|dir| self.away.iter().any(|build| build.is_within(&dir)))
     }
 
     /// Returns whether a path has, or may have, a whole build at or below it.
     pub(super) fn leads_to_some(&self, to: &RelPath, is_whole: impl Fn(&BuildId) -> bool) -> bool {
         self.builds.iter().any(|(id, here)| here.path.is_within(to) && is_whole(id))
     }
+}
+
+/// Returns a name by one reading of its link; nothing where it leads nowhere or out of the mirror, as it then does there, too.
+fn seen(mirror: &Mirror, path: &RelPath, all: &BTreeSet<RelPath>) -> Result<Option<Name>, StoreError> {
+    let Some(text) = mirror.store().link_text(path)? else { return Ok(None) };
+    let Some(first) = path.follow(&text) else { return Ok(None) };
+    let Resolved::To(to) = mirror.resolve(&first)? else { return Ok(None) };
+    let via = first.ancestors().chain([first.clone()]).find(|above| all.contains(above));
+    Ok(Some(Name { path: path.clone(), text, build: build_of(mirror, &to), to, via, depth: 0 }))
+}
+
+/// Returns the builds that should be here and are missing. The journal is read only where something recorded or sent is not here.
+fn vanished(mirror: &Mirror, target: &Target, found: &[BuildId]) -> Result<BTreeSet<BuildId>, SyncError> {
+    let there: BTreeSet<BuildId> = found.iter().cloned().collect();
+    let known = mirror.recorded()?.into_iter().chain(mirror.sent_builds(&target.name)?);
+    let is_complete = known.into_iter().all(|id| there.contains(&id));
+    Ok(if is_complete { BTreeSet::new() } else { mirror.vanished(&there)? })
 }
 
 /// Returns what tells whether the files of a build are still those that its manifest lists.
@@ -150,4 +192,10 @@ pub(super) fn chain_of(mirror: &Mirror) -> Vec<Hop> {
 pub(super) fn is_last(mirror: &Mirror, path: &RelPath) -> bool {
     let marks = || mirror.layout().markers().results.iter().any(|marker| marker.paths.contains(path));
     is_sums(path.as_str()) || marks()
+}
+
+/// Returns whether a name that does not belong at a target is not here, or leads to what the target does not get; one that leads
+/// nowhere now is left as it was.
+pub(super) fn is_removed(mirror: &Mirror, path: &RelPath) -> Result<bool, SyncError> {
+    Ok(mirror.store().link_text(path)?.is_none() || matches!(mirror.resolve(path)?, Resolved::To(_)))
 }

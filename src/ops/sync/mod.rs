@@ -4,15 +4,19 @@
 //! report and holds back no other.
 
 mod carry;
+mod deletes;
 mod error;
 mod fetch;
 mod files;
 mod freshness;
+mod left_out;
 mod look;
+mod names;
 mod push;
 mod report;
 mod rsync;
 mod run;
+mod there;
 
 pub use error::SyncError;
 pub use freshness::{Freshness, TargetFreshness, freshness};

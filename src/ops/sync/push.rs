@@ -4,11 +4,12 @@
 
 use super::SyncError;
 use super::files::Files;
-use super::look::{Here, Look, chain_of, has_room_for_traces, mark, pages};
+use super::look::{Here, Look, chain_of, has_room_for_traces, is_removed, mark, pages};
 use super::report::{SyncOptions, SyncOutcome, TargetReport, Verify};
 use super::rsync::{Ran, Rsync, Sends};
+use super::there::is_leftover;
 use crate::decide::targets::{Target, Trace, Way};
-use crate::mirror::{Mirror, Resolved, Sent, SentName, chain};
+use crate::mirror::{Mirror, Sent, chain};
 use crate::model::{BuildId, Digest, RelPath, Stream, shown};
 use crate::ops::Mode;
 use crate::ops::retention::report::Failure;
@@ -19,28 +20,29 @@ use std::path::{Path, PathBuf};
 /// How many files are sent before it is noted that their builds are whole.
 const TOGETHER: usize = 200_000;
 
-/// How many builds may be deleted in any case, and at most one of so many that were sent.
-const DELETES: (usize, usize) = (10, 4);
-
-/// How many paths that were never sent are named.
-const NAMED: usize = 100;
+/// How often a run looks at the mirror: what happens during the last time is for the next run.
+const LOOKS: usize = 2;
 
 /// One target that is brought up to date.
 pub(super) struct Push<'a> {
-    session: &'a Session<'a>,
-    target: &'a Target,
-    options: &'a SyncOptions,
+    pub(super) session: &'a Session<'a>,
+    pub(super) target: &'a Target,
+    pub(super) options: &'a SyncOptions,
     /// The directory of the mirror.
-    root: PathBuf,
-    rsync: Rsync<'a>,
-    sent: Sent,
-    report: TargetReport,
-    /// Whether nothing is known of names that may be there.
-    lost: bool,
+    pub(super) root: PathBuf,
+    pub(super) rsync: Rsync<'a>,
+    pub(super) sent: Sent,
+    pub(super) report: TargetReport,
+    /// The digest of the trace that is there.
+    pub(super) trace: Option<Digest>,
+    /// How much is read again there.
+    pub(super) verify: Verify,
     /// The streams of which something could not be sent.
-    behind: BTreeSet<Stream>,
+    pub(super) behind: BTreeSet<Stream>,
     /// Files of builds that were taken out of them here.
-    taken_out: Vec<(BuildId, Vec<RelPath>)>,
+    pub(super) taken_out: Vec<(BuildId, Vec<RelPath>)>,
+    /// What others put into builds.
+    pub(super) inside: Vec<String>,
 }
 
 /// A build on its way.
@@ -48,6 +50,19 @@ struct Going<'g> {
     id: &'g BuildId,
     here: &'g Here,
     files: Files,
+    /// What is known of it there.
+    before: Before,
+}
+
+/// What is known of a build at a target before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// Nothing of it was sent.
+    Nothing,
+    /// It was begun, or was sent and may differ.
+    Begun,
+    /// It was whole.
+    Whole,
 }
 
 /// Brings a target up to date, and returns what was done, also where it did not come to its end.
@@ -77,12 +92,25 @@ fn begin(
     // Before the look, which has seen at least so much.
     let (serial, sum) = mirror.last_that_stays()?;
     let there = rsync.trace()?;
-    let (sent, lost) = known(mirror, target, options, serial, there.as_deref(), report)?;
+    let sent = known(mirror, target, options, serial, there.as_deref(), report)?;
     let (behind, taken_out) = (BTreeSet::new(), Vec::new());
     let mine = std::mem::replace(report, TargetReport::nothing(&target.name, target.way.key()));
-    let mut push =
-        Push { session, target, options, root, rsync, sent, report: mine, lost, behind, taken_out };
-    let ended = push.run(serial, sum, there.as_deref());
+    let trace = there.as_deref().map(Digest::of);
+    let mut push = Push {
+        session,
+        target,
+        options,
+        root,
+        rsync,
+        sent,
+        report: mine,
+        trace,
+        verify: options.verify,
+        behind,
+        taken_out,
+        inside: Vec::new(),
+    };
+    let ended = push.run(serial, sum);
     push.sent.failure = ended.as_ref().err().map(|error| shown(&chain(error)).into_owned());
     let kept = mirror.keep_sent(&target.name, &push.sent);
     *report = push.report;
@@ -99,7 +127,7 @@ fn is_apart(root: &Path, dir: &Path) -> Result<(), SyncError> {
     if real.starts_with(&root) || root.starts_with(&real) { Err(SyncError::Within(shown())) } else { Ok(()) }
 }
 
-/// Returns what is known of a target, and whether names may be there of which nothing is known.
+/// Returns what is known of a target. What is there of names is always read from it.
 fn known(
     mirror: &Mirror,
     target: &Target,
@@ -107,7 +135,7 @@ fn known(
     serial: u64,
     there: Option<&[u8]>,
     report: &mut TargetReport,
-) -> Result<(Sent, bool), SyncError> {
+) -> Result<Sent, SyncError> {
     let trace = there.map(Trace::parse);
     if let Some(Ok(trace)) = &trace
         && trace.mirror != mirror.config().id
@@ -125,16 +153,24 @@ fn known(
         ..Sent::default()
     };
     let Some(sent) = mirror.sent(&target.name)? else {
-        let lost = there.is_some() || !mirror.sent_builds(&target.name)?.is_empty();
-        return Ok((new, lost));
+        if !mirror.has_sent_state(&target.name)? {
+            return Ok(new);
+        }
+        report.warnings.push(format!(
+            "`.mirrorkeep/sync/{}/state.json` is damaged: everything is compared",
+            target.name
+        ));
+        let is_empty = there.is_none() && !mirror.sent_builds(&target.name)?.is_empty();
+        return if is_empty && !options.anew { Err(SyncError::Lost(target.name.clone())) } else { Ok(new) };
     };
     if sent.address != new.address {
         // What was sent elsewhere says nothing of what may be deleted here.
         mirror.forget_all_sent(&target.name)?;
-        return Ok((new, there.is_some()));
+        return Ok(new);
     }
     if options.anew {
-        return Ok((new, true));
+        // What was sent under these names is ours.
+        return Ok(Sent { names: sent.names, ..new });
     }
     let line = mirror.event(sent.serial)?.map(|line| line.sum());
     if sent.serial > serial || (sent.sum.is_some() && line != sent.sum) {
@@ -147,9 +183,9 @@ fn known(
             report
                 .warnings
                 .push("its trace is not the one that was written last: everything is compared".to_owned());
-            Ok((Sent { builds: BTreeMap::new(), files: BTreeMap::new(), ..sent }, false))
+            Ok(Sent { builds: BTreeMap::new(), files: BTreeMap::new(), ..sent })
         }
-        _ => Ok((sent, false)),
+        _ => Ok(sent),
     }
 }
 
@@ -175,44 +211,97 @@ fn trial(
             Err(why) => report.failures.push(Failure { path: id.to_string(), error: why }),
         }
     }
+    report.failures.extend(missing(mirror, target, &look)?.into_iter().map(|(_, failure)| failure));
     let failed = |id: &BuildId| report.failures.iter().any(|failure| failure.path == id.to_string());
     let is_new = |path: &RelPath, text: &str| sent.names.get(path).is_none_or(|name| name.text != text);
     let names = look.names.iter().filter(|name| !name.build.as_ref().is_some_and(failed));
     report.names =
         names.filter(|name| is_new(&name.path, &name.text)).map(|name| name.path.clone()).collect();
     let stays = |path: &RelPath| look.names.iter().any(|name| name.path == *path);
-    report.names_removed = sent.names.keys().filter(|path| !stays(path)).cloned().collect();
+    for path in sent.names.keys().filter(|path| !stays(path) && !look.is_away(path)) {
+        if is_removed(mirror, path)? {
+            report.names_removed.push(path.clone());
+        }
+    }
     let pages = pages(mirror, target, &look)?;
     report.pages = pages.iter().filter(|(path, mark)| sent.files.get(*path) != Some(mark)).count() as u64;
     if sent.address.is_some() {
-        let gone = mirror.sent_builds(&target.name)?.into_iter().filter(|id| !look.builds.contains_key(id));
-        report.deleted = gone.collect();
+        let is_gone = |id: &BuildId| !look.builds.contains_key(id) && !look.vanished.contains(id);
+        report.deleted = mirror.sent_builds(&target.name)?.into_iter().filter(is_gone).collect();
     }
     report.serial = sent.trace.is_some().then_some(sent.serial);
     report.outcome = SyncOutcome::Trial;
     Ok(())
 }
 
+/// Returns why each build that should be here, and belongs at a target or is there, is not deleted there.
+pub(super) fn missing(
+    mirror: &Mirror,
+    target: &Target,
+    look: &Look,
+) -> Result<Vec<(Stream, Failure)>, SyncError> {
+    if look.vanished.is_empty() {
+        return Ok(Vec::new());
+    }
+    let sent = mirror.sent_builds(&target.name)?;
+    let concerns = look.vanished.iter().filter(|id| target.gets(&id.stream) || sent.contains(*id));
+    let failure = |id: &BuildId| {
+        let error = format!(
+            "it is recorded, was not pruned, and is missing here: what the target has of it stays; restore it, or \
+             `mirrorkeep adopt --changed {id}` records that it is missing"
+        );
+        (id.stream.clone(), Failure { path: id.to_string(), error })
+    };
+    Ok(concerns.map(failure).collect())
+}
+
 impl Push<'_> {
-    fn mirror(&self) -> &Mirror {
+    pub(super) fn mirror(&self) -> &Mirror {
         self.session.mirror()
     }
 
+    /// Looks at the mirror and sends what is new, and once more where something happened meanwhile.
+    fn run(&mut self, mut serial: u64, mut sum: Option<String>) -> Result<(), SyncError> {
+        self.report.serial = self.sent.trace.is_some().then_some(self.sent.serial);
+        for nth in 1..=LOOKS {
+            self.once(serial, sum)?;
+            let (newest, line) = self.mirror().last_that_stays()?;
+            if newest <= serial || nth == LOOKS {
+                break;
+            }
+            self.mirror().keep_sent(&self.target.name, &self.sent)?;
+            (serial, sum) = (newest, line);
+            self.verify = Verify::Sample;
+        }
+        Ok(())
+    }
+
     /// Runs all steps; each begins when the one before it is known to be done.
-    fn run(&mut self, serial: u64, sum: Option<String>, there: Option<&[u8]>) -> Result<(), SyncError> {
+    fn once(&mut self, serial: u64, sum: Option<String>) -> Result<(), SyncError> {
+        self.behind.clear();
+        self.report.waits.clear();
+        self.report.failures.clear();
+        self.report.outcome = SyncOutcome::Current;
         let look = Look::at(self.mirror(), self.target)?;
         has_room_for_traces(&look)?;
-        self.report.serial = self.sent.trace.is_some().then_some(self.sent.serial);
         self.send_builds(&look)?;
-        let now = self.send_names()?;
+        self.session.check_cancelled()?;
+        let now = Look::at(self.mirror(), self.target)?;
+        for (stream, failure) in missing(self.mirror(), self.target, &now)? {
+            self.behind.insert(stream);
+            self.report.failures.push(failure);
+        }
+        let mut there = self.listed(&now)?;
+        self.send_names(&look, &now, &mut there)?;
         self.send_pages(&now)?;
-        self.delete(&now)?;
-        if !self.report.builds.is_empty() || self.options.verify == Verify::All {
+        self.delete(&now, &there)?;
+        self.find_withdrawn(&now, &there)?;
+        let is_all = self.verify == Verify::All;
+        if is_all || !self.report.builds.is_empty() || !self.report.deleted.is_empty() {
             self.find_strange(&now)?;
         }
-        self.keep_trace(serial, sum, &now, there)?;
-        let held = matches!(self.report.outcome, SyncOutcome::Withheld);
-        if !held {
+        self.keep_trace(serial, sum, &now)?;
+        if self.report.outcome != SyncOutcome::Withheld {
             self.report.outcome = match (self.is_whole(), self.report.is_busy()) {
                 (false, _) => SyncOutcome::Partly,
                 (true, true) => SyncOutcome::Done,
@@ -229,7 +318,7 @@ impl Push<'_> {
 
     /// Sends the builds of which it is not known that they are whole there.
     fn send_builds(&mut self, look: &Look) -> Result<(), SyncError> {
-        let all = self.options.verify == Verify::All;
+        let all = self.verify == Verify::All;
         let is_new = |(id, here): &(&BuildId, &Here)| all || self.sent.builds.get(*id) != Some(&here.mark);
         let wanted: Vec<(&BuildId, &Here)> = look.builds.iter().filter(is_new).collect();
         let (mut batch, mut count) = (Vec::new(), 0);
@@ -240,38 +329,46 @@ impl Push<'_> {
             {
                 Ok(files) => {
                     count += files.all.len();
-                    batch.push(Going { id, here, files });
+                    let is_whole = self.sent.builds.get(id) == Some(&here.mark);
+                    let before = if is_whole { Before::Whole } else { Before::Nothing };
+                    batch.push(Going { id, here, files, before });
                 }
                 // Another command took it away.
                 Err(_) if !self.mirror().has_build(id)? => {}
                 Err(why) => self.fail(id, why),
             }
             if count >= TOGETHER {
-                self.send_batch(&std::mem::take(&mut batch))?;
+                self.send_batch(std::mem::take(&mut batch))?;
                 count = 0;
             }
         }
-        self.send_batch(&batch)
+        self.send_batch(batch)
     }
 
-    fn fail(&mut self, id: &BuildId, error: String) {
+    pub(super) fn fail(&mut self, id: &BuildId, error: String) {
         self.behind.insert(id.stream.clone());
         self.report.failures.push(Failure { path: id.to_string(), error });
     }
 
     /// Sends some builds, compares them, and notes which of them are whole.
-    fn send_batch(&mut self, batch: &[Going<'_>]) -> Result<(), SyncError> {
+    fn send_batch(&mut self, mut batch: Vec<Going<'_>>) -> Result<(), SyncError> {
         if batch.is_empty() {
             return Ok(());
         }
-        for one in batch {
+        for one in &mut batch {
             let mut list = self.mirror().sent_paths(&self.target.name, one.id)?;
             let known = list.len();
+            if known > 0 && one.before == Before::Nothing {
+                one.before = Before::Begun;
+            }
             list.extend(one.files.all.iter().cloned());
             if list.len() != known || known == 0 {
                 self.mirror().keep_sent_paths(&self.target.name, one.id, &list)?;
             }
         }
+        let batch = &batch[..];
+        self.clear_leftovers(batch)?;
+        let mut repaired = self.differing(batch)?;
         let first: Vec<RelPath> = batch.iter().flat_map(|one| one.files.first().iter().cloned()).collect();
         let last: Vec<RelPath> = batch.iter().flat_map(|one| one.files.last().iter().cloned()).collect();
         let mut why = self.rsync.send(&self.root, &first, Sends::Files)?.partial;
@@ -291,16 +388,60 @@ impl Push<'_> {
         let sample = self.sample(batch);
         let wrong = self.compared(batch, &sample, true)?;
         let wrong: BTreeSet<usize> = wrong.difference(&bad).copied().collect();
-        let differed = wrong.iter().filter_map(|nth| batch.get(*nth)).map(|one| one.id.to_string());
-        let differed = differed.map(|id| format!("bytes of `{id}` differed there, and were sent again"));
+        repaired.extend(&wrong);
+        let differed = repaired.iter().filter_map(|nth| batch.get(*nth)).map(|one| {
+            let id = one.id;
+            format!("files of `{id}` were missing or differed there, and were sent again")
+        });
         self.report.warnings.extend(differed);
         if !wrong.is_empty() {
             bad.extend(self.repair(batch, &wrong, &mut why)?);
         }
         for (nth, one) in batch.iter().enumerate() {
+            if repaired.contains(&nth) {
+                self.sent.builds.remove(one.id);
+            }
             self.settle(one, bad.contains(&nth), why.as_deref())?;
         }
         Ok(self.mirror().keep_sent(&self.target.name, &self.sent)?)
+    }
+
+    /// Returns which builds that were whole differ there now, by sizes and times.
+    fn differing(&self, batch: &[Going<'_>]) -> Result<BTreeSet<usize>, SyncError> {
+        let whole = |nth: &usize| batch.get(*nth).is_some_and(|one| one.before == Before::Whole);
+        let some = batch.iter().filter(|one| one.before == Before::Whole);
+        let paths: Vec<RelPath> = some.flat_map(|one| one.files.all.iter().cloned()).collect();
+        Ok(self.compared(batch, &paths, false)?.into_iter().filter(whole).collect())
+    }
+
+    /// Deletes the temporary files of rsync in builds that were begun, and notes what others put into those that are compared.
+    fn clear_leftovers(&mut self, batch: &[Going<'_>]) -> Result<(), SyncError> {
+        let begun = batch.iter().filter(|one| one.before != Before::Nothing);
+        let builds: BTreeSet<RelPath> = begun.map(|one| one.here.path.clone()).collect();
+        if builds.is_empty() {
+            return Ok(());
+        }
+        let found = self.rsync.foreign(&self.root, &builds)?.lines;
+        let is_ours = |path: &RelPath| batch.iter().any(|one| one.files.has(path));
+        let (left, others): (Vec<String>, Vec<String>) = found
+            .into_iter()
+            .partition(|text| text.parse::<RelPath>().is_ok_and(|path| is_leftover(&path, is_ours)));
+        let left: Vec<RelPath> = left.iter().filter_map(|text| text.parse().ok()).collect();
+        if !left.is_empty() {
+            self.rsync.delete(&left)?;
+        }
+        if self.verify == Verify::All {
+            // What was taken out here is deleted, and is not of others.
+            let lists = batch.iter().map(|one| self.mirror().sent_paths(&self.target.name, one.id));
+            let sent: BTreeSet<RelPath> =
+                lists.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+            let above: BTreeSet<RelPath> = sent.iter().flat_map(RelPath::ancestors).collect();
+            let is_strange = |text: &String| {
+                text.parse::<RelPath>().map_or(true, |path| !sent.contains(&path) && !above.contains(&path))
+            };
+            self.inside.extend(others.into_iter().filter(is_strange));
+        }
+        Ok(())
     }
 
     /// Notes that a build is whole there, or why it is not.
@@ -377,88 +518,32 @@ impl Push<'_> {
 
     /// Returns the files that are read again there.
     fn sample(&self, batch: &[Going<'_>]) -> Vec<RelPath> {
-        match self.options.verify {
+        match self.verify {
             Verify::All => batch.iter().flat_map(|one| one.files.all.iter().cloned()).collect(),
             Verify::Sample => super::files::sample(batch.iter().map(|one| &one.files)),
         }
     }
 
-    /// Sets the names as they are now, each only if what it leads to is whole there, and removes those that are gone.
-    fn send_names(&mut self) -> Result<Look, SyncError> {
-        self.session.check_cancelled()?;
-        let now = Look::at(self.mirror(), self.target)?;
-        let mut changed = Vec::new();
-        for name in &now.names {
-            let is_there = match &name.build {
-                Some(id) => self.is_there(&now, id),
-                None => now.leads_to_some(&name.to, |id| self.is_there(&now, id)),
-            };
-            if !is_there {
-                if let Some(id) = &name.build {
-                    self.behind.insert(id.stream.clone());
-                    self.report.waits.push(format!("`{}` waits until `{id}` is whole there", name.path));
-                }
-                continue;
-            }
-            let known = self.sent.names.get(&name.path);
-            if known.is_none_or(|known| known.text != name.text || known.builds != name.builds()) {
-                changed.push(name.clone());
-            }
-        }
-        // Until it is known that they moved, they may lead to what they led to before.
-        for name in &changed {
-            let mut builds = name.builds();
-            builds.extend(self.sent.names.get(&name.path).into_iter().flat_map(|known| known.builds.clone()));
-            self.sent.names.insert(name.path.clone(), SentName { text: String::new(), builds });
-        }
-        if !changed.is_empty() {
-            self.mirror().keep_sent(&self.target.name, &self.sent)?;
-        }
-        for some in changed.chunk_by(|a, b| a.through == b.through) {
-            let links: Vec<(RelPath, String)> =
-                some.iter().map(|name| (name.path.clone(), name.text.clone())).collect();
-            self.rsync.send_links(&links)?;
-        }
-        for name in changed {
-            let builds = name.builds();
-            self.sent.names.insert(name.path.clone(), SentName { text: name.text, builds });
-            self.report.names.push(name.path);
-        }
-        let stays: BTreeSet<&RelPath> = now.names.iter().map(|name| &name.path).collect();
-        let gone: Vec<RelPath> =
-            self.sent.names.keys().filter(|path| !stays.contains(path)).cloned().collect();
-        // One that leads nowhere now is left as it was.
-        let is_link = |path: &RelPath| self.mirror().store().link_text(path).map(|text| text.is_some());
-        let mut removed = Vec::new();
-        for path in gone {
-            if !is_link(&path)? || self.is_for_others(&path)? {
-                removed.push(path);
-            }
-        }
-        if !removed.is_empty() {
-            self.rsync.delete(&removed)?;
-            for path in &removed {
-                self.sent.names.remove(path);
-            }
-            self.report.names_removed = removed;
-        }
-        Ok(now)
-    }
-
-    /// Returns whether a name that does not belong at the target leads to something: to what the target does not get.
-    fn is_for_others(&self, path: &RelPath) -> Result<bool, SyncError> {
-        Ok(matches!(self.mirror().resolve(path)?, Resolved::To(_)))
-    }
-
     /// Returns whether a build that is here is whole there.
-    fn is_there(&self, look: &Look, id: &BuildId) -> bool {
+    pub(super) fn is_there(&self, look: &Look, id: &BuildId) -> bool {
         look.builds.get(id).is_some_and(|here| self.sent.builds.get(id) == Some(&here.mark))
     }
 
     /// Sends the files of the site and for readers, and removes those that are gone.
     fn send_pages(&mut self, now: &Look) -> Result<(), SyncError> {
         self.session.check_cancelled()?;
-        let pages = pages(self.mirror(), self.target, now)?;
+        let mut pages = pages(self.mirror(), self.target, now)?;
+        // They list the builds of these streams, and not all of them are there.
+        let lags = now.builds.keys().filter(|id| !self.is_there(now, id)).map(|id| &id.stream);
+        let lags: BTreeSet<&Stream> = lags.chain(&self.behind).collect();
+        let lags: Vec<RelPath> =
+            lags.into_iter().filter_map(|stream| self.mirror().layout().stream_path(stream).ok()).collect();
+        for path in waiting_pages(self.mirror(), pages.keys(), &lags) {
+            match self.sent.files.get(&path) {
+                Some(mark) => drop(pages.insert(path, mark.clone())),
+                None => drop(pages.remove(&path)),
+            }
+        }
         let is_new = |(path, mark): &(&RelPath, &String)| self.sent.files.get(*path) != Some(*mark);
         let changed: Vec<RelPath> = pages.iter().filter(is_new).map(|(path, _)| path.clone()).collect();
         if !changed.is_empty() {
@@ -467,7 +552,10 @@ impl Push<'_> {
             }
             self.mirror().keep_sent(&self.target.name, &self.sent)?;
             self.rsync.send(&self.root, &changed, Sends::Pages)?.whole()?;
-            self.report.pages = changed.len() as u64;
+            self.report.pages += changed.len() as u64;
+        }
+        for (path, mark) in self.sent.files.iter().filter(|(path, _)| now.is_away(path)) {
+            pages.entry(path.clone()).or_insert_with(|| mark.clone());
         }
         let gone: Vec<RelPath> =
             self.sent.files.keys().filter(|path| !pages.contains_key(path)).cloned().collect();
@@ -478,116 +566,8 @@ impl Push<'_> {
         Ok(())
     }
 
-    /// Deletes what was sent and is not here any more.
-    fn delete(&mut self, now: &Look) -> Result<(), SyncError> {
-        let name = &self.target.name;
-        for (id, gone) in std::mem::take(&mut self.taken_out) {
-            self.session.check_cancelled()?;
-            self.rsync.delete(&gone)?;
-            let gone: BTreeSet<&RelPath> = gone.iter().collect();
-            let list = self.mirror().sent_paths(name, &id)?;
-            let list = list.into_iter().filter(|path| !gone.contains(path)).collect();
-            self.mirror().keep_sent_paths(name, &id, &list)?;
-        }
-        let all = self.mirror().sent_builds(name)?;
-        let gone: Vec<&BuildId> = all.iter().filter(|id| !now.builds.contains_key(*id)).collect();
-        if gone.is_empty() {
-            return Ok(());
-        }
-        if self.lost {
-            let why = "what was known of its names is lost: builds are deleted there by the next run";
-            self.report.warnings.push(why.to_owned());
-            return Ok(());
-        }
-        let most = self.options.delete_at_most.unwrap_or_else(|| DELETES.0.max(all.len() / DELETES.1));
-        if gone.len() > most {
-            self.report.outcome = SyncOutcome::Withheld;
-            self.behind.extend(gone.iter().map(|id| id.stream.clone()));
-            self.report.waits.push(format!(
-                "{} builds of {} would be deleted there, and at most {most} are; \
-                 `mirrorkeep sync {name} --delete-at-most {}` deletes them",
-                gone.len(),
-                all.len(),
-                gone.len()
-            ));
-            return Ok(());
-        }
-        let (mut dirs, mut going) = (BTreeSet::new(), Vec::new());
-        for id in gone {
-            let named = self.sent.names.iter().find(|(_, known)| known.builds.contains(id));
-            if let Some((path, _)) = named {
-                self.behind.insert(id.stream.clone());
-                self.report.waits.push(format!("`{id}` waits: `{path}` leads to it there"));
-                continue;
-            }
-            // One that came back since the look stays.
-            if self.mirror().has_build(id)? && self.target.gets(&id.stream) {
-                continue;
-            }
-            going.push(id.clone());
-        }
-        for id in &going {
-            self.sent.builds.remove(id);
-        }
-        self.mirror().keep_sent(name, &self.sent)?;
-        for id in going {
-            self.session.check_cancelled()?;
-            let list: Vec<RelPath> = self.mirror().sent_paths(name, &id)?.into_iter().collect();
-            self.rsync.delete(&list)?;
-            let top = self.mirror().layout().build_path(&id).ok();
-            let above = list.iter().flat_map(RelPath::ancestors);
-            dirs.extend(above.filter(|dir| top.as_ref().is_some_and(|top| dir.is_within(top))));
-            dirs.extend(top);
-            self.report.deleted.push(id);
-        }
-        if !dirs.is_empty() {
-            self.rsync.delete_dirs(&self.root, &dirs)?.whole()?;
-        }
-        for id in &self.report.deleted {
-            self.mirror().forget_sent(name, id)?;
-        }
-        Ok(())
-    }
-
-    /// Finds what is in directories of builds there and was never sent.
-    fn find_strange(&mut self, now: &Look) -> Result<(), SyncError> {
-        let dirs: BTreeSet<RelPath> = now.builds.values().filter_map(|here| here.path.parent()).collect();
-        let dirs: BTreeSet<RelPath> = dirs.into_iter().filter(|dir| !dir.is_root()).collect();
-        if dirs.is_empty() {
-            return Ok(());
-        }
-        let found = self.rsync.strange(&self.root, &dirs)?;
-        let waiting = self.mirror().sent_builds(&self.target.name)?;
-        let waiting: BTreeSet<String> = waiting
-            .iter()
-            .filter_map(|id| self.mirror().layout().build_path(id).ok())
-            .map(|path| path.to_string())
-            .collect();
-        let is_strange = |path: &String| {
-            let known = path
-                .parse::<RelPath>()
-                .is_ok_and(|path| self.sent.names.contains_key(&path) || self.sent.files.contains_key(&path));
-            !known && !waiting.contains(path)
-        };
-        let found: Vec<String> = found.lines.into_iter().filter(is_strange).collect();
-        if !found.is_empty() {
-            let count = found.len();
-            self.report
-                .warnings
-                .push(format!("{count} things there were never sent, and are left as they are"));
-        }
-        self.report.strange = found.iter().take(NAMED).map(|path| shown(path).into_owned()).collect();
-        Ok(())
-    }
-
     /// Writes the trace, and notes up to which event everything is there.
-    fn keep_trace(
-        &mut self,
-        serial: u64,
-        sum: Option<String>,
-        now: &Look,
-        there: Option<&[u8]>,
-    ) -> Result<(), SyncError> {
+    fn keep_trace(&mut self, serial: u64, sum: Option<String>, now: &Look) -> Result<(), SyncError> {
         let failed = |stream: &Stream| self.behind.contains(stream);
         let mut streams: BTreeMap<Stream, u64> = BTreeMap::new();
         for stream in now.builds.keys().map(|id| &id.stream).chain(&self.behind) {
@@ -603,7 +583,7 @@ impl Push<'_> {
         if is_first {
             return Ok(());
         }
-        if !(is_same && there.is_some_and(|bytes| Some(Digest::of(bytes)) == self.sent.trace)) {
+        if !(is_same && self.trace.is_some() && self.trace == self.sent.trace) {
             let trace = Trace {
                 trace: 1,
                 mirror: self.mirror().config().id.clone(),
@@ -616,6 +596,7 @@ impl Push<'_> {
             let bytes = trace.write();
             self.rsync.keep_trace(&bytes)?;
             self.sent.trace = Some(Digest::of(&bytes));
+            self.trace = self.sent.trace;
         }
         (self.sent.serial, self.sent.sum, self.sent.streams) = (reached, sum, streams);
         self.report.serial = Some(reached);
@@ -625,4 +606,22 @@ impl Push<'_> {
 
 fn batch_path(batch: &[Going<'_>], at: usize) -> RelPath {
     batch.get(at).map(|one| one.here.path.clone()).unwrap_or_default()
+}
+
+/// Returns the pages that may list builds of the streams at these paths: those of the streams, and those above them.
+fn waiting_pages<'p>(
+    mirror: &Mirror,
+    pages: impl Iterator<Item = &'p RelPath>,
+    streams: &[RelPath],
+) -> Vec<RelPath> {
+    let config = mirror.config();
+    let site = config.site.as_ref().map(|site| &site.path);
+    let tops: Vec<&RelPath> =
+        site.into_iter().chain(config.readers.as_ref().map(|readers| &readers.path)).collect();
+    let lists = |page: &&RelPath| {
+        let below = tops.iter().find_map(|top| page.below(top));
+        let dir = below.as_ref().unwrap_or(page).parent().unwrap_or_default();
+        streams.iter().any(|stream| dir.is_within(stream) || stream.is_within(&dir))
+    };
+    pages.filter(lists).cloned().collect()
 }

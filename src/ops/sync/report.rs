@@ -133,7 +133,7 @@ impl TargetReport {
     }
 
     /// Returns whether something was done.
-    pub(super) fn is_busy(&self) -> bool {
+    pub fn is_busy(&self) -> bool {
         !(self.builds.is_empty()
             && self.names.is_empty()
             && self.names_removed.is_empty()

@@ -4,6 +4,7 @@
 //! the bytes of a trace in a directory of its own.
 
 use super::SyncError;
+use super::there::There;
 use crate::decide::targets::{TRACE_DIR, TRACE_LIMIT, Target, Way};
 use crate::exec::MINISIGN_PASSWORD;
 use crate::exec::{End, ExecError, Job, ask_apart};
@@ -150,11 +151,11 @@ impl<'a> Rsync<'a> {
         // What is deleted next relies on them.
         match self.differing(from.path(), &paths, false)?.lines.first() {
             None => Ok(()),
-            Some(path) => Err(SyncError::Target(format!("the name `{}` was not set there", shown(path)))),
+            Some(path) => Err(SyncError::Target(format!("the alias `{}` was not set there", shown(path)))),
         }
     }
 
-    /// Deletes these directories where they are empty, but for those that are there in `from`.
+    /// Deletes these directories and those above them where they are empty, but for those that are there in `from`.
     pub(super) fn delete_dirs(&self, from: &Path, dirs: &BTreeSet<RelPath>) -> Result<Ran, SyncError> {
         let above: BTreeSet<RelPath> =
             dirs.iter().flat_map(RelPath::ancestors).filter(|dir| !dir.is_root()).collect();
@@ -171,9 +172,14 @@ impl<'a> Rsync<'a> {
             .filter(|dir| !dir.is_root())
             .collect();
         let above = above.iter().map(|dir| format!("/{}/", escaped(dir.as_str())));
-        let text = ended(above.chain(dirs.iter().map(|dir| format!("/{}/*", escaped(dir.as_str())))));
+        let text = ended(above.chain(dirs.iter().map(|dir| format!("/{}/*", literal(dir.as_str())))));
         let args = ["-rlO", "--dry-run", "--delete", "--out-format=%i %n", "--include-from=-", "--exclude=*"];
-        let mut ran = self.filtered(from, &args, &text)?;
+        self.deletable(from, &args, &text)
+    }
+
+    /// Returns what a run with these rules would delete.
+    fn deletable(&self, from: &Path, args: &[&str], rules: &[u8]) -> Result<Ran, SyncError> {
+        let mut ran = self.filtered(from, args, rules)?;
         let strange = |line: &String| {
             let full =
                 line.strip_prefix("cannot delete non-empty directory: ").map(|path| format!("- {path}"));
@@ -183,6 +189,58 @@ impl<'a> Rsync<'a> {
         ran.lines.sort();
         ran.lines.dedup();
         Ok(ran)
+    }
+
+    /// Returns everything that is in these directories of builds of the target and not in those of `from`.
+    pub(super) fn foreign(&self, from: &Path, builds: &BTreeSet<RelPath>) -> Result<Ran, SyncError> {
+        let above: BTreeSet<RelPath> = builds.iter().flat_map(RelPath::ancestors).collect();
+        let above = above.iter().map(|dir| format!("/{}/", escaped(dir.as_str())));
+        let text = ended(above.chain(builds.iter().map(|dir| format!("/{}/***", literal(dir.as_str())))));
+        let args = ["-rlO", "--dry-run", "--delete", "--out-format=%i %n", "--include-from=-", "--exclude=*"];
+        self.deletable(from, &args, &text)
+    }
+
+    /// Returns what is in these directories of the target; of many files only the links and directories.
+    pub(super) fn listing(&self, dirs: &[RelPath]) -> Result<There, SyncError> {
+        // Only files of at most a byte are listed with the links then.
+        for most in [None, Some("--max-size=1")] {
+            if let Some(there) = self.listed(dirs, most)? {
+                return Ok(there);
+            }
+        }
+        Err(SyncError::Target("its directories of builds have more entries than can be read".to_owned()))
+    }
+
+    /// Returns the same by a run with an option; nothing where there is more than is read.
+    fn listed(&self, dirs: &[RelPath], most: Option<&str>) -> Result<Option<There>, SyncError> {
+        let empty = tempfile::tempdir().map_err(SyncError::Temporary)?;
+        let list = ended(dirs.iter().map(|dir| format!("./{dir}/")));
+        let mut args = vec!["-l", "--dry-run", "--ignore-missing-args", "--out-format=%i %n//%L"];
+        args.extend(most.into_iter().chain(["--files-from=-", "--from0"]));
+        let mut words = self.words(&args);
+        words.extend([self.to.clone(), format!("{}/", empty.path().display())]);
+        let ran = self.judged(&words, &list)?;
+        if let Some(why) = ran.partial {
+            return Err(SyncError::Target(why));
+        }
+        if ran.cut {
+            return Ok(None);
+        }
+        let mut there = There::default();
+        for line in &ran.lines {
+            let Some((what, rest)) = line.split_once(' ') else { continue };
+            let Some((path, text)) = rest.split_once("//") else { continue };
+            let Ok(path) = unescaped(path).parse::<RelPath>() else { continue };
+            match what.as_bytes().get(1) {
+                Some(b'L') => {
+                    let text = text.strip_prefix(" -> ").unwrap_or(text);
+                    there.links.insert(path, unescaped(text));
+                }
+                Some(b'd') => drop(there.dirs.insert(path)),
+                _ => drop(there.files.insert(path)),
+            }
+        }
+        Ok(Some(there))
     }
 
     /// Returns the bytes of the trace of a target; nothing where it has none.
@@ -273,7 +331,11 @@ impl<'a> Rsync<'a> {
         ];
         let job = Job { words, env: &env, without: &without, input, limit: LONGEST, lock };
         let ran = ask_apart(&job, self.stop)?;
-        let why = || format!("{}: {}", ran.end, said("", &ran.errors));
+        let why = || {
+            let end = ran.end.to_string();
+            let (end, said) = (end.strip_prefix("it ").unwrap_or(&end), said("", &ran.errors));
+            if said.is_empty() { format!("rsync {end}") } else { format!("rsync {end}: {said}") }
+        };
         let partial = match ran.end {
             End::Code(0) => None,
             End::Code(code) if PARTIAL.contains(&code) => Some(why()),
@@ -333,9 +395,11 @@ fn ended(lines: impl Iterator<Item = impl AsRef<str>>) -> Vec<u8> {
 
 /// Returns a path as a rule matches it: only where there is a wildcard a backslash escapes.
 fn escaped(path: &str) -> String {
-    if !path.contains(['*', '?', '[']) {
-        return path.to_owned();
-    }
+    if path.contains(['*', '?', '[']) { literal(path) } else { path.to_owned() }
+}
+
+/// Returns a path as it is matched in a rule that has wildcards.
+fn literal(path: &str) -> String {
     let mut text = String::new();
     for c in path.chars() {
         if matches!(c, '*' | '?' | '[' | '\\') {
@@ -348,7 +412,13 @@ fn escaped(path: &str) -> String {
 
 /// Returns the path of a line such as `<f+++++++++ a/b`, where `\#012` stands for a byte.
 fn named(line: &str) -> String {
-    let path = line.split_once(' ').map_or(line, |(_, path)| path.trim_start());
+    unescaped(line.split_once(' ').map_or(line, |(_, path)| path.trim_start()))
+        .trim_end_matches('/')
+        .to_owned()
+}
+
+/// Returns a name as it is, of which rsync wrote a byte as `\#012`.
+fn unescaped(path: &str) -> String {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -365,7 +435,7 @@ fn named(line: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&bytes).trim_end_matches('/').to_owned()
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Returns the first lines of what was said about a failure, printable.

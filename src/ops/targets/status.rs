@@ -24,10 +24,10 @@ pub struct TargetStatus {
     pub serial: Option<u64>,
     /// When `sync` last came to its end there.
     pub synced: Option<Stamp>,
-    /// How many events it lacks.
-    pub events: u64,
-    /// For how many seconds it lacks the first of them; 0 without one.
-    pub seconds: u64,
+    /// How many events it lacks; `null` where that is not known.
+    pub events: Option<u64>,
+    /// For how many seconds it lacks the first of them, 0 without one; `null` where that is not known.
+    pub seconds: Option<u64>,
     /// After how many seconds a person should look.
     pub alarm: u64,
     /// Why the last run did not come to its end, or why nothing is known.
@@ -50,8 +50,8 @@ fn of(mirror: &Mirror, target: &Target, now: Stamp) -> TargetStatus {
         running: mirror.is_sending(&target.name).unwrap_or_default(),
         serial: None,
         synced: None,
-        events: 0,
-        seconds: 0,
+        events: None,
+        seconds: None,
         alarm: u64::try_from(target.alarm.seconds()).unwrap_or_default(),
         problem: None,
         attention: false,
@@ -67,16 +67,16 @@ fn of(mirror: &Mirror, target: &Target, now: Stamp) -> TargetStatus {
                 match behind(mirror, target, &sent.streams, serial.unwrap_or_default()) {
                     Err(error) => status.problem = Some(chain(&error)),
                     Ok(behind) => {
-                        status.events = behind.values().map(|behind| behind.events).sum();
+                        status.events = Some(behind.values().map(|behind| behind.events).sum());
                         let since = behind.values().map(|behind| behind.since).min();
-                        status.seconds =
-                            since.map_or(0, |since| now.since(since).try_into().unwrap_or_default());
+                        let seconds = |since| now.since(since).try_into().unwrap_or_default();
+                        status.seconds = Some(since.map_or(0, seconds));
                     }
                 }
             }
         },
     }
-    let late = status.events > 0 && status.seconds >= status.alarm;
+    let late = status.events > Some(0) && status.seconds >= Some(status.alarm);
     status.attention = status.required && (late || status.serial.is_none());
     status
 }

@@ -1,13 +1,16 @@
 //! The page of a build.
 
 use super::place::{files_page, page as page_of};
-use super::view::{Fact, Happened, Link, Page, Vote, class, kept, known_time, labels, text, time, votes};
+use super::view::{
+    Fact, Happened, Link, Page, Prose, Value, Vote, class, kept, known_time, labels, text, time, votes, web,
+};
 use crate::decide::diff::{Change, CommitChange, FileChange, PackageChange, VersionChange};
 use crate::decide::readers::{Kind, repositories};
 use crate::decide::{Fate, Reason};
 use crate::model::{Digest, RelPath, SUMS_NAME, Stamp, shell_word, url_name, url_path};
 use crate::ops::diff::BuildsDiff;
 use crate::ops::site::{BuildFacts, Details, Shown, SiteFacts};
+use crate::ops::status::CheckedBuild;
 use crate::record::{Context, FileEntry, Manifest};
 use crate::render::paint::{bytes, count};
 use askama::Template;
@@ -26,13 +29,16 @@ struct BuildPage {
     heading: String,
     result: String,
     class: &'static str,
+    /// What the last check found: how much, and what.
+    errors: String,
+    checked: Prose,
     facts: Vec<Fact>,
     dir: String,
     path: String,
     names: Vec<Link>,
     commands: Vec<Command>,
     kept: String,
-    reasons: Vec<String>,
+    reasons: Vec<Prose>,
     changes: Option<Changes>,
     votes: Vec<Vote>,
     labels: Vec<String>,
@@ -111,6 +117,7 @@ pub(super) fn input(facts: &SiteFacts, shown: Shown<'_>, more: usize, form: &str
         path: &'a RelPath,
         census: &'a crate::census::BuildCensus,
         names: &'a [RelPath],
+        checked: &'a Option<CheckedBuild>,
         kept: Option<(String, Kept<'a>)>,
         events: Vec<u64>,
         before: Option<(String, Option<Digest>)>,
@@ -123,9 +130,10 @@ pub(super) fn input(facts: &SiteFacts, shown: Shown<'_>, more: usize, form: &str
         path: &build.path,
         census: &build.census,
         names: &build.names,
+        checked: &build.checked,
         kept: build.verdict.as_ref().map(|verdict| {
             let reasons =
-                verdict.reasons.iter().map(|reason| (&*reason.rule, told(reason), reason.until)).collect();
+                verdict.reasons.iter().map(|one| (&*one.rule, told(one, verdict.fate), one.until)).collect();
             (kept(verdict), reasons)
         }),
         events: build.events.iter().map(|event| event.seq).collect(),
@@ -199,10 +207,10 @@ fn first(facts: &SiteFacts, shown: Shown<'_>, details: &Details, further: &[RelP
     });
     let manifest = details.manifest.as_ref();
     let files = manifest.map(|manifest| manifest.files.as_slice()).unwrap_or_default();
-    let reason = |reason: &Reason| {
+    let reason = |reason: &Reason, fate: Fate| {
         let until = reason.until.map(|until| format!(", until {}", time(until))).unwrap_or_default();
-        let what = told(reason).map(|detail| format!(": {detail}")).unwrap_or_default();
-        text(&format!("{}{what}{until}", reason.rule))
+        let what = told(reason, fate).map(|detail| format!(": {detail}")).unwrap_or_default();
+        Prose::new(text(&format!("{}{what}{until}", reason.rule)))
     };
     let verdict = build.verdict.as_ref();
     let named = |name: &RelPath| Link { text: text(name.as_str()), href: page.to_dir(name) };
@@ -211,6 +219,15 @@ fn first(facts: &SiteFacts, shown: Shown<'_>, details: &Details, further: &[RelP
         heading: text(id.name.as_str()),
         result: census.result.to_string(),
         class: class(census.result),
+        errors: build.checked.as_ref().map(|found| count(found.errors, "error")).unwrap_or_default(),
+        checked: Prose::new(build.checked.as_ref().zip(facts.status.check.as_ref()).map_or_else(
+            String::new,
+            |(found, check)| {
+                let codes = found.codes.iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
+                let (at, errors) = (time(check.at), count(found.errors, "error"));
+                text(&format!("The check of {at} found {errors} in this build ({codes}): it may not be what was published."))
+            },
+        )),
         facts: known(build),
         dir: page.to_dir(&build.path),
         path: text(
@@ -224,14 +241,17 @@ fn first(facts: &SiteFacts, shown: Shown<'_>, details: &Details, further: &[RelP
         kept: match verdict.map(|verdict| (verdict, verdict.fate)) {
             None => "Not known: the mirror has no usable policy.".to_owned(),
             Some((verdict, Fate::Keep)) if verdict.reasons.len() > 1 => {
-                "It is kept while one of these holds:".to_owned()
+                "It is kept as long as one of these reasons applies:".to_owned()
             }
-            Some((_, Fate::Keep)) => "It is kept while this holds:".to_owned(),
+            Some((_, Fate::Keep)) => "It is kept for this reason:".to_owned(),
             Some((_, Fate::Expire)) => "No rule keeps it: the next prune moves it to the trash.".to_owned(),
             Some((_, Fate::Withheld)) => "No rule keeps it, and the next prune withholds it:".to_owned(),
-            Some((_, Fate::Blocked)) => "It is kept, since it cannot be evaluated.".to_owned(),
+            Some((_, Fate::Blocked)) => "It is blocked: the policy cannot be applied to it, so prune keeps it.".to_owned(),
         },
-        reasons: verdict.iter().flat_map(|verdict| verdict.reasons.iter().map(reason)).collect(),
+        reasons: verdict
+            .iter()
+            .flat_map(|verdict| verdict.reasons.iter().map(|one| reason(one, verdict.fate)))
+            .collect(),
         changes: diff.map(|(diff, before)| changes(diff, before, &page, &commit_link)),
         votes: votes(census),
         labels: labels(census),
@@ -241,16 +261,22 @@ fn first(facts: &SiteFacts, shown: Shown<'_>, details: &Details, further: &[RelP
         files: files.iter().take(FILES).map(|file| File::of(&page, build, file)).collect(),
         others: others(facts, build, &page, further, 1),
         more_files: not_listed(files.len(), FILES * (further.len() + 1)),
-        sums: page.to(&build.path.child(SUMS_NAME).unwrap_or_default()),
+        sums: census
+            .sums
+            .map(|_| page.to(&build.path.child(SUMS_NAME).unwrap_or_default()))
+            .unwrap_or_default(),
         page,
     };
     // Nothing fails in memory.
     made.render().unwrap_or_default()
 }
 
-/// Returns more about what protects a build, such as the alias. What a rule says more, such as a rank, changes with every
-/// other build.
-fn told(reason: &Reason) -> Option<&str> {
+/// Returns more about what protects or blocks a build, such as the alias. What a rule says more, such as a rank, changes with
+/// every other build.
+fn told(reason: &Reason, fate: Fate) -> Option<&str> {
+    if fate == Fate::Blocked {
+        return reason.detail.as_deref();
+    }
     // Persons are not named.
     let names_no_one = reason.protects && !matches!(&*reason.rule, "hold" | "lease");
     reason.detail.as_deref().filter(|_| names_no_one)
@@ -266,12 +292,16 @@ fn known(build: &BuildFacts) -> Vec<Fact> {
         Fact::noted("Size", bytes(size), census.files.map(|files| count(files, "file")).unwrap_or_default())
     }));
     known.extend(census.sums.map(|sums| Fact::new("SHA-256 of SHA256SUMS", sums.to_string())));
-    known.extend(census.holds.iter().map(|hold| {
+    let hold = |hold: &crate::record::Hold| {
         let until = hold
             .until
             .map_or_else(|| "until it is removed".to_owned(), |until| format!("until {}", time(until)));
-        Fact::noted("Held", text(&hold.why), until)
-    }));
+        Value::new(text(&hold.why), until)
+    };
+    let holds: Vec<Value> = census.holds.iter().map(hold).collect();
+    if !holds.is_empty() {
+        known.push(Fact { name: "Held", values: holds });
+    }
     if !census.requires.is_empty() {
         let requires: Vec<String> = census.requires.iter().map(ToString::to_string).collect();
         known.push(Fact::new("Requires", text(&requires.join(", "))));
@@ -310,13 +340,13 @@ fn commands(facts: &SiteFacts, build: &BuildFacts, manifest: &Manifest) -> Vec<C
     let above =
         url::Url::parse(address).map(|url| url.path().trim_matches('/').to_owned()).unwrap_or_default();
     let dir = if above.is_empty() { build.path.to_string() } else { format!("{above}/{}", build.path) };
-    commands.push(Command {
-        what: "Download and check everything:",
-        text: format!(
-            "wget -q -r -np -nH -R 'index.html*' {}\n(cd {} && sha256sum -c SHA256SUMS)",
-            word(&format!("{url}/")),
-            word(&dir)
-        ),
+    let fetch = format!("wget -q -r -np -nH -R 'index.html*' {}", word(&format!("{url}/")));
+    commands.push(match build.census.sums {
+        Some(_) => Command {
+            what: "Download and check everything:",
+            text: format!("{fetch}\n(cd {} && sha256sum -c SHA256SUMS)", word(&dir)),
+        },
+        None => Command { what: "Download everything (the build has no SHA256SUMS):", text: fetch },
     });
     for repository in repositories(manifest.files.iter().map(|file| &file.path)) {
         let below = if repository.path.is_root() { String::new() } else { url_path(&repository.path) };
@@ -347,7 +377,7 @@ fn commands(facts: &SiteFacts, build: &BuildFacts, manifest: &Manifest) -> Vec<C
 fn commit_link(facts: &SiteFacts, dir: &str, commit: &str) -> String {
     let Some(url) = &facts.commit_url else { return String::new() };
     let repo = dir.rsplit('/').next().unwrap_or(dir);
-    url.replace("{repo}", &url_name(repo)).replace("{commit}", &url_name(commit))
+    web(&url.replace("{repo}", &url_name(repo)).replace("{commit}", &url_name(commit))).unwrap_or_default()
 }
 
 fn changes(

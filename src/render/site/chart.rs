@@ -11,12 +11,18 @@ use std::fmt::Write;
 const WEEKS: i64 = 26;
 
 /// How many builds a chart of sizes has.
-pub(super) const SIZED: usize = 40;
+const SIZED: usize = 40;
 
-/// Returns a calendar with a cell for each day of the half year before the newest build; nothing without a dated build.
-pub(super) fn calendar(builds: &[BuildFacts]) -> String {
-    let dated =
-        || builds.iter().filter_map(|build| Some((day_of(build.census.created?), build.census.result)));
+/// Returns a calendar with a cell for each day of the half year before the newest build; nothing without a dated build. A build
+/// that is dated in the future has no day yet.
+pub(super) fn calendar(builds: &[BuildFacts], today: Stamp) -> String {
+    // The clocks of two machines can be on both sides of midnight.
+    let last = day_of(today) + 1;
+    let dated = || {
+        let all =
+            builds.iter().filter_map(|build| Some((day_of(build.census.created?), build.census.result)));
+        all.filter(move |(day, _)| *day <= last)
+    };
     let Some(last) = dated().map(|(day, _)| day).max() else { return String::new() };
     let mut results: BTreeMap<i64, (u64, u64)> = BTreeMap::new();
     for (day, result) in dated() {
@@ -31,11 +37,23 @@ pub(super) fn calendar(builds: &[BuildFacts]) -> String {
     })
 }
 
+/// Returns how many builds a chart of sizes has.
+pub(super) fn drawn(builds: &[BuildFacts], today: Stamp) -> usize {
+    sized(builds, today).len()
+}
+
+/// Returns the times and sizes of the last builds, oldest first.
+fn sized(builds: &[BuildFacts], today: Stamp) -> Vec<(Stamp, u64)> {
+    let known = builds.iter().filter_map(|build| Some((build.census.created?, build.census.bytes?)));
+    let mut known: Vec<(Stamp, u64)> =
+        known.filter(|(created, _)| day_of(*created) <= day_of(today) + 1).take(SIZED).collect();
+    known.reverse();
+    known
+}
+
 /// Returns a chart of the sizes of the last builds, oldest first; nothing where none is known.
-pub(super) fn sizes(builds: &[BuildFacts]) -> String {
-    let known: Vec<(Stamp, u64)> = (builds.iter().take(SIZED).rev())
-        .filter_map(|build| Some((build.census.created?, build.census.bytes?)))
-        .collect();
+pub(super) fn sizes(builds: &[BuildFacts], today: Stamp) -> String {
+    let known = sized(builds, today);
     let most = known.iter().map(|(_, bytes)| *bytes).max().unwrap_or_default();
     let (Some((first, _)), Some((last, _)), true) = (known.first(), known.last(), most > 0) else {
         return String::new();

@@ -1,6 +1,6 @@
 //! What happened last, as an Atom feed (RFC 4287).
 
-use super::place::Place;
+use super::place::{Place, page};
 use crate::model::{BuildId, RelPath, Stamp, url_name, url_path};
 use crate::ops::site::{SiteEvent, SiteFacts, StreamFacts};
 use crate::render::sentence;
@@ -56,14 +56,22 @@ pub(super) fn feed(
         let sentence = sentence(event);
         element(&mut text, "    ", "title", &sentence);
         element(&mut text, "    ", "updated", &event.at.iso());
-        let build = build.as_ref().and_then(|id| there.get(id));
-        if let Some(build) = build.and_then(|path| address(facts, path)) {
-            writeln!(text, "    <link rel=\"alternate\" href=\"{}/\"/>", plain(&build)).ok();
+        if let Some(link) = build.as_ref().and_then(|id| link(facts, id, there)) {
+            writeln!(text, "    <link rel=\"alternate\" href=\"{}\"/>", plain(&link)).ok();
         }
         writeln!(text, "    <content type=\"text\">{}</content>", plain(&sentence)).ok();
         text += "  </entry>\n";
     }
     text + "</feed>\n"
+}
+
+/// Returns the public address of a build; of one that is gone, that of its page.
+fn link(facts: &SiteFacts, id: &BuildId, there: &HashMap<&BuildId, &RelPath>) -> Option<String> {
+    if let Some(path) = there.get(id) {
+        return address(facts, path).map(|address| format!("{address}/"));
+    }
+    facts.gone.binary_search_by(|gone| gone.id.cmp(id)).ok()?;
+    address(facts, &facts.path.join(&page(id)?))
 }
 
 /// Returns when the feed changed last: with its newest event, or before any with the newest build.

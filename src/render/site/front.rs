@@ -1,10 +1,12 @@
 //! The front page of a site.
 
-use super::stages::{StageRow, rows as stage_rows};
-use super::view::{Fact, Happened, Page, class, day, days, text, time};
-use crate::model::{Outcome, RelPath, Stamp};
-use crate::ops::site::{SiteFacts, StreamFacts};
+use super::stages::{StageRow, build, rows as stage_rows};
+use super::view::{Fact, Happened, Link, Page, Prose, class, day, days, text, time};
+use crate::model::{BuildId, Outcome, RelPath, Stamp};
+use crate::ops::retention::Concern;
+use crate::ops::site::{Recent, SiteFacts, StreamFacts};
 use crate::ops::status::DiskStatus;
+use crate::record::EventKind;
 use crate::render::paint::{bytes, count};
 use crate::render::plot::{Plot, Unit, plot};
 use askama::Template;
@@ -12,6 +14,9 @@ use askama::Template;
 /// How many events, problems and holds are shown.
 const EVENTS: usize = 20;
 const MOST: usize = 50;
+
+/// How many builds of a problem are named.
+const LINKED: usize = 20;
 
 #[derive(Template)]
 #[template(path = "front.html")]
@@ -21,7 +26,7 @@ struct Front {
     day: String,
     facts: Vec<Fact>,
     disk: Option<Disk>,
-    attention: Vec<String>,
+    attention: Vec<Problem>,
     streams: Vec<StreamRow>,
     stages: Vec<StageRow>,
     all_stages: String,
@@ -56,9 +61,17 @@ struct StreamRow {
     expiry: String,
 }
 
+/// Something that needs attention, and where it is.
+struct Problem {
+    /// The path, if that says where it is; linked to the page of its build or stream.
+    subject: Link,
+    text: Prose,
+    links: Vec<Link>,
+}
+
 struct HoldRow {
-    build: String,
-    why: String,
+    build: Link,
+    why: Prose,
     until: String,
 }
 
@@ -71,14 +84,14 @@ pub(super) fn front(facts: &SiteFacts, path: &RelPath) -> String {
         day: day(facts.day),
         facts: known(facts),
         disk: status.disk.map(|disk| disk_of(facts, disk)),
-        attention: attention(facts),
+        attention: attention(facts, &page),
         streams: facts.streams.iter().map(|stream| row(facts, &page, stream, most)).collect(),
         stages: stage_rows(facts, &page),
         all_stages: page.to_all_stages(),
         gone: facts.gone.len(),
         all_gone: page.to_gone(None),
-        holds: holds(facts),
-        events: facts.events.iter().take(EVENTS).map(|one| Happened::of(&one.event)).collect(),
+        holds: holds(facts, &page),
+        events: facts.recent.iter().take(EVENTS).map(|one| happened(&page, one)).collect(),
         page,
     };
     // Nothing fails in memory.
@@ -137,15 +150,18 @@ fn known(facts: &SiteFacts) -> Vec<Fact> {
         };
         known.push(Fact::noted("Last prune", last, format!("now {} due{held}", prune.due)));
     }
-    if let Some(check) = &status.check {
-        let found = format!(
-            "{}, {}, {}",
-            count(check.error, "error"),
-            count(check.warning, "warning"),
-            count(check.note, "note")
-        );
-        known.push(Fact::noted("Last check", time(check.at), found));
-    }
+    known.push(status.check.as_ref().map_or_else(
+        || Fact::noted("Last check", "never", "of the whole mirror"),
+        |check| {
+            let found = format!(
+                "{}, {}, {}",
+                count(check.error, "error"),
+                count(check.warning, "warning"),
+                count(check.note, "note")
+            );
+            Fact::noted("Last check", time(check.at), found)
+        },
+    ));
     known.push(match status.trash.builds {
         0 => Fact::new("Trash", "empty"),
         builds => Fact::noted("Trash", count(builds, "build"), bytes(status.trash.bytes)),
@@ -155,13 +171,53 @@ fn known(facts: &SiteFacts) -> Vec<Fact> {
     known
 }
 
-fn attention(facts: &SiteFacts) -> Vec<String> {
+fn attention(facts: &SiteFacts, page: &Page) -> Vec<Problem> {
     let all = &facts.status.attention;
-    let one = |one: &crate::ops::retention::Concern| {
-        if one.path.is_root() { text(&one.why) } else { text(&format!("{}: {}", one.path, one.why)) }
+    let one = |one: &Concern| {
+        let subject = one.subject().map(|path| (text(path.as_str()), near(facts, page, path)));
+        let (path, href) = subject.unwrap_or_default();
+        let listed = one
+            .builds
+            .iter()
+            .take(LINKED)
+            .map(|id| Link { text: text(&id.to_string()), href: build(facts, page, Some(id)).href });
+        let more = one.builds.len().saturating_sub(LINKED);
+        let more = (more > 0).then(|| Link { text: format!("{more} more"), href: String::new() });
+        let subject = Link { text: path, href };
+        Problem { subject, text: Prose::new(text(&one.why)), links: listed.chain(more).collect() }
     };
-    let more = all.len().checked_sub(MOST).filter(|more| *more > 0).map(|more| format!("and {more} more"));
+    let more = all.len().checked_sub(MOST).filter(|more| *more > 0);
+    let more = more.map(|more| Problem {
+        subject: Link { text: String::new(), href: String::new() },
+        text: Prose::new(format!("and {more} more")),
+        links: Vec::new(),
+    });
     all.iter().take(MOST).map(one).chain(more).collect()
+}
+
+/// Returns the link to the page of the build or stream in which a path is; nothing where it is in none.
+fn near(facts: &SiteFacts, page: &Page, path: &RelPath) -> String {
+    let streams = facts.streams.iter().filter(|stream| path.is_within(&stream.path));
+    let Some(stream) = streams.max_by_key(|stream| stream.path.depth()) else { return String::new() };
+    match stream.builds.iter().find(|build| path.is_within(&build.path)) {
+        Some(build) => page.to_build(&build.id),
+        None => page.to_stream(&stream.status.stream),
+    }
+}
+
+/// Returns what happened; what one command did to many builds is one line.
+fn happened(page: &Page, recent: &Recent) -> Happened {
+    let one = Happened::of(&recent.event.event);
+    if recent.count == 1 {
+        return one;
+    }
+    let builds = count(recent.count as u64, "build");
+    let (did, href) = match recent.event.event.what {
+        EventKind::Pruned => (format!("moved {builds} to the trash"), page.to_gone(None)),
+        EventKind::Lost => (format!("found {builds} missing"), page.to_gone(None)),
+        _ => (format!("restored {builds} from the trash"), String::new()),
+    };
+    Happened { text: Prose::new(did), href, ..one }
 }
 
 fn row(facts: &SiteFacts, page: &Page, stream: &StreamFacts, most: u64) -> StreamRow {
@@ -169,7 +225,7 @@ fn row(facts: &SiteFacts, page: &Page, stream: &StreamFacts, most: u64) -> Strea
     let newest = status.newest_success.as_ref();
     let built = newest.and_then(|newest| newest.created);
     let age = built.map(|built| days(facts.day, built));
-    let id = newest.map(|newest| crate::model::BuildId::new(status.stream.clone(), newest.build.clone()));
+    let id = newest.map(|newest| BuildId::new(status.stream.clone(), newest.build.clone()));
     let last = status.last.as_ref().map(|last| last.result);
     StreamRow {
         href: page.to_stream(&status.stream),
@@ -190,11 +246,11 @@ fn row(facts: &SiteFacts, page: &Page, stream: &StreamFacts, most: u64) -> Strea
     }
 }
 
-fn holds(facts: &SiteFacts) -> Vec<HoldRow> {
+fn holds(facts: &SiteFacts, page: &Page) -> Vec<HoldRow> {
     let active = facts.status.holds.iter().filter(|hold| hold.active);
     let row = |hold: &crate::ops::status::HeldBuild| HoldRow {
-        build: text(&hold.id.to_string()),
-        why: text(&hold.why),
+        build: Link { text: text(&hold.id.to_string()), href: build(facts, page, Some(&hold.id)).href },
+        why: Prose::new(text(&hold.why)),
         until: hold.until.map_or_else(|| "until it is removed".to_owned(), time),
     };
     active.take(MOST).map(row).collect()

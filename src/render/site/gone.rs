@@ -4,7 +4,7 @@
 //! file of the build (`export redirects --gone`), so that its links are absolute where the address of the mirror is known.
 
 use super::place::{Place, page as page_of};
-use super::view::{Fact, Happened, Link, Page, class, known_time, text, time};
+use super::view::{Fact, Happened, Link, Page, Prose, class, known_time, text, time};
 use crate::model::{BuildId, Outcome, Stream, shell_word};
 use crate::ops::site::{GoneFacts, Rank, SiteFacts, SiteFile, Went};
 use crate::render::paint::{bytes, count};
@@ -21,7 +21,7 @@ struct GonePage {
     page: Page,
     heading: String,
     told: String,
-    why: String,
+    why: Prose,
     facts: Vec<Fact>,
     instead: Vec<Instead>,
     restored: &'static str,
@@ -40,7 +40,7 @@ struct Instead {
 struct GoneList {
     page: Page,
     heading: String,
-    bound: String,
+    bound: Prose,
     streams: Vec<Link>,
     listed: String,
     rows: Vec<GoneRow>,
@@ -52,7 +52,7 @@ struct GoneRow {
     result: String,
     class: &'static str,
     at: String,
-    why: String,
+    why: Prose,
     until: String,
 }
 
@@ -62,7 +62,10 @@ pub(super) fn gone(facts: &SiteFacts, gone: &GoneFacts) -> String {
     let at = page_of(id).unwrap_or_default();
     let page = Page::anywhere(facts, &at, &id.stream, id.name.as_str());
     let (told, why) = match &gone.why {
-        Went::Pruned => ("No rule of the policy kept this build any more, and a prune deleted it.", ""),
+        Went::Pruned if gone.until.is_some() && gone.deleted.is_none() => {
+            ("No rule of the policy kept this build any more, and prune moved it to the trash.", "")
+        }
+        Went::Pruned => ("No rule of the policy kept this build any more, and prune deleted it.", ""),
         Went::Withdrawn(why) => ("This build was withdrawn:", why.as_str()),
         Went::Lost => ("This build was found missing; mirrorkeep did not delete it.", ""),
     };
@@ -88,7 +91,7 @@ pub(super) fn gone(facts: &SiteFacts, gone: &GoneFacts) -> String {
         let made =
             near.census.created.map(|created| format!(", created {}", time(created))).unwrap_or_default();
         instead.push(Instead {
-            what: "The nearest build that is there:",
+            what: "The nearest build of its stream:",
             text: text(&format!("{} ({}{made})", near.id.name, near.census.result)),
             href: page.to_build(&near.id),
         });
@@ -98,14 +101,14 @@ pub(super) fn gone(facts: &SiteFacts, gone: &GoneFacts) -> String {
         instead.push(Instead { what: "All builds of the stream:", text, href });
     } else {
         let (text, href) = (text(&facts.title), page.to_front());
-        instead.push(Instead { what: "No build of its stream is there; other streams:", text, href });
+        instead.push(Instead { what: "Its stream has no builds any more; other streams:", text, href });
     }
     // What a person withdrew is not to come back.
     let restorable = gone.until.is_some() && gone.why == Went::Pruned;
     let made = GonePage {
         heading: text(id.name.as_str()),
         told: told.to_owned(),
-        why: text(why),
+        why: Prose::new(text(why)),
         facts: known,
         instead,
         restored: "Until then an administrator of the mirror can restore it:",
@@ -166,11 +169,11 @@ fn list(
         result: one.result.map(|result| result.to_string()).unwrap_or_default(),
         class: class(one.result.unwrap_or(Outcome::Unknown)),
         at: time(one.at),
-        why: match &one.why {
+        why: Prose::new(match &one.why {
             Went::Pruned => "pruned".to_owned(),
             Went::Withdrawn(why) => text(&format!("withdrawn: {why}")),
             Went::Lost => "found missing".to_owned(),
-        },
+        }),
         until: one.until.map(time).unwrap_or_default(),
     };
     let listed = if newest.len() < gone.len() {
@@ -180,11 +183,11 @@ fn list(
     };
     let list = GoneList {
         heading: text(&heading),
-        bound: format!(
-            "Builds that went within {} days, at most the last {} of the mirror; `mirrorkeep log` has all.",
+        bound: Prose::new(format!(
+            "Builds that were deleted, withdrawn or found missing within {} days, at most the last {} of the mirror; `mirrorkeep log` lists all.",
             crate::ops::site::GONE_DAYS,
             crate::ops::site::GONE_MOST
-        ),
+        )),
         streams,
         listed,
         rows: newest.iter().map(row).collect(),

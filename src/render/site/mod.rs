@@ -32,13 +32,15 @@ pub struct SitePages;
 const PAGE: &str = "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"generator\" content=\"mirrorkeep\">\n";
 
 /// What pages load, by name.
-const ASSETS: [(&str, &str); 2] = [
+const ASSETS: [(&str, &str); 3] = [
     ("style.css", include_str!("../../../templates/style.css")),
     ("table.js", include_str!("../../../templates/table.js")),
+    ("icon.svg", include_str!("../../../templates/icon.svg")),
 ];
 
-/// How every file that pages load begins.
+/// How every file that pages load begins; a drawing has another form of the same.
 const ASSET: &str = "/* Written by mirrorkeep */";
+const DRAWING: &str = "<!-- Written by mirrorkeep -->";
 
 /// What changes with every other form of the pages of builds.
 const FORM: &str = concat!(
@@ -93,6 +95,10 @@ impl Pages for SitePages {
         files
     }
 
+    fn front(&self) -> Option<RelPath> {
+        Place::root().page()
+    }
+
     fn page(&self, id: &BuildId) -> Option<RelPath> {
         place::page(id)
     }
@@ -116,6 +122,7 @@ impl Pages for SitePages {
     fn is_ours(&self, name: &str, bytes: &[u8]) -> bool {
         match name.rsplit_once('.').map(|(_, ending)| ending) {
             Some("html") => bytes.starts_with(PAGE.as_bytes()),
+            Some("svg") => bytes.starts_with(DRAWING.as_bytes()),
             Some("css" | "js") => bytes.starts_with(ASSET.as_bytes()),
             Some("json") => bytes.starts_with(INDEX.as_bytes()),
             Some("atom") => bytes.starts_with(feed::HEAD.as_bytes()),

@@ -1,7 +1,7 @@
 //! The pages of stages: where each is, what its candidates lack, and how it moved.
 
 use super::place::Place;
-use super::view::{Fact, Link, Page, day, text, time};
+use super::view::{Fact, Link, Page, Prose, day, text, time};
 use crate::decide::pipeline::{Candidate, Outcome, Waiver, WaiverScope};
 use crate::model::{BuildId, Stream};
 use crate::ops::promotion::StageStatus;
@@ -40,7 +40,7 @@ pub(super) struct StageRow {
     pub(super) since: String,
     pub(super) next: String,
     pub(super) candidate: Link,
-    pub(super) missing: String,
+    pub(super) missing: Prose,
     pub(super) waived: String,
     pub(super) gap: String,
     pub(super) gap_sort: i64,
@@ -57,11 +57,11 @@ struct StageView {
     gap: String,
     accepted: String,
     meter: Option<Meter>,
-    concern: String,
+    concern: Prose,
     candidates: Vec<CandidateRow>,
-    without: String,
+    without: Prose,
     more: String,
-    waivers: Vec<String>,
+    waivers: Vec<Prose>,
     moves: Vec<Move>,
     earlier: String,
 }
@@ -74,7 +74,7 @@ struct Meter {
 
 struct CandidateRow {
     build: Link,
-    missing: String,
+    missing: Prose,
     waived: String,
 }
 
@@ -83,7 +83,7 @@ struct Move {
     at: String,
     did: &'static str,
     build: Link,
-    note: String,
+    note: Prose,
 }
 
 /// Returns the pages of stages: one of all, and one of each stream that has any.
@@ -134,10 +134,12 @@ fn row(facts: &SiteFacts, page: &Page, stage: &StageStatus) -> StageRow {
         since: stage.since.map(time).unwrap_or_default(),
         next: next(stage),
         candidate: build(facts, page, stage.candidate.as_ref()),
-        missing: stage
-            .rejected
-            .as_ref()
-            .map_or_else(|| list(&stage.missing), |why| text(&format!("rejected: {why}"))),
+        missing: Prose::new(
+            stage
+                .rejected
+                .as_ref()
+                .map_or_else(|| list(&stage.missing), |why| text(&format!("rejected: {why}"))),
+        ),
         waived: list(&stage.waived),
         gap: stage.gap_days.map(|gap| count(gap.unsigned_abs(), "day")).unwrap_or_default(),
         gap_sort: stage.gap_days.unwrap_or(-1),
@@ -150,11 +152,11 @@ fn view(facts: &SiteFacts, page: &Page, nth: u64, stage: &StageFacts) -> StageVi
     let accepted = view.accepts.map(|seconds| (seconds / 86_400).max(1));
     let candidate = |one: &Candidate| CandidateRow {
         build: build(facts, page, Some(&one.id)),
-        missing: match &one.rejected {
+        missing: Prose::new(match &one.rejected {
             Some(why) => text(&format!("rejected: {why}")),
             None if one.missing.is_empty() => "nothing".to_owned(),
             None => list(&one.missing),
-        },
+        }),
         waived: list(&one.waived),
     };
     let hidden = view.candidates.len().checked_sub(CANDIDATES).filter(|more| *more > 0);
@@ -176,12 +178,12 @@ fn view(facts: &SiteFacts, page: &Page, nth: u64, stage: &StageFacts) -> StageVi
             let max = high.saturating_mul(2);
             Meter { max, high, value: gap.clamp(0, max) }
         }),
-        concern: status.concern().map(|why| text(&why)).unwrap_or_default(),
+        concern: status.concern().map(|why| Prose::new(text(&why))).unwrap_or_default(),
         candidates: view.candidates.iter().take(CANDIDATES).map(candidate).collect(),
-        without: text(&match &status.why {
+        without: Prose::new(text(&match &status.why {
             Some(why) => format!("There is no candidate: {why}."),
             None => "No build is newer than the one that has the stage.".to_owned(),
-        }),
+        })),
         more: hidden.map(|more| format!("{more} more are not listed.")).unwrap_or_default(),
         waivers: view.waivers.iter().map(waiver).collect(),
         moves: stage.moves.iter().map(|one| moved(facts, page, one)).collect(),
@@ -205,7 +207,7 @@ fn next(stage: &StageStatus) -> String {
 }
 
 /// Returns the name of a build, with a link where it is there.
-fn build(facts: &SiteFacts, page: &Page, id: Option<&BuildId>) -> Link {
+pub(super) fn build(facts: &SiteFacts, page: &Page, id: Option<&BuildId>) -> Link {
     let Some(id) = id else { return Link { text: String::new(), href: String::new() } };
     let href = if facts.build(id).is_some() { page.to_build(id) } else { String::new() };
     Link { text: text(id.name.as_str()), href }
@@ -215,12 +217,12 @@ fn list(all: &[String]) -> String {
     text(&all.join(", "))
 }
 
-fn waiver(waiver: &Waiver) -> String {
+fn waiver(waiver: &Waiver) -> Prose {
     let scope = match &waiver.scope {
         WaiverScope::Build(id) => format!("for {}", id.name),
         WaiverScope::Until(until) => format!("for every build until {}", time(*until)),
     };
-    text(&format!("{}: {scope}, since {}: {}", waiver.job, day(waiver.since), waiver.why))
+    Prose::new(text(&format!("{}: {scope}, since {}: {}", waiver.job, day(waiver.since), waiver.why)))
 }
 
 fn moved(facts: &SiteFacts, page: &Page, one: &StageMoved) -> Move {
@@ -257,6 +259,9 @@ fn moved(facts: &SiteFacts, page: &Page, one: &StageMoved) -> Move {
             (None, false, false) => "removed",
         },
         build: one.build.as_ref().map_or_else(elsewhere, |id| build(facts, page, Some(id))),
-        note: if notes.is_empty() { String::new() } else { text(&format!(" ({})", notes.join("; "))) },
+        note: Prose::new(match &*notes.join("; ") {
+            "" => String::new(),
+            notes => text(&format!(" ({notes})")),
+        }),
     }
 }

@@ -1,6 +1,6 @@
 //! The page of a stream, and the pages of its months.
 
-use super::chart::{SIZED, calendar, sizes};
+use super::chart::{calendar, drawn, sizes};
 use super::place::{Place, month};
 use super::view::{Fact, Link, Page, Row, day, text, time};
 use crate::decide::Fate;
@@ -137,9 +137,9 @@ fn newest(
         names,
         links,
         months,
-        calendar: calendar(&stream.builds),
-        sizes: sizes(&stream.builds),
-        sized: count(stream.builds.len().min(SIZED) as u64, "build"),
+        calendar: calendar(&stream.builds, facts.day),
+        sizes: sizes(&stream.builds, facts.day),
+        sized: count(drawn(&stream.builds, facts.day) as u64, "build"),
         day: day(facts.day),
         expiring: expiring.into_iter().map(|(_, one)| one).collect(),
         ..StreamPage::of(page, status.stream.as_str(), known, rows)

@@ -6,8 +6,10 @@ use crate::decide::{Fate, Verdict};
 use crate::model::{BuildId, Outcome, RelPath, Stamp, Stream, VOTE, shown, url_link, url_path};
 use crate::ops::site::{BuildFacts, SiteFacts};
 use crate::record::Event;
-use crate::render::paint::bytes;
+use crate::render::paint::{bytes, count};
 use crate::render::sentence;
+use askama::filters::{Html, HtmlSafe, escape};
+use std::fmt;
 
 /// The frame of a page.
 pub(super) struct Page {
@@ -31,18 +33,29 @@ pub(super) struct Link {
     pub(super) href: String,
 }
 
+/// A text for people, in which each part between two backticks is code.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Prose(String);
+
 /// Something that is known, for people.
 pub(super) struct Fact {
     pub(super) name: &'static str,
-    pub(super) value: String,
-    pub(super) note: String,
+    pub(super) values: Vec<Value>,
+}
+
+/// One value of it.
+pub(super) struct Value {
+    pub(super) text: Prose,
+    pub(super) note: Prose,
 }
 
 /// Something that happened.
 pub(super) struct Happened {
     pub(super) iso: String,
     pub(super) at: String,
-    pub(super) text: String,
+    pub(super) text: Prose,
+    /// Where more is, if it stands for several events.
+    pub(super) href: String,
 }
 
 /// A vote of a job.
@@ -61,6 +74,8 @@ pub(super) struct Row {
     pub(super) created: String,
     pub(super) result: String,
     pub(super) class: &'static str,
+    /// What the last check found.
+    pub(super) errors: String,
     pub(super) labels: Vec<String>,
     pub(super) votes: Vec<Vote>,
     pub(super) names: Vec<String>,
@@ -180,19 +195,54 @@ impl Page {
     }
 }
 
+impl Prose {
+    /// Returns a text; what others wrote is made visible first.
+    pub(super) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl fmt::Display for Prose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Ok(mut rest) = escape(self.0.as_str(), Html).map(|safe| safe.to_string());
+        while let Some((before, code, after)) = rest
+            .split_once('`')
+            .and_then(|(before, rest)| Some((before, rest.split_once('`')?)))
+            .map(|(before, (code, after))| (before.to_owned(), code.to_owned(), after.to_owned()))
+        {
+            write!(f, "{before}<code>{code}</code>")?;
+            rest = after;
+        }
+        f.write_str(&rest)
+    }
+}
+
+impl HtmlSafe for Prose {}
+
 impl Fact {
     pub(super) fn new(name: &'static str, value: impl Into<String>) -> Self {
-        Self { name, value: value.into(), note: String::new() }
+        Self::noted(name, value, "")
     }
 
     pub(super) fn noted(name: &'static str, value: impl Into<String>, note: impl Into<String>) -> Self {
-        Self { name, value: value.into(), note: note.into() }
+        Self { name, values: vec![Value::new(value, note)] }
+    }
+}
+
+impl Value {
+    pub(super) fn new(text: impl Into<String>, note: impl Into<String>) -> Self {
+        Self { text: Prose::new(text), note: Prose::new(note) }
     }
 }
 
 impl Happened {
     pub(super) fn of(event: &Event) -> Self {
-        Self { iso: event.at.iso(), at: time(event.at), text: sentence(event) }
+        let text = Prose::new(sentence(event));
+        Self { iso: event.at.iso(), at: time(event.at), text, href: String::new() }
     }
 }
 
@@ -206,6 +256,7 @@ impl Row {
             created: known_time(census.created),
             result: census.result.to_string(),
             class: class(census.result),
+            errors: build.checked.as_ref().map(|found| count(found.errors, "error")).unwrap_or_default(),
             labels: labels(census),
             votes: votes(census),
             names: names.iter().map(|name| text(name.name())).collect(),
@@ -271,15 +322,25 @@ pub(super) fn votes(census: &BuildCensus) -> Vec<Vote> {
             "failure" => "fail",
             _ => "plain",
         },
-        href: label.url.as_deref().filter(|url| is_web(url)).map(text).unwrap_or_default(),
+        href: label.url.as_deref().and_then(web).unwrap_or_default(),
         since: label.since.map(time).unwrap_or_default(),
     };
     votes.map(vote).collect()
 }
 
-/// Returns whether a browser may follow an address that somebody else gave.
-fn is_web(url: &str) -> bool {
-    url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"))
+/// Returns an address that somebody else gave as HTML accepts it; nothing for one that no browser may follow.
+pub(super) fn web(address: &str) -> Option<String> {
+    let address = url::Url::parse(address).ok()?;
+    if !matches!(address.scheme(), "http" | "https") {
+        return None;
+    }
+    let (start, rest) = (&address[..url::Position::BeforePath], &address[url::Position::BeforePath..]);
+    // What browsers accept there, and the standard does not.
+    let strict = rest.chars().map(|c| match c {
+        '"' | '<' | '>' | '[' | ']' | '\\' | '^' | '`' | '{' | '|' | '}' => format!("%{:02X}", u32::from(c)),
+        _ => c.to_string(),
+    });
+    Some(text(&format!("{start}{}", strict.collect::<String>())))
 }
 
 /// Returns how long a build is kept, in a few words.
@@ -291,6 +352,6 @@ pub(super) fn kept(verdict: &Verdict) -> String {
         (Fate::Keep, None) => rule,
         (Fate::Expire, _) => "expires with the next prune".to_owned(),
         (Fate::Withheld, _) => format!("withheld ({rule})"),
-        (Fate::Blocked, _) => "cannot be evaluated".to_owned(),
+        (Fate::Blocked, _) => "blocked".to_owned(),
     }
 }

@@ -296,7 +296,7 @@ fn history_shows_every_move_of_any_alias() {
     let moves = trunk.json(&["history", &format!("{STREAM}/previous-tested")])["moves"].clone();
     assert_eq!((&moves[0]["what"], moves.as_array().unwrap().len()), (&json!("promoted"), 1));
     trunk.fails(2, "exists or ever existed", &["history", &format!("{STREAM}/nosuch")]);
-    trunk.fails(2, "is not a name", &["history", ".mirrorkeep/journal"]);
+    trunk.fails(2, "is not an alias", &["history", ".mirrorkeep/journal"]);
 }
 
 #[test]

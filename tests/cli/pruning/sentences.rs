@@ -553,7 +553,7 @@ fn the_first_run_on_builds_of_scripts_deletes_only_what_was_accepted() {
     }
     let plan = rig.ends(4, &["plan"]);
     assert!(
-        plan.contains("first_run: the first deletion on a mirror with builds of other tools, "),
+        plan.contains("first_run: the first deletion on a mirror with builds of other tools\n"),
         "{plan}"
     );
     let digest = plan.lines().find_map(|line| line.strip_prefix("digest ")).unwrap();
@@ -604,9 +604,17 @@ fn what_only_an_edit_deletes_waits_though_it_was_not_due_in_the_first_run() {
     // The policy of the last accepted plan keeps three.
     let plan = rig.json_ends(4, &["plan"]);
     assert_eq!(plan["builds"][0]["reasons"][0]["rule"], "policy_change defer", "{plan}");
-    let why = "expires only because the policy was edited; waits for `mirrorkeep prune --accept sha256:…`";
+    let why = "expires only because the policy was edited";
     let shown = rig.ends(4, &["plan"]);
     assert!(shown.contains(&format!("withheld  {A}               policy_change defer: {why}\n")), "{shown}");
+    // The command once, as it is pasted.
+    let accept = format!(
+        "`mirrorkeep prune --accept {}` deletes what a brake withholds\n",
+        plan["digest"].as_str().unwrap()
+    );
+    assert!(shown.ends_with(&accept), "{shown}");
+    let status = rig.ok(&["status"]);
+    assert!(status.contains("withheld from prune (policy_change defer: the policy was edited)"), "{status}");
     assert!(rig.ok(&["explain", &id(A)]).contains(why));
     rig.ends(4, &["prune"]);
     assert_eq!(rig.there(), [A, B, C]);

@@ -11,6 +11,7 @@ use mirrorkeep::session::Session;
 use mirrorkeep::sign::Signers;
 use mirrorkeep::store::{Conditions, Kind, ObjectStore, Posix, Store};
 use object_store::memory::InMemory;
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
@@ -247,7 +248,7 @@ pub(crate) fn build(name: &str) -> BuildId {
 }
 
 pub(crate) fn everything() -> CopyOptions {
-    CopyOptions { what: Vec::new(), permit: Permit::default(), mode: Mode::Real }
+    CopyOptions { what: Vec::new(), without: BTreeSet::new(), permit: Permit::default(), mode: Mode::Real }
 }
 
 /// Copies from one to the other; a failure of any build is an error.
