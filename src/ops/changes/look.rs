@@ -44,7 +44,9 @@ impl Look {
         };
         let requests = found.builds.len() + found.links.len();
         let (builds, names) = at_once(mirror.store(), (AT_ONCE, requests), read)??;
-        builds.into_iter().for_each(|found| look.add(found));
+        for found in builds {
+            look.add(found);
+        }
         let mut seen: BTreeSet<BuildId> = found.builds.into_iter().collect();
         let missing = missing(mirror, &seen)?;
         // A build that came after the others were listed is there with its name.

@@ -111,7 +111,7 @@ impl Run<'_> {
     fn run(&self) -> Result<PullReport, PullError> {
         let known = PullState::read(self.to)?;
         let usable = known.as_ref().filter(|_| !self.options.anew);
-        let choice = self.choice()?;
+        let choice = self.choice();
         // What was not chosen then is read now.
         let since = usable.filter(|state| state.choice == Some(choice)).map(|state| state.serial);
         let (at, own) = (self.upstream.address(), &self.to.config().id);
@@ -165,12 +165,12 @@ impl Run<'_> {
     }
 
     /// Returns what stands for the choice of streams and for the policy, by which builds are chosen as well.
-    fn choice(&self) -> Result<Digest, PullError> {
+    fn choice(&self) -> Digest {
         let streams: Vec<&str> = self.options.streams.iter().map(glob::Pattern::as_str).collect();
         // One that cannot be read fails where it is asked.
         let policy = self.to.in_force(InForce::Policy, Policy::shipped).ok().flatten();
         let policy = policy.map(|(_, text)| text).unwrap_or_default();
-        Ok(Digest::of(format!("{}\n\n{policy}", streams.join("\n")).as_bytes()))
+        Digest::of(format!("{}\n\n{policy}", streams.join("\n")).as_bytes())
     }
 
     /// Warns of patterns that fit no stream of this mirror or of what was read.
