@@ -144,9 +144,9 @@ fn a_list_keeps_every_kind_of_signature_that_it_had() {
     for damage in ["cut", "removed"] {
         let head = scene.list("latest.json");
         if damage == "cut" {
-            fs::write(head, "x").unwrap()
+            fs::write(head, "x").unwrap();
         } else {
-            fs::remove_file(head).unwrap()
+            fs::remove_file(head).unwrap();
         }
         scene.up.fails(2, "is signed by minisign, and no key of minisign is given", &["export", "changes"]);
         scene.up.ok(&["export", "changes", "--sign", &key]);

@@ -17,6 +17,7 @@ use serde::Serialize;
 
 /// A stage in one stream.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct StageStatus {
     /// The stage.
     pub stage: String,
