@@ -138,7 +138,7 @@ pub(super) const ELSEWHERE: [(Words, &str); 38] = [
         "`mirrorkeep show ID` prints the address of a build, where `site.url` or `readers.url` is set",
     ),
     (&["why", "reason"], "`mirrorkeep explain ID` shows why a build is kept or deleted"),
-    (&["unpin", "release"], "`mirrorkeep unhold ID` removes the holds from a build"),
+    (&["unpin"], "`mirrorkeep unhold ID` removes the holds from a build"),
     (
         &["approve", "pass", "sign-off"],
         "`mirrorkeep vote ID JOB success` records that a job passed on a build",

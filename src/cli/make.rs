@@ -274,7 +274,7 @@ fn required(mirror: &Mirror, alias: &RelPath) -> Option<String> {
     rules.iter().find(|rule| rule.required && rule.name == alias.name())?;
     let path = shell_word(alias.as_str().as_ref());
     Some(format!(
-        "`{alias}` is required: nothing of `{stream}` is pruned without it; the next publish sets it again, and so does `mirrorkeep alias set {path} BUILD`"
+        "`{alias}` is required: without it, nothing of `{stream}` would be pruned; the next publish sets it again, and so does `mirrorkeep alias set {path} BUILD`"
     ))
 }
 

@@ -18,8 +18,9 @@ const FOR_A_MINUTE: &str = "public, max-age=60";
 const SESSIONS: usize = 10;
 const MOVES: usize = 5;
 
-/// How long a name stays at a build: more than the 100 ms for which nginx has processes with the old rules and with the new.
-const STAYS: Duration = Duration::from_millis(250);
+/// How long a name stays at a build: more than nginx has processes with the old rules and with the new, which is 100 ms on an
+/// idle machine.
+const STAYS: Duration = Duration::from_secs(1);
 
 /// Keeps a build for a minute after the name left it, and only then.
 const POLICY: &str = "version: 1

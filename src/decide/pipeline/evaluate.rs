@@ -243,6 +243,11 @@ mod tests {
         format!("b{index}").parse().unwrap()
     }
 
+    /// An instant after every build.
+    fn now() -> Stamp {
+        Stamp::from_unix(100 * 86_400).unwrap()
+    }
+
     fn stream() -> Stream {
         "main/debian".parse().unwrap()
     }
@@ -285,7 +290,7 @@ mod tests {
     fn state(known: &[Known], moves: &Moves, waivers: &[Waiver]) -> StageState {
         let pipeline = Pipeline::load(FILE, "p.yaml").unwrap();
         let census = census(known);
-        let view = View { census: &census, moves, waivers, now: Stamp::default() };
+        let view = View { census: &census, moves, waivers, now: now() };
         evaluate(&pipeline.stages[0], &stream(), &view)
     }
 
@@ -366,7 +371,7 @@ mod tests {
         ) {
             let pipeline = Pipeline::load(FILE, "p.yaml").unwrap();
             let (census, moves) = (census(&known), moves(&newest, &tested));
-            let view = View { census: &census, moves: &moves, waivers: &[], now: Stamp::default() };
+            let view = View { census: &census, moves: &moves, waivers: &[], now: now() };
             let kept = protected(&pipeline, &stream(), &view);
             let state = evaluate(&pipeline.stages[0], &stream(), &view);
             let gone = |id: &&BuildId| known[id.name.as_str()[1..].parse::<usize>().unwrap()].0;
@@ -421,7 +426,7 @@ tree: [\"**\"]
             census.aliases.push(alias("main/debian/newest", "main/debian/b2", newest));
             census.aliases.push(alias("main/debian/tested", target, steps.clone()));
             let moves = Moves::of_census(&census, &layout);
-            let view = View { census: &census, moves: &moves, waivers: &[], now: Stamp::default() };
+            let view = View { census: &census, moves: &moves, waivers: &[], now: now() };
             let state = evaluate(&pipeline.stages[0], &stream(), &view);
             assert_eq!(state.outcome, wanted, "{steps:?} {target}");
             assert_eq!(state.incumbent.map(|id| id.to_string()), Some(target.to_owned()));
