@@ -165,9 +165,9 @@ impl Remote<'_> {
     }
 
     fn has(&self, commit: &str) -> Asked<bool> {
-        let object = format!("{commit}^{{commit}}");
-        match self.run(&["cat-file", "-e", &object], b"")? {
-            Ok(_) => Ok(Ok(true)),
+        // A tag of the commit is not the commit, whatever an earlier run left in the clone.
+        match self.run(&["cat-file", "-t", commit], b"")? {
+            Ok(kind) => Ok(Ok(kind.trim() == "commit")),
             Err(refused) if refused.code.is_some() => Ok(Ok(false)),
             Err(refused) => Ok(Err(refused.why)),
         }
@@ -180,6 +180,11 @@ impl Remote<'_> {
         let args =
             ["tag", "--annotate", "--force", "--cleanup=verbatim", sign, "--file=-", "--", name, commit];
         Ok(self.run(&args, message.as_bytes())?.map(drop).map_err(|refused| refused.why))
+    }
+
+    /// Returns the object of a tag that was made.
+    pub(super) fn made_tag(&self, name: &str) -> Asked<String> {
+        self.ask(&["cat-file", "tag", &format!("refs/tags/{name}")])
     }
 
     /// Pushes a tag that was made, which is refused where there is one of that name.
