@@ -143,13 +143,42 @@ pub(crate) fn address(url: &str) -> String {
     absolute.map_or_else(|| url.to_owned(), |path| path.display().to_string())
 }
 
-/// Returns the first line of git's error message, after the line before it, in which ssh gives the reason.
+/// Returns the first line of git's error message, after the line before it, in which ssh gives the reason, or the error of the
+/// remote; with the line after it, if that is announced.
 fn last_line(errors: &str) -> Option<String> {
     let lines: Vec<&str> = errors.lines().filter(|line| !line.trim().is_empty()).collect();
     let fatal = lines.iter().position(|line| line.starts_with("fatal: ") || line.starts_with("error: "));
     let at = fatal.or_else(|| lines.len().checked_sub(1))?;
-    let reason = at.checked_sub(1).and_then(|before| lines.get(before)).filter(|_| fatal.is_some());
+    let before = at.checked_sub(1).and_then(|before| lines.get(before)).filter(|_| fatal.is_some());
+    let reason = lines.iter().find(|line| line.starts_with("remote: error: ")).or(before);
+    let more = lines.get(at).filter(|line| line.trim_end().ends_with(':')).and_then(|_| lines.get(at + 1));
     let short = |line: &&str| line.chars().take(300).collect::<String>();
-    let said: Vec<String> = reason.into_iter().chain(lines.get(at)).map(short).collect();
+    let said: Vec<String> = reason.into_iter().chain(lines.get(at)).chain(more).map(short).collect();
     Some(shown(&said.join("; ")).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_line;
+
+    #[test]
+    fn the_reason_of_a_failure_is_said() {
+        for (errors, said) in [
+            (
+                "error: gpg failed to sign the data:\ngpg: skipped: No secret key\n\nerror: unable to sign the tag\n",
+                "No secret key",
+            ),
+            (
+                "remote: error: cannot lock ref 'refs/tags/1'\nTo /x\n ! [remote rejected] 1 -> 1\nerror: failed to push\n",
+                "cannot lock ref",
+            ),
+            (
+                "ssh: no such host\nfatal: Could not read from remote repository.\n",
+                "no such host; fatal: Could",
+            ),
+        ] {
+            assert!(last_line(errors).is_some_and(|line| line.contains(said)), "{errors}");
+        }
+        assert_eq!(last_line("only this\n").as_deref(), Some("only this"));
+    }
 }

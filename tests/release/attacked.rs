@@ -376,14 +376,15 @@ fn a_word_of_a_message_makes_no_final_release_of_an_unknown_version() {
     let scene = Scene::new();
     let bare = scene.requests.remote(NOVA);
     let from = scene.rig.work("../files");
-    scene.rig.write("../files/nova.tar.gz", "x");
+    scene.rig.write("../files/nova-29.1.1rc1.tar.gz", "x");
     let publish = |tag: &str, message: &str, more: &[&str]| {
         git(&bare, &["tag", "-a", "-m", message, tag, &scene.commits[0]]);
         let at = format!("{}@{tag}", bare.display());
         scene.rig.run(&[&["publish", from.to_str().unwrap(), "--from-tag", &at], more].concat())
     };
     let message = "nova 29.1.1rc1 final\n\nmeta:series: 2024.1\nmeta:stream: openstack/nova";
-    assert!(publish("29.1.1rc1", message, &[]).status.success());
+    let output = publish("29.1.1rc1", message, &[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(!scene.rig.mirror("openstack/nova/stable-2024.1").exists());
     for more in [&[][..], &["--stream", NOVA]] {
         let tag = if more.is_empty() { "2024.1-eol" } else { "2023.1-eol" };
@@ -393,4 +394,22 @@ fn a_word_of_a_message_makes_no_final_release_of_an_unknown_version() {
     }
     let text = scene.requests.ends(&scene.rig, 2, &["--json", "release", "check", "--format", "junit"]);
     assert!(text.contains("`--format junit` writes XML"), "{text}");
+}
+
+#[test]
+fn a_lock_that_a_killed_git_left_is_said_with_what_to_remove() {
+    let scene = Scene::new();
+    let work = scene.rig.work("../clones");
+    let args = ["--work", work.to_str().unwrap()];
+    scene.asks("nova", &[entry("29.0.0", &scene.commits[0], "")], "Release");
+    scene.check(0, &args);
+    let clone = fs::read_dir(&work).unwrap().next().unwrap().unwrap().path();
+    fs::create_dir_all(clone.join("refs/tags")).unwrap();
+    for lock in ["refs/tags/29.0.0.lock", "config.lock"] {
+        fs::write(clone.join(lock), "").unwrap();
+        let text = scene.apply(1, &args);
+        assert!(text.contains("if no other command uses it, remove `"), "{text}");
+    }
+    fs::remove_dir_all(clone).unwrap();
+    scene.apply(0, &args);
 }

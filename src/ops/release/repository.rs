@@ -166,7 +166,9 @@ impl Requests {
     fn text(&self, id: &str) -> Result<Contents, ReleaseError> {
         let text = self.required(&["cat-file", "blob", id])?;
         Ok(if text.contains('\u{fffd}') {
-            Contents::Unfit("it contains bytes that are not UTF-8".to_owned())
+            Contents::Unfit(
+                "it contains bytes that are not UTF-8, or U+FFFD, which stands for them".to_owned(),
+            )
         } else {
             Contents::Text(text)
         })
@@ -201,9 +203,10 @@ impl Requests {
             (Ok(newest), Ok(messages)) => (newest.trim().to_owned(), messages),
             (Err(why), _) | (_, Err(why)) => return Ok(Err(why)),
         };
+        let is_whole = !is_cut(&messages);
         // A header and a message for each.
         let messages: Vec<&str> = messages.split('\0').skip(1).step_by(2).collect();
-        if newest.is_empty() || messages.len() != commits.len() {
+        if newest.is_empty() || !is_whole || messages.len() != commits.len() {
             return Ok(Err("git does not show the commits that wrote it, or they say too much".to_owned()));
         }
         Ok(Ok((newest, approvals_of(&messages))))
