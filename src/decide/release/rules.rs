@@ -73,7 +73,7 @@ pub fn judge(files: &Files, base: Option<&Files>, applied: &Applied) -> Judged {
             }
         }
     }
-    let mut bases = HashMap::new();
+    let mut bases = BTreeMap::new();
     for (file, contents) in base.into_iter().flatten().filter(|(file, _)| *file != SETTINGS) {
         // What the base has and cannot be read says nothing about new entries.
         if let Contents::Text(text) = contents
@@ -109,8 +109,12 @@ pub fn judge(files: &Files, base: Option<&Files>, applied: &Applied) -> Judged {
         }));
     }
     let mut taken = Taken::default();
-    bases.values().for_each(|base| taken.request(base));
-    applied.iter().for_each(|(id, release)| taken.applied(id, release));
+    for base in bases.values() {
+        taken.request(base);
+    }
+    for (id, release) in applied {
+        taken.applied(id, release);
+    }
     let is_old = |id: &EntryId| judged.old.contains(id) || applied.contains_key(id);
     twice(&judged.requests, taken, is_old, &mut found);
     judged.findings.extend(found);

@@ -340,6 +340,6 @@ pub fn without_followed(
     let had = mirror.record(id)?.map(|record| record.labels).unwrap_or_default();
     let had: Vec<Label> = had.iter().filter_map(|(key, label)| Label::read(key, &label.value).ok()).collect();
     let said: BTreeSet<Label> = labels.iter().chain(&had).cloned().collect();
-    let rules = mirror.alias_rules_for(&id.stream, &said).to_vec();
+    let rules = mirror.alias_rules_for(&id.stream, &said).clone();
     Ok(release::without_followed(labels, &had, &rules))
 }
