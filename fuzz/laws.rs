@@ -13,7 +13,7 @@ use mirrorkeep::decide::events::CloudEvent;
 use mirrorkeep::decide::pipeline::{LintTerms, Pipeline, diff};
 use mirrorkeep::decide::policy::{Policy, Span};
 use mirrorkeep::decide::release::{
-    Contents, REQUESTS, Request, SETTINGS, Settings, TagMessage, TagObject, judge,
+    Applied, Contents, REQUESTS, Request, SETTINGS, Settings, TagMessage, TagObject, judge,
 };
 use mirrorkeep::decide::targets::{Targets, Trace, rsync_address, target_name};
 use mirrorkeep::decide::{PreviousRuns, lint, retain};
@@ -421,10 +421,10 @@ fn release(bytes: &[u8]) {
     let settings = (SETTINGS.to_owned(), Contents::Text(RELEASES.to_owned()));
     let files = BTreeMap::from([settings, (file, Contents::Text(text.to_owned()))]);
     let lines = text.lines().count() + 1;
-    let found = judge(&files, None, |_| false).findings;
+    let found = judge(&files, None, &Applied::new()).findings;
     assert!(found.iter().all(|finding| finding.line.is_none_or(|line| line <= lines)));
     // What is in the base was not changed, and is not judged again but for what is wrong with the files themselves.
-    let after = judge(&files, Some(&files), |_| false);
+    let after = judge(&files, Some(&files), &Applied::new());
     assert!(
         after
             .findings

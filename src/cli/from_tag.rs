@@ -50,6 +50,10 @@ impl Tagged {
         let told = args.stream.as_deref().map(|stream| stream.trim_end_matches('/').parse::<Stream>());
         let told = told.transpose().map_err(|error| Usage(error.to_string()))?;
         let unfit = |why: String, hint| ReleaseError::Unfit { tag: text.clone(), why, hint };
+        if read.kind() == Some(ReleaseType::Eol) {
+            let why = "it marks the end of life of a series, which has no build".to_owned();
+            return Err(unfit(why, None).into());
+        }
         let stream = match (&read, told) {
             (_, Some(stream)) => stream,
             (ReadTag::Bare { why, .. }, None) => {
@@ -67,10 +71,6 @@ impl Tagged {
                 tag.stream.clone().ok_or_else(missing)?
             }
         };
-        if read.kind() == Some(ReleaseType::Eol) {
-            let why = "it marks the end of life of a series, which has no build".to_owned();
-            return Err(unfit(why, None).into());
-        }
         let of_tag = || match &read {
             ReadTag::Stated(tag) => {
                 let named = tag.message.build().ok().flatten().filter(|id: &BuildId| id.stream == stream);
@@ -133,14 +133,14 @@ impl FromTag {
 }
 
 impl ReadTag {
-    /// Returns the type by the version, or by the word of the message; nothing if neither says it.
+    /// Returns the type by the version; nothing if it has another form. No word of a message makes a final release of it.
     fn kind(&self) -> Option<ReleaseType> {
         let (version, word) = match self {
             Self::Stated(tag) => (&tag.version, Some(tag.kind.as_str())),
             Self::Bare { tag, .. } => (tag, None),
         };
         let of_version = version.parse::<ReleaseVersion>().ok().map(|version| version.kind());
-        of_version.or_else(|| ReleaseType::read(word?))
+        of_version.or_else(|| ReleaseType::read(word?).filter(|kind| *kind == ReleaseType::Eol))
     }
 }
 

@@ -83,6 +83,10 @@ fn request(args: &RequestsArgs) -> ReleaseRequest {
 }
 
 fn checked(setting: &Context, args: &ReleaseCheckArgs) -> Outcome<Exit> {
+    if setting.json && matches!(args.format, ReleaseFormatArg::Junit) {
+        let why = "`--format junit` writes XML, and `--json` writes JSON; one of them is accepted";
+        return Err(Usage(why.to_owned()).into());
+    }
     let keys = sign::keys(&args.requests.keyring, &[])?;
     let request = request(&args.requests);
     let report = if args.without_mirror {

@@ -123,6 +123,18 @@ impl Document {
         }
     }
 
+    /// Returns the first and the last line of the entry at `path`, each after a line feed alone, without the blank lines and the
+    /// comments that follow it.
+    pub fn lines(&self, path: &str) -> Option<(usize, usize)> {
+        let node = self.nodes.get(path)?;
+        let first = self.text.chars().take(node.start).filter(|c| *c == '\n').count() + 1;
+        let piece: String =
+            self.text.chars().skip(node.start).take(node.end.saturating_sub(node.start)).collect();
+        let is_of_it = |line: &str| !line.trim().is_empty() && !line.trim_start().starts_with('#');
+        let last = piece.split('\n').enumerate().filter(|(_, line)| is_of_it(line)).last();
+        Some((first, first + last.map_or(0, |(after, _)| after)))
+    }
+
     /// Returns the number at `path` as it is written, if readers parse it as another one than its decimal digits.
     pub fn odd_number(&self, path: &str) -> Option<&str> {
         self.odd.get(path).map(String::as_str)

@@ -114,11 +114,7 @@ fn every_wrong_request_has_its_message() {
             "has no commit 0000000000000000000000000000000000000000 on any branch",
         ),
         (next("29.0.1", other), "commit-branch", "has no commit "),
-        (
-            next("29.0.1", "abc123"),
-            "file-form",
-            "`abc123` is not the ID of a commit; all of its 40 or 64 digits",
-        ),
+        (next("29.0.1", "abc123"), "file-form", "`abc123` is not the ID of a commit; all of its 40 digits"),
         (
             next("29.1.0.0rc1", first) + &entry("29.1.0", second),
             "final-commit",

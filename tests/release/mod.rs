@@ -1,6 +1,7 @@
 //! Releases: requests that are checked and carried out against bare git repositories, and tags that are read.
 
 mod applied;
+mod attacked;
 mod checked;
 mod killed;
 mod tagged;

@@ -20,6 +20,9 @@ const MOST: (usize, usize) = (2000, 200);
 /// The labels that each build of a release gets.
 const OWN_LABELS: [&str; 3] = ["series", "release", "type"];
 
+/// The most labels of an entry: the message of a tag with more could be too long to be read.
+const MOST_LABELS: usize = 100;
+
 /// The most characters of an announcement.
 const ANNOUNCEMENT: usize = 4000;
 
@@ -35,6 +38,9 @@ impl Request {
             Ok(place) => place,
             Err(why) => return (None, vec![Finding::of_file(Rule::FilePlace, file, why)]),
         };
+        if let Some(why) = odd_line_end(text) {
+            return (None, vec![Finding::of_file(Rule::FileForm, file, why)]);
+        }
         let document = match Document::parse(text, file) {
             Ok(document) => document,
             Err(problems) => return (None, found(problems)),
@@ -53,6 +59,20 @@ impl Request {
     pub fn schema() -> Value {
         schemars::schema_for!(RequestFile).to_value()
     }
+}
+
+/// Returns why the lines of a text are not the same for every reader: git, which says who wrote a line, ends one at a line feed alone.
+fn odd_line_end(text: &str) -> Option<String> {
+    for (index, line) in text.split('\n').enumerate() {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        let found = match line.chars().find(|c| matches!(c, '\r' | '\u{85}' | '\u{2028}' | '\u{2029}')) {
+            Some('\r') => "a carriage return without a line feed".to_owned(),
+            Some(c) => named(c),
+            None => continue,
+        };
+        return Some(format!("line {} contains {found}; a line ends with a line feed", index + 1));
+    }
+    None
 }
 
 /// Returns the series and the name that a path states.
@@ -162,7 +182,7 @@ impl Loading<'_> {
             }
             if !is_commit(&one.hash) {
                 let why = format!(
-                    "`{}` is not the ID of a commit; all of its 40 or 64 digits are accepted, in lower case",
+                    "`{}` is not the ID of a commit; all of its 40 digits are accepted, in lower case",
                     one.hash.chars().take(80).flat_map(char::escape_debug).collect::<String>()
                 );
                 self.finding(Rule::FileForm, &format!("{key}.hash"), why);
@@ -194,7 +214,12 @@ impl Loading<'_> {
             .ok()
         });
         let mut labels = Vec::new();
-        for (key, value) in raw.labels.unwrap_or_default() {
+        let stated = raw.labels.unwrap_or_default();
+        if stated.len() > MOST_LABELS {
+            let why = format!("{} labels; at most {MOST_LABELS} are accepted", stated.len());
+            self.finding(Rule::FileForm, &format!("{at}.labels"), why);
+        }
+        for (key, value) in stated.into_iter().take(MOST_LABELS) {
             if OWN_LABELS.contains(&key.as_str()) {
                 let why = format!("the label `{key}` is set by the release itself");
                 self.finding(Rule::FileForm, &format!("{at}.labels.{key}"), why);
@@ -236,7 +261,7 @@ impl Loading<'_> {
 
 /// Returns whether a text is the whole ID of a commit.
 fn is_commit(text: &str) -> bool {
-    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == 40 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Returns why a text is not the name of a repository, which becomes part of an address.

@@ -21,6 +21,6 @@ pub use labels::without_followed;
 pub use message::{MessageError, TagMessage};
 pub use object::{ObjectError, Signed, TagObject};
 pub use request::{Entry, EntryId, Project, Request};
-pub use rules::{Contents, Files, Judged, REQUESTS, SETTINGS, judge};
+pub use rules::{Applied, Contents, Files, Judged, REQUESTS, SETTINGS, judge};
 pub use settings::{Series, Settings};
 pub use version::{ReleaseType, ReleaseVersion, VersionError};

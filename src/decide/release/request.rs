@@ -114,8 +114,8 @@ impl Request {
         stream_of(template, repo, &self.series, &self.name).ok()
     }
 
-    /// Returns the line of the version of an entry.
-    pub fn line(&self, index: usize) -> Option<usize> {
-        self.document.mark(&format!("releases[{index}].version")).map(|mark| mark.line)
+    /// Returns the first and the last line of an entry, as git counts lines.
+    pub fn lines(&self, index: usize) -> Option<(usize, usize)> {
+        self.document.lines(&format!("releases[{index}]"))
     }
 }

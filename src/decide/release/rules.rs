@@ -6,8 +6,9 @@ use super::request::{Entry, EntryId, Request};
 use super::settings::Settings;
 use super::version::{ReleaseType, ReleaseVersion};
 use crate::model::BuildId;
+use crate::record::Released;
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// The settings of a request repository.
 pub const SETTINGS: &str = "releases.yaml";
@@ -27,6 +28,9 @@ pub enum Contents {
 /// The files of a request repository at one commit, by path.
 pub type Files = BTreeMap<String, Contents>;
 
+/// The releases that were applied, as their events state them.
+pub type Applied = BTreeMap<EntryId, Released>;
+
 /// What the files say.
 #[derive(Debug, Default)]
 pub struct Judged {
@@ -40,8 +44,8 @@ pub struct Judged {
     pub findings: Vec<Finding>,
 }
 
-/// Checks the files of a request repository; those that `is_old` says were applied obey the rules of then, as those of a base do.
-pub fn judge(files: &Files, base: Option<&Files>, is_old: impl Fn(&EntryId) -> bool) -> Judged {
+/// Checks the files of a request repository; what was applied obeys the rules of then, as the entries of a base do.
+pub fn judge(files: &Files, base: Option<&Files>, applied: &Applied) -> Judged {
     let mut judged = Judged::default();
     match files.get(SETTINGS) {
         Some(Contents::Text(text)) => match Settings::load(text, SETTINGS) {
@@ -69,7 +73,7 @@ pub fn judge(files: &Files, base: Option<&Files>, is_old: impl Fn(&EntryId) -> b
             }
         }
     }
-    let mut bases = HashMap::new();
+    let mut bases = BTreeMap::new();
     for (file, contents) in base.into_iter().flatten().filter(|(file, _)| *file != SETTINGS) {
         // What the base has and cannot be read says nothing about new entries.
         if let Contents::Text(text) = contents
@@ -89,7 +93,7 @@ pub fn judge(files: &Files, base: Option<&Files>, is_old: impl Fn(&EntryId) -> b
             // A second entry of that name is new, whatever the base has.
             let mut before = request.entries.iter().take(index);
             let is_again = before.any(|known| known.text == entry.text);
-            if is_again || !judged.old.contains(&id) && !is_old(&id) {
+            if is_again || !judged.old.contains(&id) && !applied.contains_key(&id) {
                 one(request, index, judged.settings.as_ref(), &mut found);
             }
         }
@@ -97,11 +101,22 @@ pub fn judge(files: &Files, base: Option<&Files>, is_old: impl Fn(&EntryId) -> b
     for (file, base) in &bases {
         let gone = !files.contains_key(*file) && !base.entries.is_empty();
         found.extend(gone.then(|| {
-            let count = base.entries.len();
-            Finding::of_file(Rule::OnlyAppended, file, format!("the file was removed, with {count} releases"))
+            let count = match base.entries.len() {
+                1 => "1 release".to_owned(),
+                count => format!("{count} releases"),
+            };
+            Finding::of_file(Rule::OnlyAppended, file, format!("the file was removed, with {count}"))
         }));
     }
-    twice(&judged.requests, &mut found);
+    let mut taken = Taken::default();
+    for base in bases.values() {
+        taken.request(base);
+    }
+    for (id, release) in applied {
+        taken.applied(id, release);
+    }
+    let is_old = |id: &EntryId| judged.old.contains(id) || applied.contains_key(id);
+    twice(&judged.requests, taken, is_old, &mut found);
     judged.findings.extend(found);
     judged.findings.sort();
     judged.findings.dedup();
@@ -214,18 +229,19 @@ fn order(
     before: &[Entry],
 ) -> Option<Finding> {
     let known = || before.iter().filter_map(|entry| entry.version.as_ref());
-    let why = if let Some(same) = known().find(|known| known.order(version) == Ordering::Equal) {
-        format!("`{version}` is the version `{same}` above")
+    let (why, hint) = if let Some(same) = known().find(|known| known.order(version) == Ordering::Equal) {
+        (format!("`{version}` is the version `{same}` above"), "write another version")
     } else if let Some(end) = known().find(|known| known.kind() == ReleaseType::Eol) {
-        format!("`{version}` comes after `{end}`, which ends the series")
+        (format!("`{version}` comes after `{end}`, which ends the series"), "remove the entry")
     } else if let Some(newer) = known().rfind(|known| known.order(version) == Ordering::Greater)
         && !entry.forced
     {
-        format!("`{version}` is older than `{newer}` above; newer versions are accepted")
+        let why = format!("`{version}` is older than `{newer}` above; newer versions are accepted");
+        (why, Rule::VersionOrder.hint())
     } else {
         return None;
     };
-    Some(at(request, index, Rule::VersionOrder, "version", why))
+    Some(Finding { hint, ..at(request, index, Rule::VersionOrder, "version", why) })
 }
 
 /// Checks that a final release has the commits of its last candidate.
@@ -260,45 +276,117 @@ fn final_commit(
     }
 }
 
-/// Checks that the entries of a base are the first ones, as they were.
+/// Checks that the entries of a base are the first ones, as they were; each that is not is a finding of its own.
 fn only_appended(request: &Request, base: &Request, found: &mut Vec<Finding>) {
+    // One version may be there twice: the first of them is the first of the base.
+    let mut known: HashMap<&str, VecDeque<usize>> = HashMap::new();
     for (index, old) in base.entries.iter().enumerate() {
-        let version = &old.text;
-        let why = match request.entries.get(index) {
-            Some(new) if new == old => continue,
-            Some(new) if new.text == *version => format!("`{version}` was changed"),
-            Some(new) if request.entries.iter().any(|entry| entry.text == *version) => {
-                format!("`{}` was put before `{version}`", new.text)
-            }
-            _ => format!("`{version}` was removed"),
-        };
+        known.entry(&old.text).or_default().push_back(index);
+    }
+    let mut of_base: Vec<Option<usize>> = Vec::new();
+    for entry in &request.entries {
+        of_base.push(known.get_mut(entry.text.as_str()).and_then(VecDeque::pop_front));
+    }
+    let mut say = |index: usize, key: &str, why: String| {
         let why = format!("{why}; entries are only added at the end");
-        // What follows is moved by this change, and says nothing new.
-        let key = if index < request.entries.len() { "version" } else { "" };
         found.push(at(request, index, Rule::OnlyAppended, key, why));
-        return;
+    };
+    let mut newest = 0;
+    for (index, entry) in request.entries.iter().enumerate() {
+        let version = &entry.text;
+        let place = of_base.get(index).copied().flatten();
+        let old = place.and_then(|place| base.entries.get(place));
+        match (place, old) {
+            (Some(_), Some(old)) if old != entry => say(index, "version", format!("`{version}` was changed")),
+            (Some(place), Some(_)) if place < newest => {
+                say(index, "version", format!("`{version}` was moved"));
+            }
+            (Some(place), Some(_)) => newest = place,
+            _ => {
+                let mut below = of_base.iter().skip(index + 1).flatten();
+                if let Some(old) = below.next().and_then(|place| base.entries.get(*place)) {
+                    say(index, "version", format!("`{version}` was put before `{}`", old.text));
+                }
+            }
+        }
+    }
+    // Nothing of the file is applied until they are there again.
+    let mut removed: Vec<usize> = known.into_values().flatten().collect();
+    removed.sort_unstable();
+    for old in removed.into_iter().filter_map(|place| base.entries.get(place)) {
+        say(request.entries.len(), "", format!("`{}` was removed", old.text));
     }
 }
 
-/// Checks that no two entries make one tag or name one build.
-fn twice(requests: &[Request], found: &mut Vec<Finding>) {
-    let mut tags: HashMap<(&str, &str), &str> = HashMap::new();
-    let mut builds: HashMap<&BuildId, String> = HashMap::new();
+/// Which tags and builds entries have, with the file or the entry that has each.
+#[derive(Default)]
+struct Taken {
+    tags: HashMap<(String, String), String>,
+    builds: HashMap<BuildId, EntryId>,
+}
+
+impl Taken {
+    /// Takes what the entries of a request have.
+    fn request(&mut self, request: &Request) {
+        request.entries.iter().for_each(|entry| self.entry(request, entry));
+    }
+
+    fn entry(&mut self, request: &Request, entry: &Entry) {
+        for project in &entry.projects {
+            let tag = (project.repo.clone(), entry.text.clone());
+            self.tags.entry(tag).or_insert_with(|| request.file.clone());
+        }
+        if let Some(build) = &entry.build {
+            self.builds.entry(build.clone()).or_insert_with(|| request.id(entry));
+        }
+    }
+
+    /// Takes what a release has that was applied, wherever its entry is now.
+    fn applied(&mut self, id: &EntryId, release: &Released) {
+        for repo in release.commits.keys() {
+            let file = format!("{REQUESTS}/{}/{}.yaml", id.series, id.name);
+            self.tags.entry((repo.clone(), id.version.clone())).or_insert(file);
+        }
+        if let Some(build) = &release.build {
+            self.builds.entry(build.clone()).or_insert_with(|| id.clone());
+        }
+    }
+}
+
+/// Checks that no new entry makes the tag or names the build of another one. Old entries come first: what they have is theirs,
+/// and they are not looked at again.
+fn twice(
+    requests: &[Request],
+    mut taken: Taken,
+    is_old: impl Fn(&EntryId) -> bool,
+    found: &mut Vec<Finding>,
+) {
+    for request in requests {
+        for entry in request.entries.iter().filter(|entry| is_old(&request.id(entry))) {
+            taken.entry(request, entry);
+        }
+    }
     for request in requests {
         for (index, entry) in request.entries.iter().enumerate() {
+            let id = request.id(entry);
+            if is_old(&id) {
+                continue;
+            }
             for (number, project) in entry.projects.iter().enumerate() {
-                let tag = (project.repo.as_str(), entry.text.as_str());
+                let tag = (project.repo.clone(), entry.text.clone());
                 // Within one file the order of versions says it.
-                if let Some(file) = tags.insert(tag, &request.file).filter(|file| *file != request.file) {
+                if let Some(file) = taken.tags.get(&tag).filter(|file| **file != request.file) {
                     let why = format!("{file} makes the tag `{}` in `{}`, too", entry.text, project.repo);
                     found.push(at(request, index, Rule::TagTwice, &format!("projects[{number}].repo"), why));
                 }
             }
-            let Some(build) = &entry.build else { continue };
-            if let Some(other) = builds.insert(build, request.id(entry).to_string()) {
+            if let Some(build) = &entry.build
+                && let Some(other) = taken.builds.get(build)
+            {
                 let why = format!("`{build}` is the build of {other}, too");
                 found.push(at(request, index, Rule::BuildTwice, "build", why));
             }
+            taken.entry(request, entry);
         }
     }
 }

@@ -6,9 +6,10 @@
 use super::ReleaseError;
 use super::check::{Examined, examine, labels_for};
 use super::record::{Release, record};
-use super::remote::{Remote, Work};
+use super::remote::{Asked, Remote, Work};
 use super::report::{ApplyReport, EntryOutcome, EntryReport, ReleaseRequest, Signing, TagOutcome, TagReport};
 use super::repository::Requests;
+use super::tag::{acceptable, readable};
 use crate::decide::release::{Entry, Finding, Project, Request, Rule, Settings, TagMessage};
 use crate::mirror::chain;
 use crate::model::{Classify, ErrorKind};
@@ -31,13 +32,24 @@ pub fn apply(
     let work = Work::new(request.work.as_deref())?;
     let requests = Requests::at(&git, &request.requests)?;
     let found = examine(Some(session), request, &requests, (&git, &work), keys)?;
+    if mode == Mode::Real && !found.pending.is_empty() {
+        // A mirror that cannot be changed now is found out before a tag is public.
+        drop(session.begin()?);
+    }
     let mut releases = Vec::new();
     for (number, index) in &found.pending {
         let Some(one) = found.judged.requests.get(*number) else { continue };
         let Some(entry) = one.entries.get(*index) else { continue };
         session.check_cancelled()?;
-        let applying =
-            Applying { session, found: &found, requests: &requests, signing, request: one, index: *index };
+        let applying = Applying {
+            session,
+            found: &found,
+            requests: &requests,
+            signing,
+            keys,
+            request: one,
+            index: *index,
+        };
         releases.push(applying.entry((&git, &work), entry, mode)?);
     }
     let entries: usize = found.judged.requests.iter().map(|request| request.entries.len()).sum();
@@ -55,8 +67,9 @@ pub fn apply(
 struct Applying<'a> {
     session: &'a Session<'a>,
     found: &'a Examined,
-    requests: &'a Requests<'a>,
+    requests: &'a Requests,
     signing: &'a Signing,
+    keys: &'a Keys,
     request: &'a Request,
     index: usize,
 }
@@ -95,8 +108,16 @@ impl Applying<'_> {
                 return Ok(report);
             }
         };
-        let line = self.request.line(self.index).unwrap_or(1);
-        let (by, mut approved) = self.requests.approvals(&self.found.commit, &self.request.file, line)?;
+        let lines = self.request.lines(self.index).unwrap_or((1, 1));
+        let (by, mut approved) =
+            match self.requests.approvals(&self.found.commit, &self.request.file, lines)? {
+                Ok(approvals) => approvals,
+                Err(why) => {
+                    report.outcome = EntryOutcome::Failed;
+                    report.why = Some(format!("who approved it is not known: {why}"));
+                    return Ok(report);
+                }
+            };
         let given = self.signing.approved_by.iter().filter(|name| !approved.contains(name)).cloned();
         approved.extend(given.collect::<Vec<_>>());
         let release = Release {
@@ -114,26 +135,9 @@ impl Applying<'_> {
             },
             labels,
         };
-        for project in &entry.projects {
-            let message = self.message(settings, project, &release);
-            let url = settings.remote(&project.repo);
-            let done = match work.remote(git, &url)? {
-                Ok(remote) => self.tag(&remote, entry, project, &message, mode)?,
-                Err(why) => Err(why),
-            };
-            match done {
-                Ok(outcome) => report.tags.push(TagReport {
-                    repository: project.repo.clone(),
-                    remote: url,
-                    commit: project.commit.clone(),
-                    outcome,
-                }),
-                Err(why) => {
-                    report.outcome = EntryOutcome::Failed;
-                    report.why = Some(format!("the tag of `{}` was not made: {why}", project.repo));
-                    return Ok(report);
-                }
-            }
+        self.tags((git, work), entry, settings, &release, (&mut report, mode))?;
+        if report.outcome == EntryOutcome::Failed {
+            return Ok(report);
         }
         if mode == Mode::Trial {
             return Ok(report);
@@ -167,38 +171,94 @@ impl Applying<'_> {
         })
     }
 
-    /// Makes and pushes a tag, unless it is at the commit already.
-    fn tag(
+    /// Makes the tags of an entry and pushes them; none is pushed before all are made.
+    fn tags(
+        &self,
+        (git, work): (&Git, &Work),
+        entry: &Entry,
+        settings: &Settings,
+        release: &Release,
+        (report, mode): (&mut EntryReport, Mode),
+    ) -> Result<(), Interrupted> {
+        let failed = |report: &mut EntryReport, project: &Project, why: &str| {
+            report.outcome = EntryOutcome::Failed;
+            report.why = Some(format!("the tag of `{}` was not made: {why}", project.repo));
+        };
+        let mut made = Vec::new();
+        for project in &entry.projects {
+            let message = self.message(settings, project, release);
+            let url = settings.remote(&project.repo);
+            let one = match work.remote(git, &url)? {
+                Ok(remote) => {
+                    self.make(&remote, entry, project, &message, mode)?.map(|outcome| (remote, outcome))
+                }
+                Err(why) => Err(why),
+            };
+            match one {
+                Ok((remote, outcome)) => made.push((project, url, remote, outcome)),
+                Err(why) => {
+                    failed(report, project, &why);
+                    return Ok(());
+                }
+            }
+        }
+        for (project, url, remote, outcome) in made {
+            let done = match outcome {
+                TagOutcome::Made => push(&remote, entry, project)?,
+                TagOutcome::There | TagOutcome::WouldMake => Ok(outcome),
+            };
+            match done {
+                Ok(outcome) => report.tags.push(TagReport {
+                    repository: project.repo.clone(),
+                    remote: url,
+                    commit: project.commit.clone(),
+                    outcome,
+                }),
+                Err(why) => {
+                    failed(report, project, &why);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a tag in the clone, unless the repository has it at the commit; what was made is read back, since it is never moved
+    /// once it is public.
+    fn make(
         &self,
         remote: &Remote<'_>,
         entry: &Entry,
         project: &Project,
         message: &TagMessage,
         mode: Mode,
-    ) -> Result<Result<TagOutcome, String>, Interrupted> {
+    ) -> Asked<TagOutcome> {
         let name = &entry.text;
-        let there = |tag: Option<(String, bool)>| match tag {
-            Some((at, _)) if at == project.commit => Ok(Some(TagOutcome::There)),
-            Some((at, _)) => Err(format!("the tag `{name}` is at {at}")),
-            None => Ok(None),
-        };
-        match remote.tag(name)?.and_then(there) {
+        match remote.tag(name)?.and_then(|tag| there(tag, entry, project)) {
             Ok(Some(outcome)) => return Ok(Ok(outcome)),
-            Ok(None) if mode == Mode::Trial => return Ok(Ok(TagOutcome::WouldMake)),
             Ok(None) => {}
             Err(why) => return Ok(Err(why)),
         }
+        let text = message.to_string();
+        if let Err(why) = readable(message, &text) {
+            return Ok(Err(format!("it could not be read: {why}")));
+        }
         let key = self.signing.key.as_deref().filter(|_| !entry.unsigned);
-        if let Err(why) = remote.make_tag(name, &project.commit, &message.to_string(), key)? {
+        let keys = Some(self.keys).filter(|keys| !entry.unsigned && keys.wanted().next().is_some());
+        if keys.is_some() && key.is_none() {
+            let why = "`--keyring` accepts signed tags alone, and without `--sign KEY` it is not signed";
+            return Ok(Err(why.to_owned()));
+        }
+        if mode == Mode::Trial {
+            return Ok(Ok(TagOutcome::WouldMake));
+        }
+        if let Err(why) = remote.make_tag(name, &project.commit, &text, key)? {
             return Ok(Err(why));
         }
-        let Err(refused) = remote.push_tag(name)? else { return Ok(Ok(TagOutcome::Made)) };
-        // Another command may have pushed it in between.
-        Ok(match remote.tag(name)?.and_then(there) {
-            Ok(Some(outcome)) => Ok(outcome),
-            Ok(None) => Err(refused),
-            Err(why) => Err(why),
-        })
+        let read =
+            remote.made_tag(name)?.and_then(|object| acceptable(&object, &project.commit, message, keys));
+        let refused = |why| format!("it could not be used, so it was not pushed: {why}");
+        Ok(read.map(|()| TagOutcome::Made).map_err(refused))
     }
 
     /// Returns the message of the tag of a repository.
@@ -227,4 +287,29 @@ impl Applying<'_> {
             text: Vec::new(),
         }
     }
+}
+
+/// Returns that a tag is at the commit of a repository; nothing if there is no such tag.
+fn there(
+    tag: Option<(String, bool)>,
+    entry: &Entry,
+    project: &Project,
+) -> Result<Option<TagOutcome>, String> {
+    match tag {
+        Some((at, _)) if at == project.commit => Ok(Some(TagOutcome::There)),
+        Some((at, _)) => Err(format!("the tag `{}` is at {at}", entry.text)),
+        None => Ok(None),
+    }
+}
+
+/// Pushes a tag that was made.
+fn push(remote: &Remote<'_>, entry: &Entry, project: &Project) -> Asked<TagOutcome> {
+    let name = &entry.text;
+    let Err(refused) = remote.push_tag(name)? else { return Ok(Ok(TagOutcome::Made)) };
+    // Another command may have pushed it in between.
+    Ok(match remote.tag(name)?.and_then(|tag| there(tag, entry, project)) {
+        Ok(Some(outcome)) => Ok(outcome),
+        Ok(None) => Err(refused),
+        Err(why) => Err(why),
+    })
 }

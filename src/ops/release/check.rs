@@ -7,8 +7,8 @@ use super::report::{CheckReport, ReleaseRequest};
 use super::repository::Requests;
 use super::tag::proven;
 use crate::decide::release::{
-    self, Entry, EntryId, Finding, Judged, Project, Request, Rule, Series, Settings, TagMessage, TagObject,
-    judge,
+    self, Applied, Entry, EntryId, Finding, Judged, Project, Request, Rule, Series, Settings, TagMessage,
+    TagObject, judge,
 };
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Label, Outcome};
@@ -18,7 +18,7 @@ use crate::progress::{CancelToken, Interrupted};
 use crate::record::Released;
 use crate::session::Session;
 use crate::sign::Keys;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What is known about the requests, with the findings of all rules.
 pub(super) struct Examined {
@@ -55,7 +55,7 @@ pub fn check(
 pub(super) fn examine(
     session: Option<&Session<'_>>,
     request: &ReleaseRequest,
-    requests: &Requests<'_>,
+    requests: &Requests,
     (git, work): (&Git, &Work),
     keys: &Keys,
 ) -> Result<Examined, ReleaseError> {
@@ -63,26 +63,27 @@ pub(super) fn examine(
     let base = request.base.as_deref().map(|base| requests.commit(base)).transpose()?;
     let files = requests.files(&commit)?;
     let base_files = base.as_deref().map(|base| requests.files(base)).transpose()?;
-    let applied: BTreeMap<EntryId, Released> = match session {
+    let applied: Applied = match session {
         Some(session) => all(session)?.into_iter().map(|release| (id_of(&release), release)).collect(),
-        None => BTreeMap::new(),
+        None => Applied::new(),
     };
-    let mut judged = judge(&files, base_files.as_ref(), |id| applied.contains_key(id));
+    let mut judged = judge(&files, base_files.as_ref(), &applied);
     let (mut pending, mut found, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
     for (number, one) in judged.requests.iter().enumerate() {
         for (index, entry) in one.entries.iter().enumerate() {
             let id = one.id(entry);
             match applied.get(&id) {
-                Some(release) if release.commits != entry.commits() => {
-                    let why = format!("`{id}` was applied with other commits: {}", listed(release));
-                    found.push(one.finding(index, Rule::AppliedOther, "version", why));
+                Some(release) => {
+                    let other = changed(release, entry).into_iter();
+                    let why = other.map(|other| format!("`{id}` was applied with {other}"));
+                    found.extend(why.map(|why| one.finding(index, Rule::AppliedOther, "version", why)));
                 }
-                Some(_) => {}
                 None if judged.old.contains(&id) => {}
                 None => pending.push((number, index)),
             }
         }
     }
+    found.extend(judged.requests.iter().flat_map(|one| removed(one, &applied)));
     if let Some(settings) = &judged.settings {
         for (number, index) in &pending {
             let Some(one) = judged.requests.get(*number) else { continue };
@@ -102,6 +103,35 @@ pub(super) fn examine(
 
 fn id_of(release: &Released) -> EntryId {
     EntryId { series: release.series.clone(), name: release.name.clone(), version: release.version.clone() }
+}
+
+/// Returns what an entry had when it was applied, and has no longer.
+fn changed(release: &Released, entry: &Entry) -> Vec<String> {
+    let mut found = Vec::new();
+    if release.commits != entry.commits() {
+        found.push(format!("other commits: {}", listed(release)));
+    }
+    match &release.build {
+        build if *build == entry.build => {}
+        Some(build) => found.push(format!("the build `{build}`")),
+        None => found.push("no build".to_owned()),
+    }
+    if release.announcement != entry.announcement {
+        found.push("another announcement".to_owned());
+    }
+    found
+}
+
+/// Returns findings about the entries of a file that were applied and are not there.
+fn removed<'a>(request: &'a Request, applied: &'a Applied) -> impl Iterator<Item = Finding> + 'a {
+    let of_file = |id: &EntryId| id.series == request.series && id.name == request.name;
+    let is_there = |id: &EntryId| request.entries.iter().any(|entry| entry.text == id.version);
+    applied.keys().filter(move |id| of_file(id) && !is_there(id)).map(|id| {
+        let why = format!("`{id}` was applied, and was removed");
+        let finding = request.finding(request.entries.len(), Rule::AppliedOther, "", why);
+        // It stops no other entry.
+        Finding { version: Some(id.version.clone()), ..finding }
+    })
 }
 
 fn listed(release: &Released) -> String {

@@ -5,7 +5,7 @@
 
 use super::ReleaseError;
 use crate::model::Digest;
-use crate::ops::git::{Answer, Git, address};
+use crate::ops::git::{Answer, Git, Refusal, address, is_cut};
 use crate::progress::Interrupted;
 use std::path::{Path, PathBuf};
 
@@ -79,9 +79,28 @@ impl Work {
     }
 }
 
+/// Fails if the beginning of the object of a tag was not kept.
+fn whole(object: String) -> Result<String, String> {
+    if is_cut(&object) {
+        return Err("its object has more than 1 MiB; a message of at most 64 KiB is accepted".to_owned());
+    }
+    Ok(object)
+}
+
+/// Returns why git did nothing in a clone, with what to do if it is a lock that a killed git left.
+fn locked(refused: Refusal, clone: &str) -> Refusal {
+    let is_lock = ["could not lock config file", "cannot lock ref", ".lock': File exists"];
+    if !is_lock.iter().any(|said| refused.why.contains(said)) || refused.why.contains("remote: ") {
+        return refused;
+    }
+    let why = format!("{}; if no other command uses it, remove `{clone}` and run it again", refused.why);
+    Refusal { why, ..refused }
+}
+
 /// Makes a bare clone; making it again repairs one that was cut off.
 fn make(git: &Git, clone: &str) -> Result<Answer, Interrupted> {
-    git.run(&["-C", "/", "init", "--quiet", "--bare", "--template=", clone], b"")
+    let made = git.run(&["-C", "/", "init", "--quiet", "--bare", "--template=", clone], b"")?;
+    Ok(made.map_err(|refused| locked(refused, clone)))
 }
 
 impl Remote<'_> {
@@ -91,7 +110,8 @@ impl Remote<'_> {
 
     fn run_in(&self, clone: &str, args: &[&str], input: &[u8]) -> Result<Answer, Interrupted> {
         let dir = format!("--git-dir={clone}");
-        self.git.run(&[&[dir.as_str()], &QUIETLY[..], args].concat(), input)
+        let ran = self.git.run(&[&[dir.as_str()], &QUIETLY[..], args].concat(), input)?;
+        Ok(ran.map_err(|refused| locked(refused, clone)))
     }
 
     fn ask(&self, args: &[&str]) -> Asked<String> {
@@ -128,7 +148,7 @@ impl Remote<'_> {
         if kind.trim() != "tag" {
             return Ok(Ok(None));
         }
-        Ok(ask(&["cat-file", "tag", "refs/mirrorkeep/asked"])?.map(Some))
+        Ok(ask(&["cat-file", "tag", "refs/mirrorkeep/asked"])?.and_then(whole).map(Some))
     }
 
     /// Returns whether a branch has a commit, which is then in the clone.
@@ -165,9 +185,9 @@ impl Remote<'_> {
     }
 
     fn has(&self, commit: &str) -> Asked<bool> {
-        let object = format!("{commit}^{{commit}}");
-        match self.run(&["cat-file", "-e", &object], b"")? {
-            Ok(_) => Ok(Ok(true)),
+        // A tag of the commit is not the commit, whatever an earlier run left in the clone.
+        match self.run(&["cat-file", "-t", commit], b"")? {
+            Ok(kind) => Ok(Ok(kind.trim() == "commit")),
             Err(refused) if refused.code.is_some() => Ok(Ok(false)),
             Err(refused) => Ok(Err(refused.why)),
         }
@@ -180,6 +200,11 @@ impl Remote<'_> {
         let args =
             ["tag", "--annotate", "--force", "--cleanup=verbatim", sign, "--file=-", "--", name, commit];
         Ok(self.run(&args, message.as_bytes())?.map(drop).map_err(|refused| refused.why))
+    }
+
+    /// Returns the object of a tag that was made.
+    pub(super) fn made_tag(&self, name: &str) -> Asked<String> {
+        Ok(self.ask(&["cat-file", "tag", &format!("refs/tags/{name}")])?.and_then(whole))
     }
 
     /// Pushes a tag that was made, which is refused where there is one of that name.

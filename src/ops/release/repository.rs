@@ -1,4 +1,7 @@
 //! The request repository, read at a commit by plumbing: no file of its working tree is opened.
+//!
+//! Its objects are read through an empty repository that has no configuration and no attributes, so what a file says, and who
+//! wrote a line, depends on the commit alone. The repository itself is asked only what a revision is, and where its objects are.
 
 use super::ReleaseError;
 use crate::decide::release::{Contents, Files, REQUESTS, SETTINGS};
@@ -6,7 +9,7 @@ use crate::model::{shown, unprintable};
 use crate::ops::git::{Git, is_cut};
 use crate::progress::Interrupted;
 use rayon::prelude::*;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The most bytes of a file, and the most files.
 const LIMITS: (u64, usize) = (256 << 10, 5000);
@@ -20,24 +23,66 @@ const APPROVALS: [&str; 2] = ["approved-by", "reviewed-by"];
 /// The most approvals of a release.
 const MOST_APPROVALS: usize = 50;
 
+/// Where a hook has further objects.
+const ALTERNATES: &str = "GIT_ALTERNATE_OBJECT_DIRECTORIES";
+
 /// A request repository.
-pub(super) struct Requests<'a> {
-    git: &'a Git,
+pub(super) struct Requests {
+    /// For the repository itself.
+    git: Git,
+    /// For its objects.
+    apart: Git,
     dir: String,
+    /// The empty repository through which its objects are read.
+    objects: String,
+    is_shallow: bool,
+    /// Removed with it.
+    _temporary: tempfile::TempDir,
 }
 
-impl<'a> Requests<'a> {
+impl Requests {
     /// Returns the repository in a directory.
-    pub(super) fn at(git: &'a Git, dir: &Path) -> Result<Self, ReleaseError> {
+    pub(super) fn at(git: &Git, dir: &Path) -> Result<Self, ReleaseError> {
         let wrong = |why: &str| ReleaseError::Usage(format!("`{}` {why}", shown(&dir.display().to_string())));
         let dir = std::fs::canonicalize(dir).map_err(|error| wrong(&format!("cannot be used: {error}")))?;
         let text = dir.to_str().ok_or_else(|| wrong("has a name that is not UTF-8"))?;
-        Ok(Self { git, dir: text.to_owned() })
+        let (git, apart) = (git.of_hook(), git.apart());
+        let failed = |why: String| ReleaseError::Requests { repository: text.to_owned(), why };
+        let about = [
+            "-C",
+            text,
+            "rev-parse",
+            "--is-shallow-repository",
+            "--show-object-format",
+            "--git-path",
+            "objects",
+        ];
+        let about = git.run(&about, b"")?.map_err(|refused| failed(refused.why))?;
+        let mut lines = about.splitn(3, '\n');
+        let (shallow, format, at) = (lines.next(), lines.next(), lines.next());
+        let (Some(format), Some(at)) = (format, at.and_then(|at| at.strip_suffix('\n'))) else {
+            return Err(failed("git does not say where its objects are".to_owned()));
+        };
+        let temporary = tempfile::tempdir().map_err(ReleaseError::Work)?;
+        let objects = temporary.path().to_str().map(str::to_owned);
+        let objects = objects
+            .ok_or_else(|| wrong("cannot be read: the temporary directory has a name that is not UTF-8"))?;
+        let form = format!("--object-format={format}");
+        let init = ["-C", "/", "init", "--quiet", "--bare", "--template=", &form, &objects];
+        // Only git from 2.29 on knows other formats.
+        let init: Vec<&str> = init.into_iter().filter(|word| *word != "--object-format=sha1").collect();
+        apart.run(&init, b"")?.map_err(|refused| failed(refused.why))?;
+        let more = std::env::var_os(ALTERNATES).unwrap_or_default();
+        let all = [dir.join(at)].into_iter().chain(std::env::split_paths(&more));
+        alternates(temporary.path(), all.filter(|path| !path.as_os_str().is_empty()))?;
+        let is_shallow = shallow == Some("true");
+        Ok(Self { git, apart, dir: text.to_owned(), objects, is_shallow, _temporary: temporary })
     }
 
     fn ask(&self, args: &[&str]) -> Result<Result<String, String>, Interrupted> {
-        let all = [&["-C", &self.dir][..], args].concat();
-        Ok(self.git.run(&all, b"")?.map_err(|refused| refused.why))
+        let dir = format!("--git-dir={}", self.objects);
+        let all = [&[&dir, "-c", "core.attributesFile=/dev/null"][..], args].concat();
+        Ok(self.apart.run(&all, b"")?.map_err(|refused| refused.why))
     }
 
     fn required(&self, args: &[&str]) -> Result<String, ReleaseError> {
@@ -53,10 +98,8 @@ impl<'a> Requests<'a> {
         if unprintable(revision).is_some() || revision.contains(char::is_whitespace) {
             return Err(wrong("is not a revision such as `HEAD` or `origin/main`"));
         }
-        // What is no repository is reported as that, and not as a revision.
-        self.required(&["rev-parse", "--git-dir"])?;
         let asked = format!("{revision}^{{commit}}");
-        match self.ask(&["rev-parse", "--verify", "--quiet", &asked])? {
+        match self.git.run(&["-C", &self.dir, "rev-parse", "--verify", "--quiet", &asked], b"")? {
             Ok(answer) => Ok(answer.trim().to_owned()),
             Err(_) => Err(wrong(&format!("is not a commit of `{}`", self.dir))),
         }
@@ -103,6 +146,10 @@ impl<'a> Requests<'a> {
             let read = some.par_iter().map(|(path, mode, id, size)| {
                 let contents = match mode.as_str() {
                     "100644" | "100755" if *size <= LIMITS.0 => self.text(id)?,
+                    // git lists no size of what it does not have.
+                    "100644" | "100755" if *size == u64::MAX => {
+                        Contents::Unfit("its contents are missing in the repository".to_owned())
+                    }
                     "100644" | "100755" => {
                         Contents::Unfit(format!("it has {size} bytes; at most {} are accepted", LIMITS.0))
                     }
@@ -119,38 +166,103 @@ impl<'a> Requests<'a> {
     fn text(&self, id: &str) -> Result<Contents, ReleaseError> {
         let text = self.required(&["cat-file", "blob", id])?;
         Ok(if text.contains('\u{fffd}') {
-            Contents::Unfit("it contains bytes that are not UTF-8".to_owned())
+            Contents::Unfit(
+                "it contains bytes that are not UTF-8, or U+FFFD, which stands for them".to_owned(),
+            )
         } else {
             Contents::Text(text)
         })
     }
 
-    /// Returns the commit that wrote a line of a file, and who approved it by the trailers of that commit.
+    /// Returns the newest commit that wrote one of these lines of a file, and who approved them by the trailers of the commits
+    /// that wrote them: no one if one of these commits names no one.
     pub(super) fn approvals(
         &self,
         commit: &str,
         file: &str,
-        line: usize,
-    ) -> Result<(String, Vec<String>), ReleaseError> {
-        let range = format!("{line},{line}");
-        let blame = self.required(&["blame", "--porcelain", "-L", &range, commit, "--", file])?;
-        let by = blame.split(' ').next().unwrap_or_default().to_owned();
-        let text = self.required(&["cat-file", "commit", &by])?;
-        Ok((by, approvals_in(&text)))
+        (first, last): (usize, usize),
+    ) -> Result<Result<(String, Vec<String>), String>, Interrupted> {
+        if self.is_shallow {
+            let why = "the repository is shallow, so it does not have the commits that wrote the entry; `git fetch --unshallow` fetches \
+                       them";
+            return Ok(Err(why.to_owned()));
+        }
+        let range = format!("{first},{last}");
+        let blame = self.ask(&["blame", "--porcelain", "--no-textconv", "-L", &range, commit, "--", file])?;
+        let blame = match blame {
+            Ok(blame) if is_cut(&blame) => return Ok(Err("git says too much about its lines".to_owned())),
+            Ok(blame) => blame,
+            Err(why) => return Ok(Err(why)),
+        };
+        let commits = commits_in(&blame);
+        let newest =
+            self.ask(&[&["rev-list", "--topo-order", "--max-count=1"], &commits[..], &["--"]].concat())?;
+        let form = ["rev-list", "--no-walk=unsorted", "--encoding=UTF-8", "--format=%x00%B%x00"];
+        let messages = self.ask(&[&form, &commits[..], &["--"]].concat())?;
+        let (newest, messages) = match (newest, messages) {
+            (Ok(newest), Ok(messages)) => (newest.trim().to_owned(), messages),
+            (Err(why), _) | (_, Err(why)) => return Ok(Err(why)),
+        };
+        let is_whole = !is_cut(&messages);
+        // A header and a message for each.
+        let messages: Vec<&str> = messages.split('\0').skip(1).step_by(2).collect();
+        if newest.is_empty() || !is_whole || messages.len() != commits.len() {
+            return Ok(Err("git does not show the commits that wrote it, or they say too much".to_owned()));
+        }
+        Ok(Ok((newest, approvals_of(&messages))))
     }
 }
 
-/// Returns who approved a commit, by the trailers in the last paragraph of its message.
-fn approvals_in(commit: &str) -> Vec<String> {
-    let message = commit.split_once("\n\n").map_or("", |(_, message)| message);
+/// Lets an empty repository read the objects in these directories.
+fn alternates(repository: &Path, all: impl Iterator<Item = PathBuf>) -> Result<(), ReleaseError> {
+    let info = repository.join("objects/info");
+    let mut text = Vec::new();
+    for path in all {
+        text.extend(path.as_os_str().as_encoded_bytes());
+        text.push(b'\n');
+    }
+    let written = std::fs::create_dir_all(&info).and_then(|()| std::fs::write(info.join("alternates"), text));
+    written.map_err(ReleaseError::Work)
+}
+
+/// Returns the commits that `git blame --porcelain` names, each once.
+fn commits_in(blame: &str) -> Vec<&str> {
+    let mut found = Vec::new();
+    let mut is_header = true;
+    for line in blame.split('\n') {
+        let id = line.split(' ').next().filter(|id| is_header && !id.is_empty());
+        found.extend(id.filter(|id| !found.contains(id)));
+        // After the text of a line comes the next one.
+        is_header = line.starts_with('\t');
+    }
+    found
+}
+
+/// Returns who approved commits with these messages: no one if one of them names no one.
+fn approvals_of(messages: &[&str]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    for message in messages {
+        let named = approvals_in(message);
+        if named.is_empty() {
+            return Vec::new();
+        }
+        let new: Vec<String> = named.into_iter().filter(|name| !found.contains(name)).collect();
+        found.extend(new);
+    }
+    found.truncate(MOST_APPROVALS);
+    found
+}
+
+/// Returns who approved a commit, by the trailers in the last paragraph of its message. A name with bytes that are no text is left out.
+fn approvals_in(message: &str) -> Vec<String> {
     // The first paragraph is the subject, and no trailers.
     let Some((_, last)) = message.trim_end().rsplit_once("\n\n") else { return Vec::new() };
     let mut found: Vec<String> = Vec::new();
     for line in last.lines() {
         let Some((key, value)) = line.split_once(": ") else { continue };
         let value = value.trim();
-        let is_one =
-            APPROVALS.contains(&&*key.to_ascii_lowercase()) && crate::model::check_line(value).is_ok();
+        let is_name = crate::model::check_line(value).is_ok() && !value.contains('\u{fffd}');
+        let is_one = APPROVALS.contains(&&*key.to_ascii_lowercase()) && is_name;
         if is_one && found.len() < MOST_APPROVALS && !found.iter().any(|known| known == value) {
             found.push(value.to_owned());
         }
@@ -160,15 +272,23 @@ fn approvals_in(commit: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::approvals_in;
+    use super::{approvals_in, approvals_of, commits_in};
 
     #[test]
     fn only_trailers_approve() {
-        let commit = |message: &str| format!("tree x\nauthor A\n\n{message}");
         let all = "Release\n\nApproved-by: not a trailer\n\nReviewed-by: A <a@b>\nApproved-by: B\nreviewed-by: A <a@b>\nSigned-off-by: C\n";
-        assert_eq!(approvals_in(&commit(all)), ["A <a@b>", "B"]);
-        for none in ["", "Approved-by: A", "x\n\nApproved-by: \u{1b}[2K\n", "x\n\nApproved-by:A\n"] {
-            assert!(approvals_in(&commit(none)).is_empty(), "{none}");
+        assert_eq!(approvals_in(all), ["A <a@b>", "B"]);
+        let odd = ["", "Approved-by: A", "x\n\nApproved-by: \u{1b}[2K\n", "x\n\nApproved-by:A\n"];
+        for none in odd.into_iter().chain(["x\n\nApproved-by: Jos\u{fffd}\n"]) {
+            assert!(approvals_in(none).is_empty(), "{none}");
         }
+        assert_eq!(approvals_of(&[all, "x\n\nApproved-by: D\nApproved-by: B\n"]), ["A <a@b>", "B", "D"]);
+        assert!(approvals_of(&[all, "Fix a typo\n"]).is_empty(), "what no one approved is part of it");
+    }
+
+    #[test]
+    fn each_commit_of_a_blame_is_named_once() {
+        let blame = "aa 1 1 2\nauthor x\nsummary cc 1 1\n\tdd 1 1\naa 2 2\n\tx\nbb 1 3 1\nfilename f\n\t\n";
+        assert_eq!(commits_in(blame), ["aa", "bb"]);
     }
 }

@@ -186,6 +186,30 @@ fn read(source: &GitSource, name: &str, object: &str, keys: &Keys) -> Result<Rea
     })))
 }
 
+/// Fails if the message of a tag would not be read as what it states.
+pub(super) fn readable(message: &TagMessage, text: &str) -> Result<(), String> {
+    let read = TagMessage::parse(text).map_err(|error| error.to_string())?;
+    let stated = message.meta.iter().map(|(key, value)| (key.as_str(), value.trim()));
+    let is_it = (&read.name, &read.version, &read.kind) == (&message.name, &message.version, &message.kind)
+        && read.meta.iter().map(|(key, value)| (key.as_str(), value.as_str())).eq(stated);
+    if is_it { Ok(()) } else { Err("its message is read as another one".to_owned()) }
+}
+
+/// Fails if the object of a tag that was made is not what `read` accepts; with keys, if none of them signed it.
+pub(super) fn acceptable(
+    object: &str,
+    commit: &str,
+    message: &TagMessage,
+    keys: Option<&Keys>,
+) -> Result<(), String> {
+    let object = TagObject::parse(object).map_err(|error| error.to_string())?;
+    if object.name != message.version || object.commit != commit {
+        return Err(format!("it is the tag `{}` of {}", object.name.escape_debug(), object.commit));
+    }
+    readable(message, &object.message)?;
+    keys.map_or(Ok(()), |keys| proven(&object, keys).map(drop))
+}
+
 /// Returns whether a trusted key signed a tag; fails if there are keys, and none did.
 pub(super) fn proven(object: &TagObject, keys: &Keys) -> Result<bool, String> {
     if keys.wanted().next().is_none() {
