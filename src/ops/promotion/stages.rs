@@ -14,6 +14,7 @@ use crate::ops::matching::Matching;
 use crate::recover::RecoverError;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::HashSet;
 
 /// A stage in one stream.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -186,6 +187,9 @@ fn stages_of(
     let open = mirror.unsettled().map_err(RecoverError::from)?;
     let carry = known.pipeline.stages.iter().any(|stage| !stage.images.is_empty());
     let stated = if carry { stated_tags(mirror)? } else { StatedTags::default() };
+    let aliases = known.census.aliases.iter();
+    let dangling: HashSet<&RelPath> =
+        aliases.filter(|one| one.target.is_none()).map(|one| &one.path).collect();
     let look = |(name, stream): (String, Stream)| {
         let stage = known.stage_in(&name, &stream)?;
         let state = evaluate(stage, &stream, &known.view());
@@ -207,8 +211,7 @@ fn stages_of(
         };
         let waivers = known.waivers.iter().filter(counts).cloned().collect();
         let alias = mirror.layout().stream_path(&stream)?.child(&name).unwrap_or_default();
-        let found = known.census.aliases.iter().find(|one| one.path == alias);
-        let dangles = found.is_some_and(|one| one.target.is_none());
+        let dangles = dangling.contains(&alias);
         let fallback = dangles.then(|| {
             let view = known.view();
             had(stage, &stream, &name, &view).first().map(|one| BuildId::new(stream.clone(), (*one).clone()))
