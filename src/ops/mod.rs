@@ -5,6 +5,7 @@
 
 pub mod adopt;
 pub mod alias;
+pub mod branch;
 pub mod bundle;
 pub mod changes;
 pub mod check;
