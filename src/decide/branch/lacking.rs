@@ -147,7 +147,10 @@ fn named(family: &Family, counterparts: &Counterparts) -> String {
     if family.name.contains(&old) {
         return family.name.replacen(&old, &new, 1);
     }
-    format!("{}-{}", family.name, new.replace('*', ""))
+    let plain = |text: &str| text.replace('*', "").replace('/', "-").trim_matches('-').to_owned();
+    let new =
+        Some(plain(&new)).filter(|new| !new.is_empty()).unwrap_or_else(|| plain(counterparts.new_text()));
+    format!("{}-{new}", family.name)
 }
 
 fn free(name: &str, names: &BTreeSet<String>) -> String {
@@ -398,7 +401,7 @@ families:
 
     #[test]
     fn the_streams_of_a_stage_have_the_counterparts_once_they_are_pasted() {
-        let file = "pipeline: 1\nstages:\n  - {name: testing, streams: \"**\", pin: true}\n  - name: stable\n    streams: [\"r/1/**\", r/1]\n    from: testing\n    require: {votes: [smoke]}\n";
+        let file = "pipeline: 1\nstages:\n  - {name: testing, streams: \"**\", from: latest_build, pin: true}\n  - name: stable\n    streams: [\"r/1/**\", r/1]\n    from: testing\n    require: {votes: [smoke]}\n";
         let counterparts = Counterparts::read("r/2", "r/1").unwrap();
         let all = pairs(&counterparts, &["r/1/x", "r/1"]);
         let found = pipeline_lacks(&Pipeline::load(file, "p.yaml").unwrap(), &counterparts, &all);

@@ -48,10 +48,15 @@ impl BranchRun<'_> {
             let Some(seed) = &one.seed else { continue };
             let build = self.inherit(seed, Mode::Trial, &mut report.warnings)?;
             let record = seed.content.as_ref().map(|(record, _)| record);
-            let aliases = record.map(|record| would_name(self.session.mirror(), record)).transpose()?;
+            let mut aliases = record
+                .map(|record| would_name(self.session.mirror(), record))
+                .transpose()?
+                .unwrap_or_default();
+            // A legacy name of a directory above several new streams is set once.
+            aliases.retain(|moved| !report.streams.iter().any(|row| row.aliases.contains(moved)));
             row(&mut report, one, |row| {
                 row.build = build;
-                row.aliases = aliases.unwrap_or_default();
+                row.aliases = aliases;
                 row.seeded.clone_from(&one.stages);
             });
         }
