@@ -7,7 +7,7 @@ use super::Layout;
 use super::field::{Field, FieldKind};
 use super::grammar::Class;
 use super::template::{Part, Values};
-use crate::model::Stream;
+use crate::model::{BuildId, BuildName, Stream};
 use serde_yaml::{Mapping, Value};
 
 /// What is missing in a layout file.
@@ -34,6 +34,14 @@ impl Layout {
             None => ("docs/layout-grammar.md explains the file".to_owned(), String::new()),
         };
         Some(Addition { place, why, add })
+    }
+
+    /// Returns the name that a build has in another stream: with the fields of that stream, where its name has some.
+    pub fn name_in(&self, id: &BuildId, stream: &Stream) -> Option<BuildName> {
+        let ((_, mut values), (class, of_stream)) =
+            (self.class_of(id).ok()?, self.stream_class(stream).ok()?);
+        values.extend(of_stream);
+        class.build.write(&values).ok()?.parse().ok()
     }
 
     /// Returns whether a layout with a proposal has a place for the new stream, and the old one where it was.
@@ -220,6 +228,19 @@ tree: [\"**\"]
             "`streams`, at the beginning",
             "  - stream: stable/debian/a/b\n    build: '{stamp}'\n",
         );
+    }
+
+    #[test]
+    fn a_build_is_named_with_the_fields_of_its_new_stream() {
+        let of = |layout: &str, id: &str, stream: &str| {
+            let layout = Layout::load(Layout::shipped(layout).unwrap(), "t.yaml").unwrap();
+            layout.name_in(&id.parse().unwrap(), &stream.parse().unwrap()).map(|name| name.to_string())
+        };
+        let fedora = of("fedora-compose", "Fedora-40/Fedora-40-20240601.n.0", "Fedora-41");
+        assert_eq!(fedora.as_deref(), Some("Fedora-41-20240601.n.0"));
+        let same = of("starlingx", "release/2018.10/debian/20181205T060000Z", "release/2019.05/debian");
+        assert_eq!(same.as_deref(), Some("20181205T060000Z"));
+        assert_eq!(of("starlingx", "release/2018.10/debian/20181205T060000Z", "nowhere"), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Sentences of `branch`: what the settings lack, an inherited build, one step for several streams, and undoing.
 
 use crate::support::rig::{Rig, lay, tree};
+use crate::support::trunk::Trunk;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -80,7 +81,7 @@ fn events(rig: &Rig, of: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn leads_to(rig: &Rig, alias: &str) -> String {
+fn resolved(rig: &Rig, alias: &str) -> String {
     rig.ok(&["resolve", alias]).trim().to_owned()
 }
 
@@ -148,7 +149,7 @@ fn a_stream_without_a_place_gets_the_text_for_the_layout() {
             && said.contains("  distro:\n    one_of:\n    - centos\n    - debian\n    - fedora\n"),
         "{said}"
     );
-    // Nothing covers what is elsewhere either, and all of it is told at once.
+    // Nothing covers what is elsewhere either, and all of it is reported at once.
     let said = rig.ends(3, &["branch", "stable/2018.10", "--like", "release/2018.10"]);
     for line in [
         "  - stream: stable/{name}/{distro}\n    build: '{stamp}'\n",
@@ -189,9 +190,9 @@ fn a_branch_inherits_the_stable_build_by_hard_links_with_its_names_and_its_stage
         for file in ["outputs/iso/bootimage.iso", "outputs/RPMS/std/a.rpm", "outputs/success"] {
             assert_eq!(rig.inode(&format!("{seed}/{file}")), rig.inode(&format!("{build}/{file}")));
         }
-        assert_eq!(leads_to(&rig, &format!("{new}/latest_build")), build);
-        assert_eq!(leads_to(&rig, &format!("{new}/stable")), build);
-        assert_eq!(leads_to(&rig, &format!("{new}/stable-image")), format!("{build}/outputs/iso"));
+        assert_eq!(resolved(&rig, &format!("{new}/latest_build")), build);
+        assert_eq!(resolved(&rig, &format!("{new}/stable")), build);
+        assert_eq!(resolved(&rig, &format!("{new}/stable-image")), format!("{build}/outputs/iso"));
         // `testing` was at a later build, so it begins empty.
         rig.fails(1, "does not exist", &["resolve", &format!("{new}/testing")]);
         let shown = rig.json(&["show", &build]);
@@ -242,11 +243,11 @@ fn a_branch_inherits_the_stable_build_by_hard_links_with_its_names_and_its_stage
         "20181207T060000Z",
     ]);
     assert_eq!(
-        leads_to(&rig, "release/2019.05/debian/latest_build"),
+        resolved(&rig, "release/2019.05/debian/latest_build"),
         "release/2019.05/debian/20181207T060000Z"
     );
     assert_eq!(
-        leads_to(&rig, "release/2018.10/debian/latest_build"),
+        resolved(&rig, "release/2018.10/debian/latest_build"),
         "release/2018.10/debian/20181206T060000Z"
     );
 }
@@ -295,15 +296,15 @@ fn a_step_that_fails_undoes_all_before_it() {
     for distro in ["centos", "debian"] {
         rig.sums_hold(&format!("release/2018.10/{distro}/{SEED}"));
         assert_eq!(
-            leads_to(&rig, &format!("release/2018.10/{distro}/stable")),
+            resolved(&rig, &format!("release/2018.10/{distro}/stable")),
             format!("release/2018.10/{distro}/{SEED}")
         );
     }
     // Once the reason is gone, the same command does all of it.
     fs::remove_file(rig.mirror("release/2019.05/debian/stable-image")).unwrap();
     rig.ok(&sentence);
-    assert_eq!(leads_to(&rig, "r2019.05/debian/stable"), format!("release/2019.05/debian/{SEED}"));
-    assert_eq!(leads_to(&rig, "release/2019.05/centos/stable"), format!("release/2019.05/centos/{SEED}"));
+    assert_eq!(resolved(&rig, "r2019.05/debian/stable"), format!("release/2019.05/debian/{SEED}"));
+    assert_eq!(resolved(&rig, "release/2019.05/centos/stable"), format!("release/2019.05/centos/{SEED}"));
     assert!(rig.ends(5, &["check"]).contains("0 errors"));
     rig.ok(&["verify", "--all"]);
 }
@@ -327,7 +328,7 @@ fn what_others_made_in_the_new_stream_outlives_undoing() {
 }
 
 #[test]
-fn a_seed_is_a_success_of_the_old_stream_that_nobody_rejected() {
+fn a_seed_is_a_success_of_the_old_stream_that_no_one_rejected() {
     let rig = scene(COVERING);
     covered(&rig);
     let like = ["branch", "release/2019.05/debian", "--like", "release/2018.10/debian", "--seed"];
@@ -409,7 +410,7 @@ fn a_build_that_a_person_withdrew_is_not_brought_back() {
 }
 
 #[test]
-fn a_stage_says_how_long_after_the_announcement_it_was_published() {
+fn stages_shows_how_long_after_the_announcement_a_build_got_a_stage() {
     let rig = scene(COVERING);
     assert!(!rig.ok(&["stages"]).contains("ANNOUNCEMENT"));
     let id = format!("release/2018.10/debian/{SEED}");
@@ -428,4 +429,46 @@ fn a_stage_says_how_long_after_the_announcement_it_was_published() {
     assert!(rig.ok(&["stages"]).contains(" before "));
     rig.ok(&["label", &id, "announced=yesterday"]);
     assert_eq!(rig.json(&["stages", "stable"])["list"][1]["announced"], Value::Null);
+}
+
+#[test]
+fn runs_that_meet_begin_the_streams_once() {
+    let rig = scene(COVERING);
+    covered(&rig);
+    let sentence = ["branch", "release/2019.05", "--like", "release/2018.10", "--seed", "stable"];
+    let runs: Vec<_> = (0..5).map(|_| rig.command(&sentence).spawn().unwrap()).collect();
+    for run in runs {
+        let output = run.wait_with_output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+    assert_eq!(events(&rig, "stream.branched").len(), 2);
+    for distro in ["centos", "debian"] {
+        assert_eq!(
+            resolved(&rig, &format!("r2019.05/{distro}/stable")),
+            format!("release/2019.05/{distro}/{SEED}")
+        );
+    }
+    assert!(rig.ends(5, &["check"]).contains("0 errors"));
+}
+
+#[test]
+fn components_of_a_worker_are_branched_together_and_their_bundles_begin_empty() {
+    let trunk = Trunk::new();
+    let (nova, glance) = (trunk.publish("compute", 1), trunk.publish("glance", 2));
+    trunk.ok(&["bundle", "centos9-master/consistent"]);
+    let said =
+        trunk.ends(0, &["branch", "centos*-epoxy", "--like", "centos*-master", "--seed", "consistent"]);
+    for line in [
+        "branched centos9-epoxy/component/compute from centos9-master/component/compute\n",
+        "`centos9-epoxy/consistent` begins empty",
+    ] {
+        assert!(said.contains(line), "no {line} in {said}");
+    }
+    for (component, build) in [("compute", nova), ("glance", glance)] {
+        let build = build.rsplit('/').next().unwrap().to_owned();
+        let at = trunk.ok(&["resolve", &format!("centos9-epoxy/component/{component}/consistent")]);
+        assert!(at.contains(&build), "{at} {build}");
+    }
+    trunk.ok(&["bundle", "centos9-epoxy/consistent"]);
+    trunk.ok(&["verify", "--all"]);
 }

@@ -145,7 +145,7 @@ fn read(text: &str) -> Result<String, PairError> {
     let text = text.strip_suffix('/').unwrap_or(text);
     let wrong = |why: String| PairError::Text { text: text.escape_debug().to_string(), why };
     if text.contains("**") {
-        return Err(wrong("`**` stands for many names; `*` for a part of one is accepted".to_owned()));
+        return Err(wrong("`**` matches many names; `*` within a name is accepted".to_owned()));
     }
     let stream: Stream = text.replace('*', "x").parse().map_err(|error| wrong(format!("{error}")))?;
     if stream.as_path().is_own() {
@@ -195,7 +195,7 @@ mod tests {
         for (new, old, expected) in [
             ("a", "", "`` is not a stream"),
             ("a/../b", "c", "`a/../b` is not a stream"),
-            ("a/**", "b/**", "`**` stands for many names"),
+            ("a/**", "b/**", "`**` matches many names"),
             (".mirrorkeep/builds", "b", "a directory of mirrorkeep itself"),
             ("a*", "b", "`a*` has 1 `*`, and `b` has 0"),
             ("a", "b\u{1b}*", "`b\\u{1b}*` is not a stream"),

@@ -1,6 +1,6 @@
 //! What the settings of a mirror lack for new streams, as text that can be pasted.
 //!
-//! Nothing is lacking where a person wrote something for the new stream, whatever it says: only what is missing is asked for, and
+//! Nothing is lacking where a person wrote something for the new stream, whatever it contains: only what is missing is reported, and
 //! rules that were written for every other stream.
 
 use super::{Counterparts, Pair};

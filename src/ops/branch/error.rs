@@ -77,7 +77,7 @@ pub enum BranchError {
         /// Its result.
         result: Outcome,
     },
-    /// Nobody knows what it should contain.
+    /// It has no record or no manifest, so its contents cannot be verified.
     #[error("`{0}` cannot be inherited: it has no record and manifest")]
     NoRecord(BuildId),
     /// The layout has no place for it in the new stream.

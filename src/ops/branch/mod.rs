@@ -1,5 +1,5 @@
 //! Beginning new streams after the pattern of old ones: settings are checked, a build of each old stream is published in its
-//! counterpart, names and stages are set, and an event tells that the stream exists.
+//! counterpart, names and stages are set, and an event records that the stream exists.
 //!
 //! All of it is done, or nothing: a step that fails undoes those before it. Interrupted or killed anywhere, the same command
 //! goes on. Steps and attacks are in `docs/decisions/0026-branching.md`.

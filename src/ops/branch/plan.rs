@@ -152,35 +152,48 @@ fn planned(
         return Ok(Planned { pair, is_branched: true, seed: None, stages: Vec::new() });
     }
     let builds = census.stream(&pair.new).map(|line| &*line.builds).unwrap_or_default();
-    let begun = builds.iter().find_map(|build| {
-        let from = inherited(build)?;
-        (from.stream == pair.old).then(|| (from, BuildId::new(pair.new.clone(), build.build.clone())))
-    });
-    let seed = match (&request.seed, begun) {
-        (Some(_), Some((from, id))) => Some(Seed { from, id, content: None }),
-        (seed, _) => {
-            if let Some(build) = builds.first() {
-                let build = BuildId::new(pair.new.clone(), build.build.clone());
-                return Err(BranchError::InUse { stream: pair.new, build });
-            }
-            seed.as_ref()
-                .map(|name| {
-                    let from = named(mirror, &pair.old, name)?;
-                    let name = request.build.clone().unwrap_or_else(|| from.name.clone());
-                    Ok::<_, BranchError>(Seed {
-                        id: BuildId::new(pair.new.clone(), name),
-                        from,
-                        content: None,
-                    })
-                })
-                .transpose()?
-        }
-    };
+    let seed = seed(mirror, request, (&pair, builds), warnings)?;
     let stages = match &seed {
         Some(seed) => seeded(mirror, settings, &pair, seed, warnings)?,
         None => Vec::new(),
     };
     Ok(Planned { pair, is_branched: false, seed, stages })
+}
+
+/// Returns the build that a new stream inherits; fails if the stream has builds of its own.
+fn seed(
+    mirror: &Mirror,
+    request: &BranchRequest,
+    (pair, builds): (&Pair, &[BuildCensus]),
+    warnings: &mut Vec<String>,
+) -> Result<Option<Seed>, BranchError> {
+    let (layout, Pair { old, new }) = (mirror.layout(), pair);
+    let mut wanted = request.seed.as_ref();
+    // A bundle is made of the builds of other streams, and a copy would be made of the old ones.
+    if wanted.is_some() && layout.bundle(old).or_else(|| layout.bundle(new)).is_some() {
+        wanted = None;
+        warnings.push(format!(
+            "`{new}` begins empty: `mirrorkeep bundle` makes its builds of those of its members"
+        ));
+    }
+    let begun = builds.iter().find_map(|build| {
+        let from = inherited(build)?;
+        (from.stream == *old).then(|| (from, BuildId::new(new.clone(), build.build.clone())))
+    });
+    match (wanted, begun, builds.first()) {
+        (Some(_), Some((from, id)), _) => Ok(Some(Seed { from, id, content: None })),
+        (_, _, Some(build)) => {
+            let build = BuildId::new(new.clone(), build.build.clone());
+            Err(BranchError::InUse { stream: new.clone(), build })
+        }
+        (None, ..) => Ok(None),
+        (Some(name), None, None) => {
+            let from = named(mirror, old, name)?;
+            let name = request.build.clone().or_else(|| layout.name_in(&from, new));
+            let name = name.unwrap_or_else(|| from.name.clone());
+            Ok(Some(Seed { id: BuildId::new(new.clone(), name), from, content: None }))
+        }
+    }
 }
 
 /// What the journal states of a stream that was begun.
@@ -199,7 +212,7 @@ pub(super) fn branched(mirror: &Mirror, stream: &Stream) -> Result<Option<Branch
     Ok(last.map(|event| Branched { like: event.stated().like.map(|like| like.to_string()), at: event.at }))
 }
 
-/// Returns the build of which a build says that it inherited it.
+/// Returns the build from which a build is inherited, by its label.
 fn inherited(build: &BuildCensus) -> Option<BuildId> {
     build.labels.get(INHERITED)?.value.parse().ok()
 }

@@ -1,6 +1,6 @@
 //! Undoing what a run that failed had made, and what an earlier one had left: stages, names, inherited builds, empty directories.
 //!
-//! Nothing is undone once an event tells that one of the streams exists, and nothing that others made is touched.
+//! Nothing is undone once an event records that one of the streams exists, and nothing that others made is touched.
 
 use super::BranchError;
 use super::plan::{Planned, Seed, branched};
