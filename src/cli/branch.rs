@@ -30,6 +30,7 @@ pub(super) fn branch(setting: &Context, args: &BranchArgs) -> Outcome<Exit> {
         counterparts: Counterparts::read(&args.new, &args.like)?,
         seed: args.seed.clone(),
         build: build.map_err(|error| Usage(format!("--build: {error}")))?,
+        without: args.without_stage.iter().cloned().collect(),
         date: args.date,
     };
     let mirror = setting.open()?;

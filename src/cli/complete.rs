@@ -68,6 +68,7 @@ const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["branch"], "new", Words::Streams),
     (&["branch"], "like", Words::Streams),
     (&["branch"], "seed", Words::Builds),
+    (&["branch"], "without_stage", Words::Stages),
     (&["adopt"], "what", Words::Paths),
     (&["log"], "about", Words::Paths),
     (&["events"], "stream", Words::Streams),

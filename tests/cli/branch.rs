@@ -153,7 +153,7 @@ fn a_stream_without_a_place_gets_the_text_for_the_layout() {
     let said = rig.ends(3, &["branch", "stable/2018.10", "--like", "release/2018.10"]);
     for line in [
         "  - stream: stable/{name}/{distro}\n    build: '{stamp}'\n",
-        "  - name: release-2018.10\n    match: stable/**\n",
+        "  - name: release-2018.10\n    match: stable/2018.10/**\n",
     ] {
         assert!(said.contains(line), "no {line} in {said}");
     }
@@ -385,7 +385,8 @@ fn a_seed_is_a_success_of_the_old_stream_that_no_one_rejected() {
         (&shown["created"], &shown["labels"]["inherited"]["value"]),
         (&"2018-12-05T07:00:00Z".into(), &id.into())
     );
-    rig.ok(&["branch", "milestone/*", "--like", "release/*.10", "--dry-run"]);
+    let said = rig.ends(3, &["branch", "milestone/*", "--like", "release/*.10", "--dry-run"]);
+    assert!(said.contains("would branch milestone/2018/debian from release/2018.10/debian\n"), "{said}");
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn eventful() -> Rig {
     for call in calls {
         rig.ok(call);
     }
-    rig.ok(&["branch", "feature/x/centos", "--like", "master/centos"]);
+    rig.ok(&["branch", "master/debian", "--like", "master/centos"]);
     lay(&rig, "master/debian/20181201T060000Z", &[("outputs/success", ""), ("outputs/iso/a.iso", "a")]);
     rig.ok(&["adopt"]);
     fs::remove_dir_all(rig.mirror("master/debian/20181201T060000Z")).unwrap();

@@ -594,6 +594,7 @@ fn branched(session: &Session<'_>, seed: Option<&str>) -> Result<(), String> {
         counterparts: Counterparts::read("master/debian", "master/centos").unwrap(),
         seed: seed.map(str::to_owned),
         build: None,
+        without: BTreeSet::new(),
         date: None,
     };
     let report = mirrorkeep::ops::branch::branch(session, &request, Mode::Real).map_err(chain)?;

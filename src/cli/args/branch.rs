@@ -17,6 +17,9 @@ pub(in crate::cli) struct BranchArgs {
     /// Name of that build in the new stream [default: the same]
     #[arg(long, value_name = "NAME", requires = "seed")]
     pub(in crate::cli) build: Option<String>,
+    /// Stage of the old streams that the new ones do not get; repeatable
+    #[arg(long, value_name = "STAGE")]
+    pub(in crate::cli) without_stage: Vec<String>,
     /// Day of this release, such as 2024-10-02, which the calendars of the policy must have
     #[arg(long, value_name = "DAY", value_parser = day)]
     pub(in crate::cli) date: Option<NaiveDate>,

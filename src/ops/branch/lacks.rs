@@ -1,6 +1,6 @@
 //! What the settings of the mirror lack for new streams, of every file at once.
 
-use super::BranchError;
+use super::{BranchError, BranchRequest};
 use crate::decide::branch::{
     Counterparts, Lack, Pair, Setting, aliases_lack, calendar_lacks, calendars, indented, pipeline_lacks,
     policy_lacks, without,
@@ -8,7 +8,7 @@ use crate::decide::branch::{
 use crate::decide::pipeline::Pipeline;
 use crate::decide::policy::Policy;
 use crate::mirror::Mirror;
-use chrono::NaiveDate;
+use crate::ops::promotion::StageError;
 
 /// What applies to the streams of a mirror.
 pub(super) struct Settings {
@@ -20,10 +20,11 @@ pub(super) struct Settings {
 pub(super) fn lacks(
     mirror: &Mirror,
     settings: &Settings,
-    counterparts: &Counterparts,
+    request: &BranchRequest,
     pairs: &[Pair],
-    (date, warnings): (Option<NaiveDate>, &mut Vec<String>),
+    warnings: &mut Vec<String>,
 ) -> Result<Vec<Lack>, BranchError> {
+    let BranchRequest { counterparts, without: without_these, date, .. } = request;
     let layout = mirror.layout();
     let mut lacks: Vec<Lack> = Vec::new();
     for addition in pairs.iter().filter_map(|pair| layout.lacks(&pair.old, &pair.new)) {
@@ -41,11 +42,15 @@ pub(super) fn lacks(
         lacks.extend(policy_lacks(policy, counterparts, pairs));
     }
     if let Some(pipeline) = &settings.pipeline {
-        lacks.extend(pipeline_lacks(pipeline, counterparts, pairs));
+        if let Some(unknown) = without_these.iter().find(|name| pipeline.stage(name).is_none()) {
+            let known = pipeline.stages.iter().map(|stage| stage.name.clone()).collect();
+            return Err(StageError::NoStage { stage: unknown.clone(), known }.into());
+        }
+        lacks.extend(pipeline_lacks(pipeline, counterparts, pairs, without_these));
     }
     let counted = settings.policy.as_ref().map(|policy| calendars(policy, pairs)).unwrap_or_default();
     match (date, &settings.policy) {
-        (Some(day), Some(policy)) if !counted.is_empty() => lacks.extend(calendar_lacks(policy, pairs, day)),
+        (Some(day), Some(policy)) if !counted.is_empty() => lacks.extend(calendar_lacks(policy, pairs, *day)),
         (Some(_), _) => return Err(BranchError::NoCalendar),
         (None, _) => warnings.extend(counted.iter().map(|(calendar, family)| {
             format!(

@@ -116,7 +116,7 @@ pub(super) fn plan(session: &Session<'_>, request: &BranchRequest) -> Result<Pla
     let lacks = if pending.is_empty() {
         Vec::new()
     } else {
-        lacks(mirror, &settings, &request.counterparts, &pending, (request.date, &mut warnings))?
+        lacks(mirror, &settings, request, &pending, &mut warnings)?
     };
     let mut plan = Plan { streams, lacks, warnings, settings };
     if plan.lacks.is_empty() {
@@ -154,7 +154,11 @@ fn planned(
     let builds = census.stream(&pair.new).map(|line| &*line.builds).unwrap_or_default();
     let seed = seed(mirror, request, (&pair, builds), warnings)?;
     let stages = match &seed {
-        Some(seed) => seeded(mirror, settings, &pair, seed, warnings)?,
+        Some(seed) => {
+            let mut stages = seeded(mirror, settings, &pair, seed, warnings)?;
+            stages.retain(|stage| !request.without.contains(stage));
+            stages
+        }
         None => Vec::new(),
     };
     Ok(Planned { pair, is_branched: false, seed, stages })

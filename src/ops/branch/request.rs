@@ -3,6 +3,7 @@
 use crate::decide::branch::Counterparts;
 use crate::model::BuildName;
 use chrono::NaiveDate;
+use std::collections::BTreeSet;
 
 /// Which streams begin, and with what.
 #[derive(Debug, Clone)]
@@ -13,6 +14,8 @@ pub struct BranchRequest {
     pub seed: Option<String>,
     /// The name of that build in the counterpart; the same as in the old stream without it.
     pub build: Option<BuildName>,
+    /// Stages of the old streams that the counterparts do not get.
+    pub without: BTreeSet<String>,
     /// The day that the release calendars must have.
     pub date: Option<NaiveDate>,
 }
