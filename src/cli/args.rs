@@ -1,5 +1,6 @@
 //! The arguments that each verb accepts.
 
+mod branch;
 pub(super) mod color;
 mod deliver;
 mod diff;
@@ -19,6 +20,7 @@ mod sync;
 mod transfer;
 mod withdraw;
 
+pub(super) use branch::BranchArgs;
 pub(super) use color::ColorArg;
 pub(super) use deliver::{DeliverArgs, DeliverVerb};
 pub(super) use diff::DiffArgs;
@@ -201,6 +203,17 @@ pub(super) enum Verb {
   mirrorkeep copy s3://bucket/mirror /srv/archive release/2018.10/centos
   mirrorkeep copy /srv/mirror /srv/archive master/centos/20181205T060000Z --dry-run")]
     Copy(CopyArgs),
+    /// Begin a stream, or several, after the pattern of old ones
+    #[command(
+        after_help = "What the layout, the policy or the pipeline lack for it is printed as text to paste, and nothing is changed (exit code 3). If a
+step fails, all are undone; interrupted anywhere, the same command continues. docs/branching.md explains it.
+
+Examples:
+  mirrorkeep branch release/2024.2 --like release/2024.1 --dry-run
+  mirrorkeep branch release/2024.2 --like release/2024.1 --seed stable --date 2024-10-02
+  mirrorkeep branch 'centos*-flamingo' --like 'centos*-epoxy'"
+    )]
+    Branch(BranchArgs),
     /// Keep a copy of a mirror from nothing but HTTP, by its change list; every byte is verified
     #[command(
         after_help = "The mirror writes the list with `export changes`. Builds come whole or not at all, then names move. Nothing is deleted by the list:
@@ -538,6 +551,7 @@ impl Verb {
             Self::Publish(args) => !args.dry_run,
             Self::Label(LabelArgs { dry_run, .. })
             | Self::Copy(CopyArgs { dry_run, .. })
+            | Self::Branch(BranchArgs { dry_run, .. })
             | Self::Pull(PullArgs { dry_run, .. })
             | Self::Prune(PruneArgs { dry_run, .. })
             | Self::Withdraw(WithdrawArgs { dry_run, .. })

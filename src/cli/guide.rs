@@ -5,7 +5,13 @@ use clap::{Command, CommandFactory};
 
 /// The groups of verbs, in the order of the help.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Publish", &["publish", "release", "due", "copy", "pull", "adopt", "label", "alias", "deliver", "sync"]),
+    (
+        "Publish",
+        &[
+            "publish", "release", "due", "branch", "copy", "pull", "adopt", "label", "alias", "deliver",
+            "sync",
+        ],
+    ),
     (
         "Look",
         &[

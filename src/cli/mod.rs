@@ -3,6 +3,7 @@
 mod adopt;
 mod answer;
 mod args;
+mod branch;
 mod changes;
 mod check;
 mod chosen;

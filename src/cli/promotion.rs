@@ -530,7 +530,14 @@ pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
             ("CANDIDATE", Align::Left),
             ("LACKS", Align::Left),
         ];
-        let rows: Vec<Vec<String>> = list.iter().map(|one| row(one, at)).collect();
+        let mut rows: Vec<Vec<String>> = list.iter().map(|one| row(one, at)).collect();
+        let mut columns = columns.to_vec();
+        if list.iter().any(|one| one.announced_to_stage.is_some()) {
+            columns.insert(4, ("AFTER ANNOUNCEMENT", Align::Right));
+            for (row, one) in rows.iter_mut().zip(&list) {
+                row.insert(4, after_announcement(one));
+            }
+        }
         super::list::show(&columns, &rows, "no stream of the mirror has one of these stages");
     }
     let concerns: Vec<(String, String)> =
@@ -539,6 +546,15 @@ pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
         say::note(&format!("warning: {why}; {hint}"));
     }
     Ok(if args.check && !concerns.is_empty() { Exit::Findings } else { Exit::Done })
+}
+
+/// Returns how long after its announcement a build got a stage.
+fn after_announcement(one: &StageStatus) -> String {
+    match one.announced_to_stage {
+        None => "-".to_owned(),
+        Some(seconds) if seconds < 0 => "before".to_owned(),
+        Some(seconds) => crate::render::age(seconds),
+    }
 }
 
 fn row(one: &StageStatus, at: Stamp) -> Vec<String> {

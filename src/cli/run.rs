@@ -9,9 +9,9 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, changes, check, complete, copy, deliver, diff, due, events, export, gate, guess, guide, images,
-    journal, list, log, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull,
-    release, say, site, status, sync, verify, withdraw,
+    adopt, branch, changes, check, complete, copy, deliver, diff, due, events, export, gate, guess, guide,
+    images, journal, list, log, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish,
+    pull, release, say, site, status, sync, verify, withdraw,
 };
 use crate::decide::PlanOutcome;
 use crate::mirror::{Mirror, Warnings, chain};
@@ -302,6 +302,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Init(args) => make::init(setting, &args)?,
         Verb::Publish(args) => publish::publish(setting, &args)?,
         Verb::Copy(args) => return copy::copy(setting, &args),
+        Verb::Branch(args) => return branch::branch(setting, &args),
         Verb::Pull(args) => return pull::pull(setting, &args),
         Verb::Status(args) => return status::status(setting, &args),
         Verb::Metrics(args) => metrics::metrics(setting, &args)?,

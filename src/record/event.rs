@@ -107,13 +107,15 @@ pub enum EventKind {
     Ended,
     /// A release was tagged and named.
     Released,
+    /// A new stream began after the pattern of another one.
+    Branched,
     /// What an interrupted command left was finished or cleared.
     Recovered,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Initialised,
         Self::Configured,
         Self::Published,
@@ -141,6 +143,7 @@ impl EventKind {
         Self::Started,
         Self::Ended,
         Self::Released,
+        Self::Branched,
         Self::Recovered,
     ];
 }

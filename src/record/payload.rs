@@ -5,7 +5,7 @@
 //! absent.
 
 use super::{Archive, Event, EventKind, Hold, Promotion, Released, RunOutcome, RunReason, Waived};
-use crate::model::{Digest, ImageRef, Outcome, RelPath, Stamp};
+use crate::model::{BuildId, Digest, ImageRef, Outcome, RelPath, Stamp, Stream};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -272,6 +272,18 @@ pub enum Payload {
         /// The release.
         release: Released,
     },
+    /// A stream begins after the pattern of another one.
+    Branched {
+        /// The old stream.
+        like: Stream,
+        /// The build of the old stream with which it begins; nothing if it begins empty.
+        seed: Option<BuildId>,
+        /// The inherited build in the new stream; nothing if it begins empty.
+        build: Option<BuildId>,
+        /// The day in the release calendar, if one was given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        date: Option<String>,
+    },
     /// Events are lost, and a person accepted that.
     Recovered {
         /// The lost events, each range by its first and last number.
@@ -314,6 +326,7 @@ impl Payload {
             Self::Started { .. } => EventKind::Started,
             Self::Ended { .. } => EventKind::Ended,
             Self::Released { .. } => EventKind::Released,
+            Self::Branched { .. } => EventKind::Branched,
             Self::Recovered { .. } => EventKind::Recovered,
         }
     }
@@ -417,6 +430,14 @@ pub struct Details {
     pub built: Option<BTreeMap<String, Option<String>>>,
     #[serde(deserialize_with = "or_nothing")]
     pub release: Option<Released>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub like: Option<Stream>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub seed: Option<BuildId>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub build: Option<BuildId>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub date: Option<String>,
     #[serde(deserialize_with = "or_nothing")]
     pub missing: Option<Vec<(u64, u64)>>,
 }

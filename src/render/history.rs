@@ -85,6 +85,11 @@ pub fn sentence(event: &Event) -> String {
             format!("ended the build of {to}: {}", text_of(event, "outcome").unwrap_or("not known"))
         }
         EventKind::Released => format!("released {to}"),
+        EventKind::Branched => {
+            let with =
+                text_of(event, "seed").map(|seed| format!(", beginning with {seed}")).unwrap_or_default();
+            format!("branched {to} from {}{with}", text_of(event, "like").unwrap_or_default())
+        }
         EventKind::Recovered => "accepted that events of the journal are lost".to_owned(),
     };
     shown(&text).into_owned()

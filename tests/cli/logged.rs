@@ -108,6 +108,7 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         "recover",
         &format!("withdraw {BUILD} --why test --dry-run"),
         &format!("copy {here} {other}"),
+        &format!("branch feature/x/centos --like master/centos --seed {BUILD}"),
     ];
     all.iter().map(|text| text.split(' ').map(str::to_owned).collect()).collect()
 }

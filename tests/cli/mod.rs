@@ -3,6 +3,7 @@
 pub(crate) mod addressed;
 pub(crate) mod adopt;
 pub(crate) mod answers;
+mod branch;
 pub(crate) mod colours;
 pub(crate) mod completing;
 mod dangling;

@@ -12,6 +12,7 @@ use crate::support::twice::{Left, every_read};
 use crate::support::view::{self, chain};
 use mirrorkeep::commit::Permit;
 use mirrorkeep::decide::InputPatterns;
+use mirrorkeep::decide::branch::Counterparts;
 use mirrorkeep::decide::changes::{Head, Item, Known, Part, SignedHead};
 use mirrorkeep::decide::due::{Runs, TELLING};
 use mirrorkeep::decide::pipeline::Pipeline;
@@ -19,6 +20,7 @@ use mirrorkeep::decide::targets::Targets;
 use mirrorkeep::layout::Layout;
 use mirrorkeep::mirror::{Chosen, Commands, Mirror, Setup};
 use mirrorkeep::model::{BuildId, Digest, Patience, RelPath, Stamp, Stream};
+use mirrorkeep::ops::branch::BranchRequest;
 use mirrorkeep::ops::changes;
 use mirrorkeep::ops::deliver::{Outcome, Until, deliver, required_deliver};
 use mirrorkeep::ops::due::{DueOutcome, DueRequest, due};
@@ -165,6 +167,7 @@ verbs! { STRIDE STRIDE_OF_TWO:
     write_changes from for_changes
     deliver_events from subscribed
     release from pruned
+    branch_empty from pruned
     request_build from pruned
     take_back_requests from requested
     start_build from requested
@@ -174,6 +177,7 @@ verbs! { LONG_STRIDE LONG_STRIDE_OF_TWO:
     sync_targets from pruned
     archive_expired from with_archive
     pull_builds from pruned
+    branch from branching
     bundle from with_sets
     promote_set from voted_sets
     promote_set_with_commands from carrying_sets
@@ -574,6 +578,34 @@ fn release(session: &Session<'_>) -> Result<(), String> {
     };
     let labels = ["release=1.0.0", "sanity=green"].map(|label| label.parse().unwrap()).to_vec();
     record(session, &Release { released, labels }).map(drop).map_err(chain)
+}
+
+/// Begins a stream without a build.
+fn branch_empty(session: &Session<'_>) -> Result<(), String> {
+    branched(session, None)
+}
+
+/// Begins a stream with the build that has the stage in the old one, and the stage in the new one.
+fn branch(session: &Session<'_>) -> Result<(), String> {
+    one_by_one(|| branched(session, Some("tested")))
+}
+
+fn branched(session: &Session<'_>, seed: Option<&str>) -> Result<(), String> {
+    let request = BranchRequest {
+        counterparts: Counterparts::read("master/debian", "master/centos").unwrap(),
+        seed: seed.map(str::to_owned),
+        build: None,
+        without: BTreeSet::new(),
+        date: None,
+    };
+    let report = mirrorkeep::ops::branch::branch(session, &request, Mode::Real).map_err(chain)?;
+    if report.lacks.is_empty() { Ok(()) } else { Err(format!("{:?}", report.lacks)) }
+}
+
+/// Has a stage in every stream of `master`, to which the third build was promoted after the second.
+fn branching(session: &Session<'_>) -> Result<(), String> {
+    voted_by(session, PIPELINE.replace("master/centos", "master/*"))?;
+    done(session.mirror().shared_store(), promote)
 }
 
 /// Requests a build.
