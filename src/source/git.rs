@@ -22,7 +22,7 @@ const REPO_TOOL: &str = ".repo/repo";
 const NAMED: usize = 10;
 
 /// Variables with which a caller's environment could select another repository.
-pub(crate) const GIT_ENVIRONMENT: [&str; 5] =
+const GIT_ENVIRONMENT: [&str; 5] =
     ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"];
 
 /// The commits of a workspace, and what was skipped.

@@ -112,7 +112,7 @@ impl State {
         let path = percent_decode_str(request.target()).decode_utf8().unwrap().into_owned();
         let path = path.trim_start_matches('/').to_owned();
         self.asked.lock().unwrap().push(path.clone());
-        let at = self.root.join(&path);
+        let at = self.root.join(path.split('?').next().unwrap_or_default());
         let bytes = if at.is_file() { fs::read(&at).ok() } else { None };
         let lie = self.lies.lock().unwrap().iter().rev().find(|(end, _)| path.ends_with(end)).cloned();
         let whole = |bytes: Vec<u8>| Message::answer(200).body(bytes);

@@ -139,7 +139,7 @@ impl Rule {
             Self::BuildMissing => "`mirrorkeep list` lists the builds",
             Self::BuildResult => "name a build that succeeded",
             Self::BuildVotes => "`mirrorkeep stages` shows what builds wait for",
-            Self::NotKnown => "run it again once that can be read",
+            Self::NotKnown => "put right what it says, and run it again",
         }
     }
 }
@@ -169,6 +169,9 @@ pub struct Finding {
     pub message: String,
     /// What to do about it.
     pub hint: &'static str,
+    /// The position of the entry: a version may be there twice.
+    #[serde(skip)]
+    pub entry: Option<usize>,
 }
 
 impl Finding {
@@ -183,6 +186,7 @@ impl Finding {
             key: String::new(),
             message: message.into(),
             hint: rule.hint(),
+            entry: None,
         }
     }
 
@@ -202,10 +206,10 @@ impl Finding {
         }
     }
 
-    /// Returns the finding as one about an entry.
+    /// Returns the finding as one about the entry at a position.
     #[must_use]
-    pub(super) fn of_entry(self, version: &str) -> Self {
-        Self { version: Some(version.to_owned()), ..self }
+    pub(super) fn of_entry(self, entry: usize, version: &str) -> Self {
+        Self { version: Some(version.to_owned()), entry: Some(entry), ..self }
     }
 }
 
