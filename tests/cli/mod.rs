@@ -25,7 +25,7 @@ pub(crate) mod logged;
 mod metrics;
 mod newcomer;
 pub(crate) mod packaged;
-mod pages;
+pub(crate) mod pages;
 pub(crate) mod promotion;
 pub(crate) mod pruning;
 pub(crate) mod publish;

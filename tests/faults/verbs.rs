@@ -752,7 +752,7 @@ fn pull_builds(session: &Session<'_>) -> Result<(), String> {
         unsigned_builds: false,
         alarm: i64::MAX,
         withdraw: None,
-        anew: false,
+        restart: false,
         trace: Some("spare".to_owned()),
         patience: Patience::default(),
         mode: Mode::Real,
@@ -789,7 +789,7 @@ fn sync_targets(session: &Session<'_>) -> Result<(), String> {
     let options = SyncOptions {
         names: Vec::new(),
         verify: Verify::Sample,
-        anew: false,
+        restart: false,
         delete_at_most: None,
         mode: Mode::Real,
     };

@@ -83,7 +83,7 @@ fn the_committed_schema_is_the_programs() {
     assert_eq!(
         committed,
         Policy::schema(),
-        "write it anew: mirrorkeep policy schema > policies/policy.schema.json"
+        "write it again: mirrorkeep policy schema > policies/policy.schema.json"
     );
 }
 

@@ -118,7 +118,7 @@ fn a_state_from_a_backup_leaves_no_withdrawn_build_unreported() {
 
 #[test]
 fn a_name_that_was_removed_while_nothing_was_known_goes_and_its_build_waits_for_it() {
-    for how in ["anew", "lost", "cut off"] {
+    for how in ["restart", "lost", "cut off"] {
         let scene = Scene::new([BUILDS[0], BUILDS[1], BUILDS[2]]);
         let stable = format!("{STREAM}/latest_green_build");
         scene.rig.ok(&["alias", "set", &stable, &id(BUILDS[0])]);
@@ -128,7 +128,7 @@ fn a_name_that_was_removed_while_nothing_was_known_goes_and_its_build_waits_for_
         // Before what was removed goes there, the build is withdrawn, too.
         scene.rig.ok(&["withdraw", &id(BUILDS[0]), "--why", "wrong"]);
         let done = match how {
-            "anew" => scene.sync(0, &["--anew"]),
+            "restart" => scene.sync(0, &["--restart"]),
             "lost" => {
                 fs::remove_file(&state).unwrap();
                 scene.sync(0, &[])
@@ -171,7 +171,7 @@ fn a_damaged_state_fills_no_directory_that_is_not_mounted() {
     fs::remove_dir_all(scene.to("spare")).unwrap();
     fs::create_dir(scene.to("spare")).unwrap();
     scene.rig.fails(3, "lost its trace", &["sync"]);
-    scene.sync(0, &["--anew"]);
+    scene.sync(0, &["--restart"]);
     scene.same("spare");
 }
 

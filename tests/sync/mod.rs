@@ -2,6 +2,7 @@
 //! whatever a target does and whenever the command is killed.
 
 mod astray;
+mod between;
 mod broken;
 mod carried;
 mod freshness;

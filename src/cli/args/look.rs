@@ -110,8 +110,8 @@ pub(in crate::cli) struct VerifyArgs {
     #[arg(long, value_name = "FILE|BASE64")]
     pub(in crate::cli) minisign_key: Vec<String>,
     /// With --all: start from the first build instead of resuming an interrupted run
-    #[arg(long, requires = "all")]
-    pub(in crate::cli) anew: bool,
+    #[arg(long, alias = "anew", requires = "all")]
+    pub(in crate::cli) restart: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -36,7 +36,7 @@ struct SiteWriting {
 }
 
 fn concern(path: RelPath, why: String, hint: Option<&str>) -> Concern {
-    Concern { path, why, hint: hint.map(str::to_owned), builds: Vec::new() }
+    Concern { path, why, hint: hint.map(str::to_owned), ..Concern::default() }
 }
 
 /// Returns what could not be read.

@@ -21,11 +21,10 @@ use crate::mirror::{JournalError, LastRun, Mirror, Unreadable, chain, survey_to_
 use crate::model::Stamp;
 use crate::ops::ActError;
 use crate::ops::deliver::{DeliverError, SubscriberStatus, subscribers};
-use crate::ops::retention::concern::{Concern, abandoned, concerns};
+use crate::ops::retention::concern::{Concern, abandoned, concerns, fails_for_the_moment};
 use crate::ops::retention::plan::{PlanError, evaluate};
 use crate::ops::targets::{TargetStatus, target_status};
 use crate::recover::{LeftStage, LeftStages, left_stages};
-use crate::store::StoreError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -223,12 +222,6 @@ impl Looked {
             || self.unplanned.as_ref().filter(|error| fails_for_the_moment(*error)).map(|error| chain(error));
         unread.or_else(unplanned)
     }
-}
-
-/// Returns whether an error means that the store could not be read, not that its contents are wrong.
-pub(crate) fn fails_for_the_moment(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source())
-        .any(|error| error.downcast_ref::<StoreError>().is_some_and(|error| !error.kind().is_damage()))
 }
 
 /// Reads the state of a mirror.

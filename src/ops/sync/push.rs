@@ -161,14 +161,18 @@ fn known(
             target.name
         ));
         let is_empty = there.is_none() && !mirror.sent_builds(&target.name)?.is_empty();
-        return if is_empty && !options.anew { Err(SyncError::Lost(target.name.clone())) } else { Ok(new) };
+        return if is_empty && !options.restart {
+            Err(SyncError::Lost(target.name.clone()))
+        } else {
+            Ok(new)
+        };
     };
     if sent.address != new.address {
         // What was sent elsewhere says nothing of what may be deleted here.
         mirror.forget_all_sent(&target.name)?;
         return Ok(new);
     }
-    if options.anew {
+    if options.restart {
         // What was sent under these names is ours.
         return Ok(Sent { names: sent.names, ..new });
     }
@@ -197,7 +201,7 @@ fn trial(
     report: &mut TargetReport,
 ) -> Result<(), SyncError> {
     let sent =
-        mirror.sent(&target.name)?.filter(|sent| sent.address == Some(target.address()) && !options.anew);
+        mirror.sent(&target.name)?.filter(|sent| sent.address == Some(target.address()) && !options.restart);
     let sent = sent.unwrap_or_default();
     let look = Look::at(mirror, target)?;
     has_room_for_traces(&look)?;
