@@ -11,7 +11,7 @@ use crate::decide::events::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildConfirmed, BuildHeld, BuildLabelled,
     BuildPlain, BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, ImagesPinned,
     ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, ReleaseApplied, RunEnded, RunRequested,
-    RunStarted, StageMoved, StageWaiver, type_of,
+    RunStarted, StageMoved, StageWaiver, StreamRetirement, StreamUnretired, type_of,
 };
 use crate::decide::{pipeline as stages, policy as rules};
 use crate::ops::deliver::DeliverStatus;
@@ -174,6 +174,9 @@ pub fn event_schemas() -> Vec<AnswerSchema> {
         event::<RunStarted>(EventKind::Started, "event run.started.v1"),
         event::<RunEnded>(EventKind::Ended, "event run.ended.v1"),
         event::<ReleaseApplied>(EventKind::Released, "event release.applied.v1"),
+        event::<StreamRetirement>(EventKind::Retiring, "event stream.retiring.v1"),
+        event::<StreamRetirement>(EventKind::Retired, "event stream.retired.v1"),
+        event::<StreamUnretired>(EventKind::Unretired, "event stream.unretired.v1"),
         event::<JournalRecovered>(EventKind::Recovered, "event journal.recovered.v1"),
     ]
 }

@@ -107,13 +107,19 @@ pub enum EventKind {
     Ended,
     /// A release was tagged and named.
     Released,
+    /// The retirement of a stream began, or was announced.
+    Retiring,
+    /// A stream is retired.
+    Retired,
+    /// The retirement of a stream was ended.
+    Unretired,
     /// What an interrupted command left was finished or cleared.
     Recovered,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 31] = [
         Self::Initialised,
         Self::Configured,
         Self::Published,
@@ -141,6 +147,9 @@ impl EventKind {
         Self::Started,
         Self::Ended,
         Self::Released,
+        Self::Retiring,
+        Self::Retired,
+        Self::Unretired,
         Self::Recovered,
     ];
 }

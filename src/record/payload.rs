@@ -4,7 +4,9 @@
 //! journal is read by versions that know fewer fields or more, so a field that is missing or has another form is
 //! absent.
 
-use super::{Event, EventKind, Hold, Promotion, Released, RunOutcome, RunReason, Waived};
+use super::{
+    Event, EventKind, Hold, Promotion, Released, RetiredBuild, Retirement, RunOutcome, RunReason, Waived,
+};
 use crate::model::{Digest, ImageRef, Outcome, RelPath, Stamp};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -132,6 +134,9 @@ pub enum Payload {
         /// The rules of the policy that no longer kept it.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         rules: Vec<Lapsed>,
+        /// How its stream is retired, if that removed it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retired: Option<RetiredBuild>,
         /// The last instant at which it can come back.
         until: Stamp,
     },
@@ -268,6 +273,21 @@ pub enum Payload {
         /// The release.
         release: Released,
     },
+    /// The retirement of a stream begins, or is announced.
+    Retiring {
+        /// How it is retired.
+        retirement: Box<Retirement>,
+    },
+    /// A stream is retired.
+    Retired {
+        /// How it was retired.
+        retirement: Box<Retirement>,
+    },
+    /// The retirement of a stream is ended.
+    Unretired {
+        /// The reason.
+        why: String,
+    },
     /// Events are lost, and a person accepted that.
     Recovered {
         /// The lost events, each range by its first and last number.
@@ -310,6 +330,9 @@ impl Payload {
             Self::Started { .. } => EventKind::Started,
             Self::Ended { .. } => EventKind::Ended,
             Self::Released { .. } => EventKind::Released,
+            Self::Retiring { .. } => EventKind::Retiring,
+            Self::Retired { .. } => EventKind::Retired,
+            Self::Unretired { .. } => EventKind::Unretired,
             Self::Recovered { .. } => EventKind::Recovered,
         }
     }
@@ -411,6 +434,10 @@ pub struct Details {
     pub built: Option<BTreeMap<String, Option<String>>>,
     #[serde(deserialize_with = "or_nothing")]
     pub release: Option<Released>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub retirement: Option<Retirement>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub retired: Option<RetiredBuild>,
     #[serde(deserialize_with = "or_nothing")]
     pub missing: Option<Vec<(u64, u64)>>,
 }

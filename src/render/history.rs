@@ -48,6 +48,9 @@ pub fn sentence(event: &Event) -> String {
             let until = until.unwrap_or_default();
             match text_of(event, "why") {
                 Some(why) => format!("withdrew {to}: {why}{until}"),
+                None if event.stated().retired.is_some() => {
+                    format!("moved {to} to the trash, since its stream is retired{until}")
+                }
                 None => match event.stated().rules {
                     Some(rules) if !rules.is_empty() => {
                         format!("moved {to} to the trash: {}{until}", Lapsed::line(&rules))
@@ -82,6 +85,22 @@ pub fn sentence(event: &Event) -> String {
             format!("ended the build of {to}: {}", text_of(event, "outcome").unwrap_or("not known"))
         }
         EventKind::Released => format!("released {to}"),
+        EventKind::Retiring => {
+            let stated = event.stated().retirement;
+            let why = stated.as_ref().map(|stated| format!(": {}", stated.why)).unwrap_or_default();
+            let is_redirected = stated.as_ref().is_some_and(|stated| stated.redirect_since.is_some());
+            match stated.and_then(|stated| stated.removal_at.filter(|_| stated.redirect_since.is_none())) {
+                Some(at) => {
+                    format!("announced that the builds of {to} are removed from {} on{why}", at.iso())
+                }
+                None if is_redirected => format!("began to redirect {to}"),
+                None => format!("began to retire {to}{why}"),
+            }
+        }
+        EventKind::Retired => format!("retired {to}"),
+        EventKind::Unretired => {
+            format!("ended the retirement of {to}: {}", text_of(event, "why").unwrap_or_default())
+        }
         EventKind::Recovered => "accepted that events of the journal are lost".to_owned(),
     };
     shown(&text).into_owned()

@@ -8,7 +8,9 @@ use super::purge::purge;
 use crate::layout::Layout;
 use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp, Stream};
-use crate::record::{Details, Event, EventKind, Lapsed, Promotion, Released, RunOutcome, RunReason};
+use crate::record::{
+    Details, Event, EventKind, Lapsed, Promotion, Released, Retirement, RunOutcome, RunReason,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -126,6 +128,8 @@ data! {
         why: Option<String>,
         /// The rules of the policy that no longer kept it; none where a person withdrew it.
         rules: Vec<Lapsed>,
+        /// Why its stream is retired, if that removed it.
+        retired: Option<String>,
     }
 
     /// Parts of a build were removed.
@@ -304,6 +308,34 @@ data! {
         release: Option<Released>,
     }
 
+    /// The retirement of a stream began, was announced or completed.
+    StreamRetirement {
+        /// The stream.
+        stream: Option<Stream>,
+        /// The reason.
+        why: Option<String>,
+        /// When it began.
+        since: Option<Stamp>,
+        /// When the removal begins; `null` before the announcement.
+        removal_at: Option<Stamp>,
+        /// Since when the addresses of its builds are redirected.
+        redirect_since: Option<Stamp>,
+        /// The public address of the root of the archive; `null` if there is none.
+        url: Option<String>,
+        /// Whether the builds are copied to an archive.
+        archived: bool,
+        /// The names whose builds stay.
+        keep: Vec<String>,
+    }
+
+    /// The retirement of a stream was ended.
+    StreamUnretired {
+        /// The stream.
+        stream: Option<Stream>,
+        /// The reason.
+        why: Option<String>,
+    }
+
     /// Events of the journal are lost, and a person accepted that.
     JournalRecovered {
         /// The lost events, each range by its first and last number.
@@ -388,6 +420,8 @@ pub enum EventData {
     Started(RunStarted),
     Ended(RunEnded),
     Released(Box<ReleaseApplied>),
+    Retirement(Box<StreamRetirement>),
+    Unretired(StreamUnretired),
     Recovered(JournalRecovered),
 }
 
@@ -431,7 +465,8 @@ impl EventData {
             }
             EventKind::Pruned => {
                 let (plan, rules) = (stated.plan, stated.rules.unwrap_or_default());
-                Self::Pruned(BuildPruned { common, of: of(), until, plan, why, rules })
+                let retired = stated.retired.map(|retired| retired.why);
+                Self::Pruned(BuildPruned { common, of: of(), until, plan, why, rules, retired })
             }
             EventKind::Trimmed => {
                 let parts = stated.parts.unwrap_or_default();
@@ -485,10 +520,41 @@ impl EventData {
             EventKind::Released => {
                 Self::Released(Box::new(ReleaseApplied { common, stream, release: stated.release }))
             }
+            EventKind::Retiring | EventKind::Retired => {
+                Self::Retirement(Box::new(retirement(common, stream, stated.retirement)))
+            }
+            EventKind::Unretired => Self::Unretired(StreamUnretired { common, stream, why }),
             EventKind::Recovered => {
                 Self::Recovered(JournalRecovered { common, missing: stated.missing.unwrap_or_default() })
             }
         }
+    }
+}
+
+fn retirement(common: Common, stream: Option<Stream>, stated: Option<Retirement>) -> StreamRetirement {
+    let Some(stated) = stated else {
+        return StreamRetirement {
+            common,
+            stream,
+            why: None,
+            since: None,
+            removal_at: None,
+            redirect_since: None,
+            url: None,
+            archived: false,
+            keep: Vec::new(),
+        };
+    };
+    StreamRetirement {
+        common,
+        stream,
+        why: Some(stated.why),
+        since: Some(stated.since),
+        removal_at: stated.removal_at,
+        redirect_since: stated.redirect_since,
+        url: stated.url,
+        archived: stated.archive.is_some(),
+        keep: stated.keep,
     }
 }
 

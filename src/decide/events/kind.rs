@@ -40,6 +40,9 @@ pub fn type_name(kind: EventKind) -> &'static str {
         EventKind::Started => "run.started",
         EventKind::Ended => "run.ended",
         EventKind::Released => "release.applied",
+        EventKind::Retiring => "stream.retiring",
+        EventKind::Retired => "stream.retired",
+        EventKind::Unretired => "stream.unretired",
         EventKind::Recovered => "journal.recovered",
     }
 }

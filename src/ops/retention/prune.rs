@@ -208,6 +208,7 @@ impl PruneRun<'_> {
             plan: Some(self.planned.plan.digest),
             why: None,
             rules: self.planned.plan.verdict(id).map(Verdict::lapsed).unwrap_or_default(),
+            retired: None,
         };
         let protects = || self.recheck.recheck(lock, &mut self.planned, id);
         Ok(match crate::commit::move_to_trash::move_to_trash::<ActError>(lock, leaving, protects)? {

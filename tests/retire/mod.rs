@@ -1,0 +1,3 @@
+//! The end of a stream: frozen, archived, announced, redirected, removed.
+
+mod freeze;
