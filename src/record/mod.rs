@@ -3,6 +3,7 @@
 //! Each file here is one format with its parser, its writer and the law that they agree. `docs/format.md` states
 //! every byte.
 
+mod archive;
 mod build;
 mod context;
 mod event;
@@ -20,6 +21,7 @@ mod run;
 mod sums;
 
 pub use crate::model::version_order;
+pub use archive::Archive;
 pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase, person};
@@ -34,6 +36,6 @@ pub use payload::{Details, Lapsed, Payload};
 pub use pins::{PINS_LIMIT, Pins};
 pub use promotion::{CarriedCommand, NameMove, Promotion, TagMove, Waived};
 pub use release::Released;
-pub use retirement::{Archive, RETIREMENT_VERSION, RetiredBuild, Retirement, RetirementState};
+pub use retirement::{RETIREMENT_VERSION, Retirement, RetirementState};
 pub use run::{Question, RunOutcome, RunReason};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};

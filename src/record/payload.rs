@@ -5,7 +5,7 @@
 //! absent.
 
 use super::{
-    Event, EventKind, Hold, Promotion, Released, RetiredBuild, Retirement, RunOutcome, RunReason, Waived,
+    Archive, Event, EventKind, Hold, Promotion, Released, Retirement, RunOutcome, RunReason, Waived,
 };
 use crate::model::{Digest, ImageRef, Outcome, RelPath, Stamp};
 use schemars::JsonSchema;
@@ -134,9 +134,13 @@ pub enum Payload {
         /// The rules of the policy that no longer kept it.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         rules: Vec<Lapsed>,
-        /// How its stream is retired, if that removed it.
+        /// The archive that has it and from which it comes back by `copy`; never with `why`, which makes the event a
+        /// withdrawal.
         #[serde(skip_serializing_if = "Option::is_none")]
-        retired: Option<RetiredBuild>,
+        archive: Option<Archive>,
+        /// Why its stream is retired, if that removed it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retired: Option<String>,
         /// The last instant at which it can come back.
         until: Stamp,
     },
@@ -395,6 +399,8 @@ pub struct Details {
     #[serde(deserialize_with = "or_nothing")]
     pub rules: Option<Vec<Lapsed>>,
     #[serde(deserialize_with = "or_nothing")]
+    pub archive: Option<Archive>,
+    #[serde(deserialize_with = "or_nothing")]
     pub parts: Option<Vec<String>>,
     #[serde(deserialize_with = "or_nothing")]
     pub until: Option<Stamp>,
@@ -437,7 +443,7 @@ pub struct Details {
     #[serde(deserialize_with = "or_nothing")]
     pub retirement: Option<Retirement>,
     #[serde(deserialize_with = "or_nothing")]
-    pub retired: Option<RetiredBuild>,
+    pub retired: Option<String>,
     #[serde(deserialize_with = "or_nothing")]
     pub missing: Option<Vec<(u64, u64)>>,
 }

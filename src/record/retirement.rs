@@ -1,5 +1,6 @@
 //! The retirement of a stream: a file of the own area, and the details of its events.
 
+use super::Archive;
 use crate::model::{Stamp, Stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -46,25 +47,6 @@ pub struct Retirement {
     /// When everything was removed.
     #[serde(default)]
     pub retired_at: Option<Stamp>,
-}
-
-/// The mirror to which the builds of a stream are copied.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Archive {
-    /// Its path or URL.
-    pub address: String,
-    /// Its ID: another mirror at the same address is not the archive.
-    pub id: String,
-}
-
-/// What the event of a build that went to the trash states about the retirement of its stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct RetiredBuild {
-    /// Why its stream is retired.
-    pub why: String,
-    /// The ID of the mirror that has it.
-    #[serde(default)]
-    pub archive: Option<String>,
 }
 
 /// How far a retirement has come.

@@ -9,7 +9,7 @@ use crate::layout::Layout;
 use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp, Stream};
 use crate::record::{
-    Details, Event, EventKind, Lapsed, Promotion, Released, Retirement, RunOutcome, RunReason,
+    Archive, Details, Event, EventKind, Lapsed, Promotion, Released, Retirement, RunOutcome, RunReason,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -128,6 +128,8 @@ data! {
         why: Option<String>,
         /// The rules of the policy that no longer kept it; none where a person withdrew it.
         rules: Vec<Lapsed>,
+        /// The archive that has it; `null` if it was not archived.
+        archive: Option<Archive>,
         /// Why its stream is retired, if that removed it.
         retired: Option<String>,
     }
@@ -464,9 +466,17 @@ impl EventData {
                 Self::Held(BuildHeld { common, of: of(), holds: holds.collect() })
             }
             EventKind::Pruned => {
-                let (plan, rules) = (stated.plan, stated.rules.unwrap_or_default());
-                let retired = stated.retired.map(|retired| retired.why);
-                Self::Pruned(BuildPruned { common, of: of(), until, plan, why, rules, retired })
+                let (plan, rules, archive) = (stated.plan, stated.rules.unwrap_or_default(), stated.archive);
+                Self::Pruned(BuildPruned {
+                    common,
+                    of: of(),
+                    until,
+                    plan,
+                    why,
+                    rules,
+                    archive,
+                    retired: stated.retired,
+                })
             }
             EventKind::Trimmed => {
                 let parts = stated.parts.unwrap_or_default();

@@ -1,5 +1,6 @@
 //! Which builds expire, and how they are moved to the trash, restored, or deleted.
 
+pub(crate) mod clock;
 pub(crate) mod concern;
 #[cfg(test)]
 mod handshakes;

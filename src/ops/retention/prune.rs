@@ -11,6 +11,7 @@ use crate::decide::{Fate, Plan, PlanOutcome, PreviousRuns, Verdict};
 use crate::mirror::{LastRun, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::readers::{Look, before_removal, hides_names};
+use crate::ops::retention::clock::store_clock;
 use crate::ops::retention::concern::{alien, concerns};
 use crate::ops::retention::plan::{Planned, weighed};
 use crate::ops::retention::recheck::Recheck;
@@ -22,7 +23,7 @@ use crate::ops::retention::sweep::{self, Which};
 use crate::ops::{ActError, Mode};
 use crate::recover::{LeftStage, LeftStages, clear_old_stages, left_stages};
 use crate::session::Session;
-use crate::store::{Put, StoreError};
+use crate::store::StoreError;
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
@@ -118,13 +119,6 @@ fn run(session: &Session<'_>, how: &PruneOptions) -> Result<PruneReport, ActErro
     Ok(report)
 }
 
-/// Returns the time of the store's clock, by writing a file.
-pub(crate) fn store_clock(mirror: &Mirror) -> Result<Option<Stamp>, StoreError> {
-    let probe = RelPath::state("clock");
-    mirror.store().put(&probe, b"", Put::Replace)?;
-    Ok(mirror.store().look(&probe)?.and_then(|entry| Stamp::from_unix(entry.ctime)))
-}
-
 /// Returns the builds to delete, each after those that need it, and otherwise the oldest first.
 fn order(planned: &Planned) -> Vec<BuildId> {
     let going: HashSet<&BuildId> = planned.plan.expiring().map(|verdict| &verdict.id).collect();
@@ -208,6 +202,7 @@ impl PruneRun<'_> {
             plan: Some(self.planned.plan.digest),
             why: None,
             rules: self.planned.plan.verdict(id).map(Verdict::lapsed).unwrap_or_default(),
+            archive: None,
             retired: None,
         };
         let protects = || self.recheck.recheck(lock, &mut self.planned, id);
