@@ -2,8 +2,8 @@
 
 use super::{
     adopt, changes, check, complete, copy, deliver, diff, due, export, gate, images, journal, judged, list,
-    look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release, say, site,
-    sync, verify, withdraw,
+    look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release, retire, say,
+    site, sync, verify, withdraw,
 };
 use crate::census::Census;
 use crate::decide::Plan;
@@ -93,6 +93,7 @@ pub fn schemas() -> Vec<AnswerSchema> {
         moving::<prune::PruneAnswer<'_>>("prune"),
         plain::<prune::Trial<'_>>("prune --dry-run"),
         moving::<withdraw::WithdrawAnswer<'_>>("withdraw"),
+        moving::<retire::RetireAnswer<'_>>("retire"),
         moving::<prune::RestoreAnswer<'_>>("restore"),
         moving::<prune::SweepAnswer<'_>>("sweep"),
         plain::<list::HoldsAnswer<'_>>("hold list"),

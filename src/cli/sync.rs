@@ -59,7 +59,7 @@ pub(super) fn verb(setting: &Context, args: SyncArgs) -> Outcome<Exit> {
 }
 
 /// Returns what opens another mirror, from any thread.
-fn opener(
+pub(super) fn opener(
     setting: &Context,
 ) -> impl Fn(&str) -> Result<Mirror, Box<dyn std::error::Error + Send + Sync>> + Sync + use<> {
     let (who, wait, warnings) = (setting.who.clone(), setting.wait, setting.warnings.clone());

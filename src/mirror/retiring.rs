@@ -155,6 +155,7 @@ mod tests {
             url: None,
             served_at: None,
             keep: Vec::new(),
+            names: BTreeMap::new(),
             announced_at: None,
             removal_at,
             redirect_since: None,

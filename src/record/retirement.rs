@@ -1,9 +1,10 @@
 //! The retirement of a stream: a file of the own area, and the details of its events.
 
 use super::Archive;
-use crate::model::{Stamp, Stream};
+use crate::model::{RelPath, Stamp, Stream};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The version of the file.
 pub const RETIREMENT_VERSION: u32 = 1;
@@ -35,6 +36,9 @@ pub struct Retirement {
     /// The names and builds that stay.
     #[serde(default)]
     pub keep: Vec<String>,
+    /// The names of the stream, each with the path of its build, when the addresses began to be redirected.
+    #[serde(default)]
+    pub names: BTreeMap<RelPath, RelPath>,
     /// When the time of the removal was announced.
     #[serde(default)]
     pub announced_at: Option<Stamp>,
@@ -122,6 +126,7 @@ mod tests {
             url: None,
             served_at: None,
             keep,
+            names: BTreeMap::new(),
             announced_at: None,
             redirect_since: None,
             removal_at: removal_at.and_then(Stamp::from_unix),

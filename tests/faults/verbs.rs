@@ -31,6 +31,7 @@ use mirrorkeep::ops::pull::{PullOptions, pull};
 use mirrorkeep::ops::readers::{Look, update};
 use mirrorkeep::ops::release::{Release, record};
 use mirrorkeep::ops::retention::PruneOptions;
+use mirrorkeep::ops::retire::{Retire, RetireError, RetireOutcome, RetireRequest, retire};
 use mirrorkeep::ops::site::{self, Extent};
 use mirrorkeep::ops::sync::{SyncOptions, SyncOutcome, TargetReport, Verify, sync};
 use mirrorkeep::ops::withdraw::Withdrawing;
@@ -165,6 +166,8 @@ verbs! { STRIDE STRIDE_OF_TWO:
     write_changes from for_changes
     deliver_events from subscribed
     release from pruned
+    retire_stream from labelled
+    cancel_retirement from retiring
     request_build from pruned
     take_back_requests from requested
     start_build from requested
@@ -573,6 +576,44 @@ fn release(session: &Session<'_>) -> Result<(), String> {
     };
     let labels = ["release=1.0.0", "sanity=green"].map(|label| label.parse().unwrap()).to_vec();
     record(session, &Release { released, labels }).map(drop).map_err(chain)
+}
+
+/// Retires a stream at once, without an archive; what was held there is kept.
+fn retire_stream(session: &Session<'_>) -> Result<(), String> {
+    retired(session, 0)
+}
+
+/// Begins to retire a stream.
+fn retiring(session: &Session<'_>) -> Result<(), String> {
+    labelled(session)?;
+    retired(session, 14 * 86_400)
+}
+
+fn retired(session: &Session<'_>, notice: u64) -> Result<(), String> {
+    let request = RetireRequest {
+        streams: vec![stream()],
+        why: "no users".to_owned(),
+        archive: None,
+        url: None,
+        served_at: None,
+        notice,
+        keep: vec![BUILDS[3].to_owned()],
+    };
+    let opener = |_: &str| Err("there is no archive".into());
+    let report = retire(session, &Retire::Begin(request), &opener, Mode::Real).map_err(chain)?;
+    let expected = if notice == 0 { RetireOutcome::Retired } else { RetireOutcome::Waiting };
+    let is_done = report.streams.iter().all(
+        |one| matches!(one.outcome, outcome if outcome == expected || outcome == RetireOutcome::Protected),
+    );
+    if is_done { Ok(()) } else { Err(format!("{report:?}")) }
+}
+
+fn cancel_retirement(session: &Session<'_>) -> Result<(), String> {
+    match mirrorkeep::ops::retire::cancel(session, &[stream()], "users", Mode::Real) {
+        // A try that was cut off may have come far enough.
+        Ok(_) | Err(RetireError::NotRetiring(_)) => Ok(()),
+        Err(error) => Err(chain(error)),
+    }
 }
 
 /// Requests a build.
