@@ -33,6 +33,16 @@ impl Scene {
         self.rig.ends(code, &self.args(more))
     }
 
+    /// Has `check` look at the mirror, which finds nothing but what it finds in every mirror of these builds.
+    #[track_caller]
+    pub(super) fn is_sound(&self) {
+        let output = self.rig.run(&["check"]);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let odd =
+            text.lines().find(|line| ["RETIRED", "alias", "error:"].iter().any(|word| line.contains(word)));
+        assert_eq!(odd, None, "{text}");
+    }
+
     /// Runs the binary on the archive.
     #[track_caller]
     pub(super) fn archive(&self, args: &[&str]) -> String {

@@ -26,7 +26,7 @@ fn a_stream_is_announced_and_stays_until_its_date() {
     let again = scene.rig.ok(&["retire"]);
     assert!(again.contains("its builds are removed from"), "{again}");
     assert_eq!(scene.rig.there(), BUILDS);
-    scene.rig.ok(&["check"]);
+    scene.is_sound();
     let state = scene.rig.json(&["retire", "--status"]);
     assert_eq!(
         (&state["report"]["streams"][0]["state"], &state["report"]["streams"][0]["builds"]),
@@ -63,7 +63,7 @@ fn a_stream_goes_the_whole_way_and_comes_back_from_the_archive() {
         "{stub}"
     );
     assert!(scene.archive(&["list"]).contains(BUILDS[0]));
-    scene.rig.ok(&["check"]);
+    scene.is_sound();
     scene.rig.ok(&["prune"]);
     // Nothing comes in.
     let work = scene.rig.work("").to_str().unwrap().to_owned();
@@ -117,7 +117,7 @@ fn a_kept_name_stays_with_its_build() {
     scene.begin(0, &["--notice", "0d", "--no-redirects", "--keep", "good"]);
     assert_eq!(scene.rig.there(), [BUILDS[1]]);
     assert!(scene.rig.mirror("master/centos/good/SHA256SUMS").exists());
-    scene.rig.ok(&["check"]);
+    scene.is_sound();
     scene.rig.ok(&["prune"]);
     let rules = scene.rig.ok(&["export", "redirects", "--for", "nginx"]);
     assert!(rules.contains("/master/centos/20181204T060000Z") && rules.contains("return 410"), "{rules}");

@@ -193,6 +193,7 @@ fn protecting(
     let found = protections(mirror, survey, id, &|_| false)?;
     let mut why: Vec<String> = found.held.iter().map(line).collect();
     why.extend(found.others);
+    why.extend(survey.lost_holds.iter().filter(|lost| lost.id == *id).map(|lost| chain(&lost.error())));
     why.extend(found.mounted);
     if let Some((at, reason)) = hides(mirror, survey, id, true) {
         why.push(format!("unreadable: {at}: {reason}"));

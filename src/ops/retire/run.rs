@@ -24,7 +24,8 @@ pub fn retire(
         Retire::Begin(request) => begin(session, request, opener, mode)?,
         Retire::Continue(streams) => begun(session, streams, mode)?,
     };
-    let run = Run { session, opener, mode };
+    let begins = matches!(what, Retire::Begin(_));
+    let run = Run { session, opener, mode, begins };
     let (mut report, mut due) = (RetireReport::default(), Vec::new());
     for one in all {
         let mut row = RetiredStream::of(one.stream.clone(), Some(one.clone()));
@@ -67,6 +68,8 @@ struct Run<'a> {
     session: &'a Session<'a>,
     opener: &'a Opener<'a>,
     mode: Mode,
+    /// Whether retirements begin, and do not only continue.
+    begins: bool,
 }
 
 impl Run<'_> {
@@ -79,7 +82,7 @@ impl Run<'_> {
             row.ends(RetireOutcome::Retired, "");
             return Ok(None);
         }
-        if one.state() == RetirementState::Announced && !is_due(session, &one)? {
+        if one.state() == RetirementState::Announced && !is_due(session, &one, self.mode)? {
             row.ends(RetireOutcome::Waiting, one.removal_at.map(from).unwrap_or_default());
             return Ok(None);
         }
@@ -91,7 +94,7 @@ impl Run<'_> {
         if one.state() == RetirementState::Frozen {
             one = announce(session, &one, &there)?;
             row.is_now(&one);
-            if !is_due(session, &one)? {
+            if !is_due(session, &one, self.mode)? {
                 row.ends(RetireOutcome::Waiting, one.removal_at.map(from).unwrap_or_default());
                 return Ok(None);
             }

@@ -6,7 +6,7 @@ use super::RetireError;
 use super::served::address;
 use crate::layout::Place;
 use crate::mirror::{Mirror, WriteLock};
-use crate::model::{BuildId, RETIRED_NAME, RelPath, Stream, shown};
+use crate::model::{BuildId, RETIRED_NAME, RelPath, Stamp, Stream, shown};
 use crate::record::Retirement;
 use crate::store::Put;
 use std::collections::BTreeSet;
@@ -65,9 +65,10 @@ pub(super) fn remove(lock: &WriteLock<'_>, stream: &Stream) -> Result<(), Retire
 
 fn text(mirror: &Mirror, one: &Retirement, builds: &BTreeSet<BuildId>) -> Result<String, RetireError> {
     let mut text = format!("{FIRST}The stream {} is retired: {}\n", one.stream, shown(&one.why));
+    let day = |at: Stamp| at.spell("%Y-%m-%d");
     match (one.retired_at, one.removal_at) {
-        (Some(at), _) => text.push_str(&format!("Its builds were removed by {}.\n", at.iso())),
-        (None, Some(at)) => text.push_str(&format!("Its builds are removed from {} on.\n", at.iso())),
+        (Some(at), _) => text.push_str(&format!("Its builds were removed by {} (UTC).\n", day(at))),
+        (None, Some(at)) => text.push_str(&format!("Its builds are removed from {} (UTC) on.\n", day(at))),
         (None, None) => {}
     }
     text.push_str(match (&one.url, &one.archive) {
