@@ -117,6 +117,9 @@ pub struct BuildCensus {
     /// Which image pins protect it, each with an image, such as `image-tags.yaml: org/nova:v1`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pins: Vec<String>,
+    /// Why the retirement of its stream protects it until it removes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retiring: Option<String>,
     /// Why no verdict is possible, such as an impossible date; `null` otherwise.
     #[serde(default)]
     pub problem: Option<String>,
@@ -287,6 +290,7 @@ impl BuildCensus {
             sums: None,
             stages: Vec::new(),
             pins: Vec::new(),
+            retiring: None,
             problem: None,
         }
     }

@@ -13,6 +13,7 @@ mod proofs;
 mod pull;
 mod registry;
 mod release;
+mod retire;
 mod store;
 mod support;
 mod sync;

@@ -14,6 +14,7 @@ mod prune;
 pub(super) mod publish;
 mod pull;
 mod release;
+mod retire;
 mod site;
 mod status;
 mod sync;
@@ -44,6 +45,7 @@ pub(super) use pull::PullArgs;
 pub(super) use release::{
     ReleaseApplyArgs, ReleaseCheckArgs, ReleaseFormatArg, ReleaseVerb, RequestsArgs, ShowTagArgs,
 };
+pub(super) use retire::RetireArgs;
 pub(super) use site::SiteArgs;
 pub(super) use status::{LogArgs, StatusArgs};
 pub(super) use sync::{SyncArgs, SyncVerb, VerifyArg};
@@ -380,6 +382,18 @@ Examples:
   mirrorkeep withdraw master/centos/20181205T060000Z --why 'contains a private key' --purge"
     )]
     Withdraw(WithdrawArgs),
+    /// End the life of streams: freeze, archive, announce, redirect, remove
+    #[command(
+        after_help = "Run it again until it reports that the stream is retired; without a stream it continues all, for a nightly timer.
+docs/retiring.md has the steps.
+
+Examples:
+  mirrorkeep retire 'release/2018.*' --to /srv/archive --url https://archive.example.org --served-at https://mirror.example.org --why 'no longer supported'
+  mirrorkeep retire
+  mirrorkeep retire --status
+  mirrorkeep retire --cancel release/2018.10/centos --why 'a customer needs it'"
+    )]
+    Retire(RetireArgs),
     /// Bring a build back from the trash; it is held for 14 days
     Restore {
         /// The build
@@ -567,6 +581,7 @@ impl Verb {
             | Self::Sweep { dry_run, .. }
             | Self::Recover { dry_run, .. } => !dry_run,
             Self::Release(verb) => verb.changes(),
+            Self::Retire(args) => args.changes(),
             Self::Alias(verb) => match verb {
                 AliasVerb::List => false,
                 AliasVerb::Set { dry_run, .. }
@@ -619,6 +634,7 @@ impl Verb {
         match self {
             Self::Images(verb) => return verb.changes(),
             Self::Release(verb) => return verb.changes(),
+            Self::Retire(args) => return !args.status,
             _ => {}
         }
         !matches!(

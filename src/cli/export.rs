@@ -9,12 +9,15 @@ use crate::decide::readers::{RulesFor, rules};
 use crate::layout::Place;
 use crate::mirror::ReadersConfig;
 use crate::mirror::{Mirror, Resolved, links};
-use crate::model::{RelPath, unprintable};
+use crate::model::{RelPath, unprintable, url_path};
 use crate::ops::Mode;
 use crate::ops::readers::ReadersReport;
 use crate::ops::readers::{Look, lists, replace, update};
+use crate::ops::retire::{Moved, moved};
 use crate::ops::site::gone_pages;
-use crate::render::{self, CacheRules, CacheServer, Gone, Redirect, Server, SitePages, redirects as write};
+use crate::render::{
+    self, Away, CacheRules, CacheServer, Gone, Redirect, Server, SitePages, redirects as write,
+};
 use crate::store::Kind;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -129,7 +132,14 @@ pub(super) fn redirects(setting: &Context, args: &RedirectsArgs) -> Outcome {
         ServerArg::Cloudfront => Server::Cloudfront,
     };
     let gone = if args.gone { gone_builds(&mirror)? } else { Vec::new() };
+    let moved = if args.aliases.is_empty() { moved(&mirror, now())? } else { Vec::new() };
+    let is_moved = |path: &RelPath| moved.iter().any(|one| one.at == *path);
+    let names: Vec<Redirect> = names.into_iter().filter(|name| !is_moved(&name.from)).collect();
+    let gone: Vec<Gone> = gone.into_iter().filter(|one| !is_moved(&one.at)).collect();
     let mut text = write(server, &names, &under)?;
+    if let Some(rules) = retired(server, &moved, &under)? {
+        text.push_str(&rules);
+    }
     if args.gone {
         text.push_str(&render::gone(server, &gone, &under)?);
     }
@@ -205,6 +215,41 @@ fn to_directories(mirror: &Mirror) -> Outcome<Vec<RelPath>> {
     found.sort();
     found.dedup();
     Ok(found)
+}
+
+/// Returns the rules for addresses of retired streams; nothing if there are none, or if the service cannot have them.
+fn retired(server: Server, moved: &[Moved], under: &RelPath) -> Outcome<Option<String>> {
+    if moved.is_empty() {
+        return Ok(None);
+    }
+    let (mut away, mut gone) = (Vec::new(), Vec::new());
+    for Moved { at, to, url, stub, for_good } in moved {
+        if unprintable(at.as_str()).is_some() {
+            say::note(&format!(
+                "warning: `{at}` is left out, since its path has a character that is not printable"
+            ));
+            continue;
+        }
+        match url {
+            Some(url) => away.push(Away {
+                from: at.clone(),
+                to: format!("{}{}", url.trim_end_matches('/'), url_path(to).trim_end_matches('/')),
+                for_good: *for_good,
+            }),
+            None => gone.push(Gone { at: at.clone(), page: stub.clone() }),
+        }
+    }
+    let Some(mut text) = render::away(server, &away, under) else {
+        let paths = say::count(moved.len() as u64, "address");
+        say::note(&format!(
+            "warning: {paths} of retired streams are left out, which this service cannot redirect; nginx and Apache can"
+        ));
+        return Ok(None);
+    };
+    if !gone.is_empty() {
+        text.push_str(&render::gone(server, &gone, under)?);
+    }
+    Ok(Some(text))
 }
 
 /// Returns the builds that are gone and have a page; one that a server cannot be told of is said and left out.

@@ -40,7 +40,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
             "unreject",
         ],
     ),
-    ("Keep and remove", &["prune", "hold", "unhold", "withdraw", "restore", "trash", "sweep"]),
+    ("Keep and remove", &["prune", "hold", "unhold", "withdraw", "retire", "restore", "trash", "sweep"]),
     ("Set up", &["init", "layout", "policy", "pipeline", "export", "recover", "completions", "man", "help"]),
 ];
 

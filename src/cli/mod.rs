@@ -42,6 +42,7 @@ mod publish;
 mod pull;
 mod read;
 mod release;
+mod retire;
 mod run;
 mod say;
 mod schemas;

@@ -11,7 +11,7 @@ use super::progress::Bar;
 use super::{
     adopt, branch, changes, check, complete, copy, deliver, diff, due, events, export, gate, guess, guide,
     images, journal, list, log, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish,
-    pull, release, say, site, status, sync, verify, withdraw,
+    pull, release, retire, say, site, status, sync, verify, withdraw,
 };
 use crate::decide::PlanOutcome;
 use crate::mirror::{Mirror, Warnings, chain};
@@ -327,6 +327,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Explain(args) => return plan::explain(setting, &args),
         Verb::Prune(args) => return prune::prune(setting, &args),
         Verb::Withdraw(args) => return withdraw::withdraw(setting, &args),
+        Verb::Retire(args) => return retire::retire(setting, &args),
         Verb::Restore { id, dry_run } => prune::restore(setting, &id, dry_run)?,
         Verb::Sweep { max_rate, io_priority, dry_run } => {
             return prune::sweep(setting, max_rate, io_priority, dry_run);

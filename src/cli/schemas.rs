@@ -2,8 +2,8 @@
 
 use super::{
     adopt, branch, changes, check, complete, copy, deliver, diff, due, export, gate, images, journal, judged,
-    list, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release, say,
-    site, sync, verify, withdraw,
+    list, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release, retire,
+    say, site, sync, verify, withdraw,
 };
 use crate::census::Census;
 use crate::decide::Plan;
@@ -11,7 +11,7 @@ use crate::decide::events::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildConfirmed, BuildHeld, BuildLabelled,
     BuildPlain, BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, ImagesPinned,
     ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, ReleaseApplied, RunEnded, RunRequested,
-    RunStarted, StageMoved, StageWaiver, StreamBranched, type_of,
+    RunStarted, StageMoved, StageWaiver, StreamBranched, StreamRetirement, StreamUnretired, type_of,
 };
 use crate::decide::{pipeline as stages, policy as rules};
 use crate::ops::deliver::DeliverStatus;
@@ -94,6 +94,7 @@ pub fn schemas() -> Vec<AnswerSchema> {
         moving::<prune::PruneAnswer<'_>>("prune"),
         plain::<prune::Trial<'_>>("prune --dry-run"),
         moving::<withdraw::WithdrawAnswer<'_>>("withdraw"),
+        moving::<retire::RetireAnswer<'_>>("retire"),
         moving::<prune::RestoreAnswer<'_>>("restore"),
         moving::<prune::SweepAnswer<'_>>("sweep"),
         plain::<list::HoldsAnswer<'_>>("hold list"),
@@ -176,6 +177,9 @@ pub fn event_schemas() -> Vec<AnswerSchema> {
         event::<RunEnded>(EventKind::Ended, "event run.ended.v1"),
         event::<ReleaseApplied>(EventKind::Released, "event release.applied.v1"),
         event::<StreamBranched>(EventKind::Branched, "event stream.branched.v1"),
+        event::<StreamRetirement>(EventKind::Retiring, "event stream.retiring.v1"),
+        event::<StreamRetirement>(EventKind::Retired, "event stream.retired.v1"),
+        event::<StreamUnretired>(EventKind::Unretired, "event stream.unretired.v1"),
         event::<JournalRecovered>(EventKind::Recovered, "event journal.recovered.v1"),
     ]
 }

@@ -24,6 +24,8 @@ pub(crate) struct Leaving {
     pub(crate) rules: Vec<Lapsed>,
     /// The archive that has it.
     pub(crate) archive: Option<Archive>,
+    /// Why its stream is retired, if that removes it.
+    pub(crate) retired: Option<String>,
 }
 
 /// The result of moving a build to the trash.
@@ -47,7 +49,7 @@ where
     E: From<CommitError> + From<StoreError> + From<LockError>,
 {
     let (mirror, store) = (lock.mirror(), lock.mirror().store());
-    let Leaving { id, until, bytes, plan, why, rules, archive } = leaving;
+    let Leaving { id, until, bytes, plan, why, rules, archive, retired } = leaving;
     let path = mirror.layout().build_path(&id).map_err(CommitError::from)?;
     let protocol = protocol(mirror);
     let Some(inode) = protocol.identity(mirror, &path)? else { return Ok(Trashing::Missing) };
@@ -56,7 +58,7 @@ where
     let ticket =
         Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
     let trashed = Trashed { at, ticket };
-    let payload = Payload::Pruned { trash: trashed.at.clone(), plan, why, rules, archive, until };
+    let payload = Payload::Pruned { trash: trashed.at.clone(), plan, why, rules, archive, retired, until };
     // The lock was taken by a handle; what readers open is the path.
     mirror.is_at_its_path().map_err(LockError::from)?;
     let pending = lock.begin(now, &id, &payload).map_err(CommitError::from)?;

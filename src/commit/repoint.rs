@@ -214,6 +214,10 @@ pub(crate) fn due(
 ) -> Result<Due, RepointError> {
     let mut due = Due::default();
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(due) };
+    if mirror.refuse_retiring(stream).is_err() {
+        // Its names stay where they are until they are removed.
+        return Ok(due);
+    }
     // A stage that follows a rule of the layout is a mistake, and an unreadable pipeline stops no publish.
     let pipeline = pipeline_of(mirror).unwrap_or_else(|error| {
         mirror
@@ -376,6 +380,7 @@ pub fn may_point(
     is_outside_builds(mirror, alias)?;
     if !permit.stage {
         is_no_stage(mirror, alias)?;
+        stays_in_no_retiring_stream(mirror, alias)?;
     }
     if let Some(c) = unprintable(alias.as_str()) {
         let why = format!("it contains {}; printable characters are accepted", named(c));
@@ -433,6 +438,15 @@ fn is_outside_builds(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointErro
         }
     }
     Ok(())
+}
+
+/// Fails for an alias in a stream that is retired.
+fn stays_in_no_retiring_stream(mirror: &Mirror, alias: &RelPath) -> Result<(), RepointError> {
+    let Some(dir) = alias.parent() else { return Ok(()) };
+    match mirror.layout().place(&dir) {
+        Place::Stream { stream } => Ok(mirror.refuse_retiring(&stream)?),
+        _ => Ok(()),
+    }
 }
 
 /// Fails for an alias that only promotion moves.

@@ -45,6 +45,9 @@ pub(crate) struct Revealed {
 /// Why a build did not become visible.
 #[derive(Debug, thiserror::Error)]
 pub enum RevealError {
+    /// Its stream is retired.
+    #[error(transparent)]
+    Frozen(StateError),
     /// Its path is occupied.
     #[error("`{0}` appeared in the mirror while it was being published")]
     AlreadyPublished(BuildId),
@@ -78,7 +81,7 @@ impl Classify for RevealError {
         match self {
             Self::AlreadyPublished(_) => ErrorKind::Failed.into(),
             Self::Move(_, error) | Self::Unsure(_, error) | Self::Record(_, error) => error.class(),
-            Self::Kept(error) => error.class(),
+            Self::Frozen(error) | Self::Kept(error) => error.class(),
             Self::Repoint(error) => error.class(),
             Self::Mirror(error) => error.class(),
             Self::Journal(error) => error.class(),
@@ -98,6 +101,7 @@ pub(crate) fn reveal(
     info!("staged `{id}`: {} files, {} bytes", sealed.manifest.files.len(), sealed.manifest.bytes());
     // The lock was taken by a handle; readers open the path.
     lock.mirror().is_at_its_path()?;
+    lock.mirror().refuse_retiring(&id.stream).map_err(RevealError::Frozen)?;
     let pending = lock.begin(lock.now(), &id, &payload)?;
     let protocol = protocol(lock.mirror());
     if let Err(error) = protocol.commit(lock, &mut sealed, lock.now()) {

@@ -69,6 +69,7 @@ pub(crate) fn promote(
     now: Stamp,
 ) -> Result<(), PromotionError> {
     let Some(stage) = promotion.moves.last() else { return Ok(()) };
+    no_stream_is_retiring(lock, promotion)?;
     let mut carrying = Carrying::of(lock, promotion, stop)?;
     if let Err(error) = carrying.make_ready() {
         carrying.keep();
@@ -115,6 +116,14 @@ pub(crate) fn promote(
     done
 }
 
+/// Fails if a stream of a promotion is retired: its stages stay where they are.
+fn no_stream_is_retiring(lock: &WriteLock<'_>, promotion: &Promotion) -> Result<(), PromotionError> {
+    for one in promotion.members.iter().chain([promotion]) {
+        lock.mirror().refuse_retiring(&one.stream)?;
+    }
+    Ok(())
+}
+
 /// Moves image tags back to those of the build at a stage, if the stage stays. No alias moves with which this could
 /// be undone: the next promotion of the stage compares the tags again.
 pub(crate) fn retag(
@@ -143,6 +152,7 @@ pub(crate) fn demote(
     now: Stamp,
 ) -> Result<Vec<CarryError>, PromotionError> {
     let Some(stage) = promotion.moves.last() else { return Ok(Vec::new()) };
+    no_stream_is_retiring(lock, promotion)?;
     let payload = Payload::Demoted { promotion: promotion.clone() };
     let mut carrying = Carrying::of(lock, promotion, stop)?;
     let pending = lock.begin(now, &stage.alias, &payload)?;

@@ -5,7 +5,7 @@ use super::grammar::{Class, Layout};
 use super::place::Place;
 use super::template::Values;
 use super::tree::Found;
-use crate::model::{RETENTION_NAME, RelPath, Stream, is_sums};
+use crate::model::{RETENTION_NAME, RETIRED_NAME, RelPath, Stream, is_sums};
 use std::sync::Arc;
 
 impl Layout {
@@ -25,9 +25,15 @@ impl Layout {
                 return Some(Place::Alias { stream, name: (*name).to_owned(), legacy: false });
             }
             let stream: Option<Stream> = class.stream.write(&values).ok().and_then(|text| text.parse().ok());
-            if names.get(depth..) == Some(&[RETENTION_NAME]) {
-                let rule = RETENTION_NAME.to_owned();
-                let why = "the deadlines of builds, which mirrorkeep writes for consumers".to_owned();
+            let own = [
+                (RETENTION_NAME, "the deadlines of builds, which mirrorkeep writes for consumers"),
+                (
+                    RETIRED_NAME,
+                    "where the builds of a retired stream are, which mirrorkeep writes for readers",
+                ),
+            ];
+            let found = own.iter().find(|(own, _)| names.get(depth..) == Some(&[*own]));
+            if let Some((rule, why)) = found.map(|(rule, why)| ((*rule).to_owned(), (*why).to_owned())) {
                 return Some(stream.map_or(Place::Declared { why }, |stream| Place::Beside { stream, rule }));
             }
             let Some(stream) = stream else { continue };

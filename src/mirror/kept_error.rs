@@ -1,6 +1,6 @@
 //! Why the records of a build cannot be read.
 
-use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
+use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath, Stamp, Stream};
 use crate::record::{BuildRecord, ManifestError, RecordError};
 use crate::store::StoreError;
 
@@ -38,6 +38,28 @@ pub enum StateError {
     /// A file among the seals that mirrorkeep did not write.
     #[error("`{0}` among the records is not that of a build")]
     StrangeSeal(RelPath),
+    /// The stream is frozen, since it is being retired or is retired.
+    #[error("`{stream}` is {} since {}: {why}", if *retired { "retired" } else { "being retired" }, since.iso())]
+    Retiring {
+        /// Which stream.
+        stream: Stream,
+        /// The reason.
+        why: String,
+        /// When the retirement began.
+        since: Stamp,
+        /// Whether it is complete.
+        retired: bool,
+    },
+    /// The stream may be frozen.
+    #[error("`{at}` cannot be used, so `{stream}` counts as being retired: {why}")]
+    Retirement {
+        /// Which stream.
+        stream: Stream,
+        /// The file.
+        at: RelPath,
+        /// The reason.
+        why: String,
+    },
     /// The store failed.
     #[error("cannot read the records of the builds")]
     Store(#[from] StoreError),
@@ -47,6 +69,13 @@ impl Classify for StateError {
     fn class(&self) -> Class {
         match self {
             Self::Holds(..) => ErrorKind::Refused.hint("`mirrorkeep recover` rebuilds it from the journal"),
+            Self::Retiring { stream, .. } => ErrorKind::Refused.hint(format!(
+                "`mirrorkeep retire --status {stream}` shows the retirement, and `mirrorkeep retire --cancel {stream} --why TEXT` \
+                 ends it"
+            )),
+            Self::Retirement { .. } => {
+                ErrorKind::Refused.hint("`mirrorkeep recover` writes it again from the journal")
+            }
             Self::StrangeHold(_) => ErrorKind::Refused.into(),
             Self::LostHolds { id, .. } => ErrorKind::Refused.hint(format!(
                 "`mirrorkeep recover` rebuilds it, after which `mirrorkeep unhold {id}` removes it"

@@ -17,7 +17,7 @@ use super::{
 use crate::census::{AliasCensus, AliasMove, BuildCensus, Census, StrayCensus, StreamCensus};
 use crate::layout::Place;
 use crate::model::{BuildId, BuildName, Classify, Outcome, RelPath, Stamp, Stream};
-use crate::record::{Event, EventKind, Hold, Phase};
+use crate::record::{Event, EventKind, Hold, Phase, RetirementState};
 use crate::store::Kind;
 use rayon::prelude::*;
 use std::cell::Cell;
@@ -584,7 +584,12 @@ impl History {
 /// Returns where an alias must exist: in every stream that has a build to which it could point.
 fn required_aliases(mirror: &Mirror, found: &Found) -> std::collections::BTreeSet<RelPath> {
     let mut required = std::collections::BTreeSet::new();
+    let retiring = mirror.retirement_files().unwrap_or_default();
     for (stream, builds) in &found.streams {
+        // The names of a stream are removed with its builds.
+        if matches!(retiring.get(stream), Some(Ok(one)) if one.state() >= RetirementState::Redirected) {
+            continue;
+        }
         let Ok(dir) = mirror.layout().stream_path(stream) else { continue };
         for rule in mirror.alias_rules(stream, builds).into_iter().filter(|rule| rule.required) {
             let fits = |build: &BuildCensus| {

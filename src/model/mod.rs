@@ -34,7 +34,7 @@ pub use label::{Label, LabelError, REJECTED, VOTE, job_name};
 pub use misspelt::{is_misspelt, nearest};
 pub use one_or_many::OneOrMany;
 pub use outcome::{Outcome, OutcomeError};
-pub use path::{OWN_DIR, PathError, RETENTION_NAME, RelPath};
+pub use path::{OWN_DIR, PathError, RETENTION_NAME, RETIRED_NAME, RelPath};
 pub use patience::{Patience, PatienceError, RETRIES, retry_after};
 pub use shell::shell_word;
 pub use shipped::Shipped;

@@ -17,6 +17,9 @@ pub const OWN_DIR: &str = ".mirrorkeep";
 /// The file beside the builds of a stream that states for consumers until when each is kept.
 pub const RETENTION_NAME: &str = "retention.json";
 
+/// The name of the file in the directory of a retired stream that says where its builds are.
+pub const RETIRED_NAME: &str = "RETIRED.txt";
+
 /// The longest name that common file systems accept, in bytes.
 const NAME_MAX: usize = 255;
 

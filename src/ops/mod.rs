@@ -32,6 +32,7 @@ pub mod pull;
 pub mod readers;
 pub mod release;
 pub mod retention;
+pub mod retire;
 pub mod settings;
 pub mod site;
 pub mod status;

@@ -109,13 +109,19 @@ pub enum EventKind {
     Released,
     /// A new stream began after the pattern of another one.
     Branched,
+    /// The retirement of a stream began, or was announced.
+    Retiring,
+    /// A stream is retired.
+    Retired,
+    /// The retirement of a stream was ended.
+    Unretired,
     /// What an interrupted command left was finished or cleared.
     Recovered,
 }
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::Initialised,
         Self::Configured,
         Self::Published,
@@ -144,6 +150,9 @@ impl EventKind {
         Self::Ended,
         Self::Released,
         Self::Branched,
+        Self::Retiring,
+        Self::Retired,
+        Self::Unretired,
         Self::Recovered,
     ];
 }

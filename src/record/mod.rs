@@ -16,6 +16,7 @@ mod payload;
 mod pins;
 mod promotion;
 mod release;
+mod retirement;
 mod run;
 mod sums;
 
@@ -35,5 +36,6 @@ pub use payload::{Details, Lapsed, Payload};
 pub use pins::{PINS_LIMIT, Pins};
 pub use promotion::{CarriedCommand, NameMove, Promotion, TagMove, Waived};
 pub use release::Released;
+pub use retirement::{RETIREMENT_VERSION, Retirement, RetirementState};
 pub use run::{Question, RunOutcome, RunReason};
 pub use sums::{Sums, SumsError, sum_line, sum_lines, sums_without};

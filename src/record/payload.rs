@@ -4,7 +4,9 @@
 //! journal is read by versions that know fewer fields or more, so a field that is missing or has another form is
 //! absent.
 
-use super::{Archive, Event, EventKind, Hold, Promotion, Released, RunOutcome, RunReason, Waived};
+use super::{
+    Archive, Event, EventKind, Hold, Promotion, Released, Retirement, RunOutcome, RunReason, Waived,
+};
 use crate::model::{BuildId, Digest, ImageRef, Outcome, RelPath, Stamp, Stream};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -136,6 +138,9 @@ pub enum Payload {
         /// withdrawal.
         #[serde(skip_serializing_if = "Option::is_none")]
         archive: Option<Archive>,
+        /// Why its stream is retired, if that removed it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        retired: Option<String>,
         /// The last instant at which it can come back.
         until: Stamp,
     },
@@ -284,6 +289,21 @@ pub enum Payload {
         #[serde(skip_serializing_if = "Option::is_none")]
         date: Option<String>,
     },
+    /// The retirement of a stream begins, or is announced.
+    Retiring {
+        /// How it is retired.
+        retirement: Box<Retirement>,
+    },
+    /// A stream is retired.
+    Retired {
+        /// How it was retired.
+        retirement: Box<Retirement>,
+    },
+    /// The retirement of a stream is ended.
+    Unretired {
+        /// The reason.
+        why: String,
+    },
     /// Events are lost, and a person accepted that.
     Recovered {
         /// The lost events, each range by its first and last number.
@@ -327,6 +347,9 @@ impl Payload {
             Self::Ended { .. } => EventKind::Ended,
             Self::Released { .. } => EventKind::Released,
             Self::Branched { .. } => EventKind::Branched,
+            Self::Retiring { .. } => EventKind::Retiring,
+            Self::Retired { .. } => EventKind::Retired,
+            Self::Unretired { .. } => EventKind::Unretired,
             Self::Recovered { .. } => EventKind::Recovered,
         }
     }
@@ -438,6 +461,10 @@ pub struct Details {
     pub build: Option<BuildId>,
     #[serde(deserialize_with = "or_nothing")]
     pub date: Option<String>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub retirement: Option<Retirement>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub retired: Option<String>,
     #[serde(deserialize_with = "or_nothing")]
     pub missing: Option<Vec<(u64, u64)>>,
 }

@@ -37,6 +37,7 @@ pub fn recover(
     let now = lock.now();
     let store = mirror.store();
     settled.extend(hold_again(&lock)?);
+    settled.extend(retire_again(&lock)?);
     let until = now.checked_add(RESTORE_TERM).unwrap_or(now);
     let cleared = clear(&lock, &mirror.trash()?)
         .map_err(|error| RecoverError::Trash(RelPath::state("trash").to_string(), Box::new(error)))?;
@@ -112,6 +113,20 @@ fn hold_again(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
             lock.keep_holds(&id, holds)?;
             settled.push(Settled { to: id.to_string(), what: SettledAs::Rebuilt });
         }
+    }
+    Ok(settled)
+}
+
+/// Writes lost or damaged files about retirements again from the journal.
+fn retire_again(lock: &WriteLock<'_>) -> Result<Vec<Settled>, RecoverError> {
+    let mut settled = Vec::new();
+    for (stream, stated) in lock.mirror().stated_retirements()? {
+        match lock.mirror().retirement_of(&stream) {
+            Ok(Some(found)) if found == stated => continue,
+            _ => lock.keep_retirement(&stated)?,
+        }
+        let to = Mirror::retirement_at(&stream).to_string();
+        settled.push(Settled { to, what: SettledAs::Rebuilt });
     }
     Ok(settled)
 }

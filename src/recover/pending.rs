@@ -14,7 +14,7 @@ use crate::commit::tags::Waiting;
 use crate::commit::together::{PromotionError, settle_demotion, settle_promotion};
 use crate::commit::{CommitError, trash};
 use crate::mirror::{Commands, Materialized, Mirror, WriteLock, chain};
-use crate::model::{BuildId, Classify, RelPath, Stamp};
+use crate::model::{BuildId, Classify, RelPath, Stamp, Stream};
 use crate::record::{Event, EventKind, Payload};
 use tracing::info;
 
@@ -183,6 +183,11 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
         EventKind::Adopted => {
             let id: Option<BuildId> = intent.to.parse().ok();
             id.map(|id| is_adopted(lock.mirror(), &id, intent)).transpose()? == Some(true)
+        }
+        EventKind::Retiring | EventKind::Retired | EventKind::Unretired => {
+            let stream: Option<Stream> = intent.to.parse().ok();
+            let found = stream.map(|stream| lock.mirror().retirement_of(&stream)).transpose()?.flatten();
+            found == intent.stated().retirement
         }
         EventKind::Lost => {
             let id: Option<BuildId> = intent.to.parse().ok();

@@ -48,6 +48,9 @@ pub fn sentence(event: &Event) -> String {
             let until = until.unwrap_or_default();
             match text_of(event, "why") {
                 Some(why) => format!("withdrew {to}: {why}{until}"),
+                None if event.stated().retired.is_some() => {
+                    format!("moved {to} to the trash, since its stream is retired{until}")
+                }
                 None => {
                     let stated = event.stated();
                     let rules = stated.rules.filter(|rules| !rules.is_empty());
@@ -89,6 +92,22 @@ pub fn sentence(event: &Event) -> String {
             let with =
                 text_of(event, "seed").map(|seed| format!(", beginning with {seed}")).unwrap_or_default();
             format!("branched {to} from {}{with}", text_of(event, "like").unwrap_or_default())
+        }
+        EventKind::Retiring => {
+            let stated = event.stated().retirement;
+            let why = stated.as_ref().map(|stated| format!(": {}", stated.why)).unwrap_or_default();
+            let is_redirected = stated.as_ref().is_some_and(|stated| stated.redirect_since.is_some());
+            match stated.and_then(|stated| stated.removal_at.filter(|_| stated.redirect_since.is_none())) {
+                Some(at) => {
+                    format!("announced that the builds of {to} are removed from {} on{why}", at.iso())
+                }
+                None if is_redirected => format!("began to redirect {to}"),
+                None => format!("began to retire {to}{why}"),
+            }
+        }
+        EventKind::Retired => format!("retired {to}"),
+        EventKind::Unretired => {
+            format!("ended the retirement of {to}: {}", text_of(event, "why").unwrap_or_default())
         }
         EventKind::Recovered => "accepted that events of the journal are lost".to_owned(),
     };

@@ -34,7 +34,7 @@ pub use metrics::openmetrics;
 pub use paint::{Paint, age, bytes, count, screened};
 pub use plan::{Rows, plan, verdict_word};
 pub use policy_page::{ChangedBuild, PolicySide, policy_page};
-pub use redirects::{Gone, Redirect, RedirectError, Server, gone, redirects};
+pub use redirects::{Away, Gone, Redirect, RedirectError, Server, away, gone, redirects};
 pub use release::release_junit;
 pub use sarif::sarif;
 pub use site::SitePages;

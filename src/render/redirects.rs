@@ -48,6 +48,17 @@ pub struct Gone {
     pub page: RelPath,
 }
 
+/// A path whose contents are at another server.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Away {
+    /// Where it was.
+    pub from: RelPath,
+    /// Its address there, without a slash at the end; of characters that need no quotes.
+    pub to: String,
+    /// Whether it stays there for good.
+    pub for_good: bool,
+}
+
 /// Says why no redirects are written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RedirectError {
@@ -83,6 +94,20 @@ pub fn gone(server: Server, builds: &[Gone], under: &RelPath) -> Result<String, 
         Server::Nginx => Ok(nginx::gone(&all)),
         Server::Apache => Ok(apache::gone(&all)),
         Server::S3Website | Server::S3WebsiteXml | Server::Cloudfront => Err(RedirectError::NoPages),
+    }
+}
+
+/// Returns the configuration that sends whatever is below each path to its address at another server; nothing for a service
+/// that needs a rule for each of its prefixes.
+pub fn away(server: Server, paths: &[Away], under: &RelPath) -> Option<String> {
+    let mut all: Vec<Away> =
+        paths.iter().map(|away| Away { from: under.join(&away.from), ..away.clone() }).collect();
+    all.sort();
+    all.dedup();
+    match server {
+        Server::Nginx => Some(nginx::away(&all)),
+        Server::Apache => Some(apache::away(&all)),
+        Server::S3Website | Server::S3WebsiteXml | Server::Cloudfront => None,
     }
 }
 

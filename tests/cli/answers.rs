@@ -251,6 +251,10 @@ fn every_answer_carries_the_version_of_its_form() {
         ("metrics", &["metrics"]),
         ("log", &["log"]),
         ("withdraw", &["withdraw", &newer, "--why", "a test", "--dry-run"]),
+        (
+            "retire",
+            &["retire", "master/centos", "--why", "a test", "--no-archive", "--no-redirects", "--dry-run"],
+        ),
         ("trash", &["trash", "list"]),
         ("hold", &["hold", "list"]),
         ("list", &["list"]),

@@ -107,6 +107,7 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         "adopt",
         "recover",
         &format!("withdraw {BUILD} --why test --dry-run"),
+        "retire master/centos --why test --no-archive --no-redirects --dry-run",
         &format!("copy {here} {other}"),
         &format!("branch feature/x/centos --like master/centos --seed {BUILD}"),
     ];

@@ -87,7 +87,7 @@ fn no_verb_prints_what_a_terminal_acts_on() {
     requests.commit("Hostile");
     let requests = requests.at().display().to_string();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 92] = [
+    let calls: [&[&str]; 94] = [
         &["status"],
         &["metrics"],
         &["release", "check", "--requests", &requests],
@@ -179,6 +179,7 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["restore", &format!("master/centos/{NAME}")],
         &["withdraw", ID, "--why", "secret"],
         &["withdraw", ID, "--why", "secret", "--force", "--dry-run"],
+        &["retire", "master/centos", "--why", "old", "--no-archive", "--no-redirects", "--dry-run"],
         &["recover"],
     ];
     for args in calls {

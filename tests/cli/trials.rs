@@ -271,6 +271,11 @@ fn every_dry_run_changes_nothing_and_says_would() {
         ("plan", 0, &["plan", "--publish", "--dry-run"]),
         ("prune", 0, &["prune", "--dry-run"]),
         ("withdraw", 0, &["withdraw", C, "--why", "secret", "--purge", "--dry-run"]),
+        (
+            "retire",
+            0,
+            &["retire", "master/centos", "--why", "old", "--no-archive", "--no-redirects", "--dry-run"],
+        ),
         ("promote", 0, &["promote", "--dry-run"]),
         ("demote", 0, &["demote", "tested", "--stream", "master/centos", "--why", "bad", "--dry-run"]),
         ("bundle", 0, &["--mirror", &trunk, "bundle", "centos9-master/consistent", "--dry-run"]),

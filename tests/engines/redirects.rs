@@ -3,7 +3,7 @@
 use super::web::{Running, at, encoded};
 use crate::support::rig::Rig;
 use mirrorkeep::model::RelPath;
-use mirrorkeep::render::{Gone, Redirect, RedirectError, Server, gone, redirects};
+use mirrorkeep::render::{Away, Gone, Redirect, RedirectError, Server, away, gone, redirects};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -128,6 +128,50 @@ fn apache_sends_whatever_lies_below_a_name_to_its_build() {
     let root = tempfile::tempdir().unwrap();
     let rules = redirects(Server::Apache, &hostile(), &RelPath::root()).unwrap();
     asked(&apache(root.path(), &rules), "");
+}
+
+/// Asks a server for what was below every path that is at another server now.
+fn asked_elsewhere(server: &Running, for_good: bool) {
+    let status = if for_good { " 301 " } else { " 302 " };
+    for name in HOSTILE {
+        let at = encoded(&format!("/m/{name}"));
+        for below in ["a.rpm", "dir/x y+z.rpm", "dir/%0d%0aSet-Cookie: x", ""] {
+            let (head, _) = server.get(&format!("{at}/{}", encoded(below)));
+            assert!(head.contains(status) && !head.to_lowercase().contains("\nset-cookie"), "{at}: {head}");
+            let to = head.lines().find_map(|line| line.strip_prefix("Location: ")).unwrap();
+            let path = to.strip_prefix("https://archive.example.org/old%20one/m").unwrap();
+            assert_eq!(decoded(path), format!("/{name}/{below}"), "{to}");
+        }
+        let (head, _) = server.get(&format!("{at}x/a.rpm"));
+        assert!(head.contains(" 404 "), "{at}: {head}");
+    }
+}
+
+fn elsewhere(for_good: bool) -> Vec<Away> {
+    let one = |name: &&str| {
+        let from: RelPath = format!("m/{name}").parse().unwrap();
+        let to = format!("https://archive.example.org/old%20one{}", mirrorkeep::model::url_path(&from));
+        Away { from, to, for_good }
+    };
+    HOSTILE.iter().map(one).collect()
+}
+
+#[test]
+fn nginx_sends_what_moved_to_another_server() {
+    for for_good in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        let rules = away(Server::Nginx, &elsewhere(for_good), &RelPath::root()).unwrap();
+        asked_elsewhere(&nginx(root.path(), &rules), for_good);
+    }
+}
+
+#[test]
+fn apache_sends_what_moved_to_another_server() {
+    for for_good in [false, true] {
+        let root = tempfile::tempdir().unwrap();
+        let rules = away(Server::Apache, &elsewhere(for_good), &RelPath::root()).unwrap();
+        asked_elsewhere(&apache(root.path(), &rules), for_good);
+    }
 }
 
 /// Returns builds with names of every kind, each with a page that says its number, which are written.

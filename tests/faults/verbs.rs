@@ -33,6 +33,7 @@ use mirrorkeep::ops::pull::{PullOptions, pull};
 use mirrorkeep::ops::readers::{Look, update};
 use mirrorkeep::ops::release::{Release, record};
 use mirrorkeep::ops::retention::PruneOptions;
+use mirrorkeep::ops::retire::{Retire, RetireError, RetireOutcome, RetireRequest, retire};
 use mirrorkeep::ops::site::{self, Extent};
 use mirrorkeep::ops::sync::{SyncOptions, SyncOutcome, TargetReport, Verify, sync};
 use mirrorkeep::ops::withdraw::Withdrawing;
@@ -168,6 +169,8 @@ verbs! { STRIDE STRIDE_OF_TWO:
     deliver_events from subscribed
     release from pruned
     branch_empty from pruned
+    retire_stream from labelled
+    cancel_retirement from retiring
     request_build from pruned
     take_back_requests from requested
     start_build from requested
@@ -606,6 +609,44 @@ fn branched(session: &Session<'_>, seed: Option<&str>) -> Result<(), String> {
 fn branching(session: &Session<'_>) -> Result<(), String> {
     voted_by(session, PIPELINE.replace("master/centos", "master/*"))?;
     done(session.mirror().shared_store(), promote)
+}
+
+/// Retires a stream at once, without an archive; what was held there is kept.
+fn retire_stream(session: &Session<'_>) -> Result<(), String> {
+    retired(session, 0)
+}
+
+/// Begins to retire a stream.
+fn retiring(session: &Session<'_>) -> Result<(), String> {
+    labelled(session)?;
+    retired(session, 14 * 86_400)
+}
+
+fn retired(session: &Session<'_>, notice: u64) -> Result<(), String> {
+    let request = RetireRequest {
+        streams: vec![stream()],
+        why: "no users".to_owned(),
+        archive: None,
+        url: None,
+        served_at: None,
+        notice,
+        keep: vec![BUILDS[3].to_owned()],
+    };
+    let opener = |_: &str| Err("there is no archive".into());
+    let report = retire(session, &Retire::Begin(request), &opener, Mode::Real).map_err(chain)?;
+    let expected = if notice == 0 { RetireOutcome::Retired } else { RetireOutcome::Waiting };
+    let is_done = report.streams.iter().all(
+        |one| matches!(one.outcome, outcome if outcome == expected || outcome == RetireOutcome::Protected),
+    );
+    if is_done { Ok(()) } else { Err(format!("{report:?}")) }
+}
+
+fn cancel_retirement(session: &Session<'_>) -> Result<(), String> {
+    match mirrorkeep::ops::retire::cancel(session, &[stream()], "users", Mode::Real) {
+        // A try that was cut off may have come far enough.
+        Ok(_) | Err(RetireError::NotRetiring(_)) => Ok(()),
+        Err(error) => Err(chain(error)),
+    }
 }
 
 /// Requests a build.

@@ -68,9 +68,13 @@ impl About {
                 let build = stated.waiver.as_ref().and_then(|waiver| waiver.build.clone());
                 build.map_or_else(Self::default, |id| at(id, layout))
             }
-            EventKind::Requested | EventKind::Unrequested | EventKind::Started | EventKind::Ended => {
-                Self { stream: event.to.parse().ok(), ..Self::default() }
-            }
+            EventKind::Requested
+            | EventKind::Unrequested
+            | EventKind::Started
+            | EventKind::Ended
+            | EventKind::Retiring
+            | EventKind::Retired
+            | EventKind::Unretired => Self { stream: event.to.parse().ok(), ..Self::default() },
             EventKind::Released => {
                 let build = stated.release.as_ref().and_then(|release| release.build.clone());
                 build.map_or_else(Self::default, |id| at(id, layout))

@@ -8,7 +8,9 @@ use super::purge::purge;
 use crate::layout::Layout;
 use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp, Stream};
-use crate::record::{Archive, Details, Event, EventKind, Lapsed, Promotion, Released, RunOutcome, RunReason};
+use crate::record::{
+    Archive, Details, Event, EventKind, Lapsed, Promotion, Released, Retirement, RunOutcome, RunReason,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -128,6 +130,8 @@ data! {
         rules: Vec<Lapsed>,
         /// The archive that has it; `null` if it was not archived.
         archive: Option<Archive>,
+        /// Why its stream is retired, if that removed it.
+        retired: Option<String>,
     }
 
     /// Parts of a build were removed.
@@ -322,6 +326,34 @@ data! {
         date: Option<String>,
     }
 
+    /// The retirement of a stream began, was announced or completed.
+    StreamRetirement {
+        /// The stream.
+        stream: Option<Stream>,
+        /// The reason.
+        why: Option<String>,
+        /// When it began.
+        since: Option<Stamp>,
+        /// When the removal begins; `null` before the announcement.
+        removal_at: Option<Stamp>,
+        /// Since when the addresses of its builds are redirected.
+        redirect_since: Option<Stamp>,
+        /// The public address of the root of the archive; `null` if there is none.
+        url: Option<String>,
+        /// Whether the builds are copied to an archive.
+        archived: bool,
+        /// The names whose builds stay.
+        keep: Vec<String>,
+    }
+
+    /// The retirement of a stream was ended.
+    StreamUnretired {
+        /// The stream.
+        stream: Option<Stream>,
+        /// The reason.
+        why: Option<String>,
+    }
+
     /// Events of the journal are lost, and a person accepted that.
     JournalRecovered {
         /// The lost events, each range by its first and last number.
@@ -407,6 +439,8 @@ pub enum EventData {
     Ended(RunEnded),
     Released(Box<ReleaseApplied>),
     Branched(StreamBranched),
+    Retirement(Box<StreamRetirement>),
+    Unretired(StreamUnretired),
     Recovered(JournalRecovered),
 }
 
@@ -450,7 +484,16 @@ impl EventData {
             }
             EventKind::Pruned => {
                 let (plan, rules, archive) = (stated.plan, stated.rules.unwrap_or_default(), stated.archive);
-                Self::Pruned(BuildPruned { common, of: of(), until, plan, why, rules, archive })
+                Self::Pruned(BuildPruned {
+                    common,
+                    of: of(),
+                    until,
+                    plan,
+                    why,
+                    rules,
+                    archive,
+                    retired: stated.retired,
+                })
             }
             EventKind::Trimmed => {
                 let parts = stated.parts.unwrap_or_default();
@@ -509,10 +552,41 @@ impl EventData {
                 let path = about.path.clone();
                 Self::Branched(StreamBranched { common, stream, like, seed, build, path, date })
             }
+            EventKind::Retiring | EventKind::Retired => {
+                Self::Retirement(Box::new(retirement(common, stream, stated.retirement)))
+            }
+            EventKind::Unretired => Self::Unretired(StreamUnretired { common, stream, why }),
             EventKind::Recovered => {
                 Self::Recovered(JournalRecovered { common, missing: stated.missing.unwrap_or_default() })
             }
         }
+    }
+}
+
+fn retirement(common: Common, stream: Option<Stream>, stated: Option<Retirement>) -> StreamRetirement {
+    let Some(stated) = stated else {
+        return StreamRetirement {
+            common,
+            stream,
+            why: None,
+            since: None,
+            removal_at: None,
+            redirect_since: None,
+            url: None,
+            archived: false,
+            keep: Vec::new(),
+        };
+    };
+    StreamRetirement {
+        common,
+        stream,
+        why: Some(stated.why),
+        since: Some(stated.since),
+        removal_at: stated.removal_at,
+        redirect_since: stated.redirect_since,
+        url: stated.url,
+        archived: stated.archive.is_some(),
+        keep: stated.keep,
     }
 }
 

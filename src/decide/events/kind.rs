@@ -41,6 +41,9 @@ pub fn type_name(kind: EventKind) -> &'static str {
         EventKind::Ended => "run.ended",
         EventKind::Released => "release.applied",
         EventKind::Branched => "stream.branched",
+        EventKind::Retiring => "stream.retiring",
+        EventKind::Retired => "stream.retired",
+        EventKind::Unretired => "stream.unretired",
         EventKind::Recovered => "journal.recovered",
     }
 }

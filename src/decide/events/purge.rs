@@ -33,6 +33,14 @@ pub(super) fn purge(event: &Event, stated: &Details, about: &About, layout: &Lay
                 promotion.members.iter().chain([promotion]).for_each(|one| list.promotion(one));
             }
         }
+        // Redirects came or went, for whatever is below the stream.
+        EventKind::Retiring | EventKind::Retired | EventKind::Unretired => {
+            if let Some(stream) = &about.stream
+                && let Ok(path) = layout.stream_path(stream)
+            {
+                list.also_legacy(&path, Some(stream), "/*");
+            }
+        }
         EventKind::Configured
         | EventKind::Confirmed
         | EventKind::Labelled

@@ -1,7 +1,7 @@
 //! Protections: what keeps a build whatever the policy says.
 //!
 //! Aliases and every other link outside the builds (S1, S2), holds (S3), locks (S4), the first hours after publishing
-//! (S5) and after an alias moved away (S6), leases (S7), the stages of the pipeline, image pins, and copies elsewhere that
+//! (S5) and after an alias moved away (S6), leases (S7), the stages of the pipeline, image pins, the retirement of a stream, and copies elsewhere that
 //! lack what retired a build, for as long as the policy says. What kept builds need (S8) is added last, in another
 //! module. No family can switch one of them off, and whatever is not known protects.
 
@@ -178,6 +178,7 @@ impl<'a> Shields<'a> {
         let build = item.build;
         reasons.extend(build.stages.iter().map(|why| Reason::lasting("stage", why.clone())));
         reasons.extend(build.pins.iter().map(|why| Reason::lasting("pin", why.clone())));
+        reasons.extend(build.retiring.iter().map(|why| Reason::lasting("retire", why.clone())));
         for hold in build.holds.iter().filter(|hold| hold.is_active(now)) {
             let detail = format!("{} ({})", hold.why, hold.who);
             reasons.push(Reason { until: hold.until, ..Reason::lasting("hold", detail) });

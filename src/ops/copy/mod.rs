@@ -322,6 +322,7 @@ pub(crate) fn tried(run: &PublishRun<'_>, prepared: &Prepared) -> Result<Publish
     if let Some(there) = run.there_already(prepared)? {
         return Ok(there);
     }
+    run.session.mirror().refuse_retiring(&run.publishing.id.stream)?;
     let size = (prepared.source.files.len() as u64, prepared.source.bytes());
     Ok(run.report(prepared, size, &Tally::default(), PublishOutcome::Trial))
 }

@@ -66,7 +66,12 @@ enum Unit {
 /// Returns what is promoted, in the order of the pipeline.
 fn units(mirror: &Mirror, known: &Known, request: &PromoteRequest) -> Result<Vec<Unit>, StageError> {
     let mut units: Vec<Unit> = Vec::new();
+    let is_named = request.build.is_some() || request.streams.is_some();
+    let retiring = mirror.retirement_files()?;
     for (name, stream) in chosen(known, request)? {
+        if !is_named && retiring.contains_key(&stream) {
+            continue;
+        }
         let stage = known.stage(&name)?;
         let bundle = if stage.bundle { mirror.layout().bundle_of(&stream, &name) } else { None };
         let Some(bundle) = bundle else {

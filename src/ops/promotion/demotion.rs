@@ -120,6 +120,7 @@ pub(super) fn planned(
     if let Some(error) = unsettled(mirror, lock, name, stream) {
         return Err(error);
     }
+    mirror.refuse_retiring(stream)?;
     if let Some(why) = known.unreadable(mirror, stream, |_| false) {
         return Err(StageError::Name(why));
     }

@@ -156,6 +156,9 @@ impl Promoting<'_> {
             let outcome = if has { PromotedAs::Current } else { state.outcome.into() };
             return done(Self::entry(state, outcome));
         };
+        if let Err(error) = self.mirror.refuse_retiring(self.stream) {
+            return done(Self::failed(state, &error.into()));
+        }
         let promotion = match self.promotion(known, &one, state.incumbent.as_ref()) {
             Ok(promotion) => promotion,
             Err(error) => return done(Self::failed(state, &error)),

@@ -62,6 +62,7 @@ pub fn publish(session: &Session<'_>, publishing: &PublishRequest) -> Result<Pub
 fn publish_once(session: &Session<'_>, publishing: &PublishRequest) -> Result<PublishReport, PublishError> {
     let mirror = session.mirror();
     was_not_withdrawn(mirror, publishing)?;
+    mirror.refuse_retiring(&publishing.id.stream)?;
     let mut prepared = prepare(mirror, publishing, session.now())?;
     let first = resumed(mirror, publishing, &mut prepared, session.now())?;
     // A resumed publish was checked when it began.
@@ -191,6 +192,7 @@ pub fn try_publish(
 ) -> Result<PublishReport, PublishError> {
     let (mirror, run) = (session.mirror(), PublishRun { session, publishing });
     was_not_withdrawn(mirror, publishing)?;
+    mirror.refuse_retiring(&publishing.id.stream)?;
     let mut prepared = prepare(mirror, publishing, session.now())?;
     if let Some(report) = run.there_already(&prepared)? {
         return Ok(report);
@@ -225,6 +227,7 @@ impl PublishRun<'_> {
             }
             return Ok(report);
         }
+        mirror.refuse_retiring(&publishing.id.stream)?;
         self.has_not_shrunk(&mut prepared)?;
         if prepared.known.is_none() {
             let warnings = clocks(mirror, &prepared, &publishing.id, last, self.session.now())?;

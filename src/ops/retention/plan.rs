@@ -9,8 +9,8 @@ use crate::decide::policy::{Policy, PolicyError};
 use crate::decide::{Fate, PartFate, Plan, PreviousRuns, Space, Verdict, retain};
 use crate::layout::Place;
 use crate::mirror::{
-    Chosen, InForce, JournalError, LastRun, LastRunError, Mirror, MirrorError, PinsInForce, StateError,
-    Survey, Unreadable, survey,
+    Chosen, ExpectedError, InForce, JournalError, LastRun, LastRunError, Mirror, MirrorError, PinsInForce,
+    StateError, Survey, Unreadable, survey,
 };
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, Stamp, Stream};
 use crate::ops::Mode;
@@ -169,7 +169,9 @@ pub(crate) fn evaluate(
     if let Some(lost) = survey.lost_holds.first() {
         return Err(lost.error().into());
     }
+    let unread = protect_retiring(mirror, &mut survey.census)?;
     let (mut past, Known { before, previous }) = past(mirror, &survey, base)?;
+    past.frozen.extend(unread);
     let compared: Vec<&Policy> = past.previous.iter().map(|previous| &**previous).collect();
     let unsure = note_mirrored(mirror, &policy, &compared, &mut survey.census)?;
     past.warnings.extend(unsure);
@@ -197,6 +199,7 @@ pub(crate) fn verdicts_with(
     let policy = policy_of(mirror)?;
     let mut survey = survey(mirror, now)?;
     note_protections(mirror, &mut survey.census, &survey.pins)?;
+    protect_retiring(mirror, &mut survey.census)?;
     add(&mut survey.census);
     survey.census.sort();
     let past = PreviousRuns { any_clock: true, ..PreviousRuns::default() };
@@ -219,7 +222,9 @@ fn note_protections(mirror: &Mirror, census: &mut Census, pins: &PinsInForce) ->
 pub fn verdicts(mirror: &Mirror, survey: &Survey) -> Result<Vec<Verdict>, PlanError> {
     let (policy, mut census) = (policy_of(mirror)?, survey.census.clone());
     note_protections(mirror, &mut census, &survey.pins)?;
-    let (past, _) = past(mirror, survey, PreviousRuns::default())?;
+    let unread = protect_retiring(mirror, &mut census)?;
+    let (mut past, _) = past(mirror, survey, PreviousRuns::default())?;
+    past.frozen.extend(unread);
     let compared: Vec<&Policy> = past.previous.iter().map(|previous| &**previous).collect();
     note_mirrored(mirror, &policy, &compared, &mut census)?;
     Ok(retain(&census, &policy, census.at, &past).builds)
@@ -313,6 +318,29 @@ fn past(
         None => None,
     };
     Ok((past, Known { before, previous }))
+}
+
+/// Records at each build of a stream that is retired that only the retirement removes it; returns the streams of which
+/// that cannot be read.
+fn protect_retiring(mirror: &Mirror, census: &mut Census) -> Result<Vec<(Stream, String)>, PlanError> {
+    let all = mirror.retirements().map_err(|error| match error {
+        ExpectedError::Journal(error) => PlanError::Journal(error),
+        ExpectedError::Kept(error) => PlanError::Kept(error),
+    })?;
+    let mut unread = Vec::new();
+    for (stream, retirement) in all {
+        let one = match retirement {
+            Ok(one) => one,
+            Err(error) => {
+                unread.push((stream, crate::mirror::chain(&error)));
+                continue;
+            }
+        };
+        let why = format!("its stream is retired: {}", one.why);
+        let builds = census.streams.iter_mut().filter(|line| line.stream == stream);
+        builds.flat_map(|line| &mut line.builds).for_each(|build| build.retiring = Some(why.clone()));
+    }
+    Ok(unread)
 }
 
 /// More bytes than any disk has: what cannot be measured exceeds every brake that counts bytes, and frees enough.

@@ -225,6 +225,7 @@ impl PruneRun<'_> {
             why: None,
             rules: self.planned.plan.verdict(id).map(Verdict::lapsed).unwrap_or_default(),
             archive: proof.map(|proof| proof.archive.clone()),
+            retired: None,
         };
         let protects = || match self.recheck.recheck(lock, &mut self.planned, id)? {
             None => Ok(proof.and_then(|proof| proof.differs(lock, id))),

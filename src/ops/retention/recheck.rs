@@ -5,7 +5,7 @@
 //! before.
 
 use crate::decide::{Fate, PartFate, PreviousRuns, Verdict};
-use crate::mirror::{WriteLock, build_info, mounted_at, pointing};
+use crate::mirror::{WriteLock, build_info, chain, mounted_at, pointing};
 use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
 use crate::ops::retention::plan::{Planned, evaluate};
@@ -134,7 +134,7 @@ impl Recheck {
         Ok((!same).then(|| "its labels changed".to_owned()))
     }
 
-    /// Returns which hold or link protects a build now, independently of the plan.
+    /// Returns which hold, link or retirement protects a build now, independently of the plan.
     pub(crate) fn protected_by(
         &self,
         lock: &WriteLock<'_>,
@@ -142,6 +142,9 @@ impl Recheck {
     ) -> Result<Option<String>, ActError> {
         let mirror = lock.mirror();
         let (path, now) = (mirror.layout().build_path(id)?, lock.now());
+        if let Err(frozen) = mirror.refuse_retiring(&id.stream) {
+            return Ok(Some(format!("frozen: {}", chain(&frozen))));
+        }
         if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| hold.is_active(now)) {
             return Ok(Some(format!("hold: {} ({})", hold.why, hold.who)));
         }

@@ -24,6 +24,8 @@ pub enum Went {
     Pruned,
     /// A person withdrew it, for that reason.
     Withdrawn(String),
+    /// Its stream was retired, for that reason.
+    Retired(String),
     /// It was not pruned, and found missing.
     Lost,
 }
@@ -144,6 +146,9 @@ impl GoneFacts {
             at: last.at,
             why: match (why, last.what) {
                 (Some(why), _) => Went::Withdrawn(why),
+                (None, EventKind::Pruned) if stated.retired.is_some() => {
+                    Went::Retired(stated.retired.unwrap_or_default())
+                }
                 (None, EventKind::Lost) => Went::Lost,
                 (None, _) => Went::Pruned,
             },

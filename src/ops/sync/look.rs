@@ -3,7 +3,7 @@
 use super::SyncError;
 use crate::decide::targets::{Hop, TRACE_DIR, Target, Trace};
 use crate::mirror::{Mirror, Resolved, Tree, build_of, links};
-use crate::model::{BuildId, RETENTION_NAME, RelPath, is_sums, sums_names};
+use crate::model::{BuildId, RETENTION_NAME, RETIRED_NAME, RelPath, is_sums, sums_names};
 use crate::store::{Entry, Kind, StoreError};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -158,7 +158,8 @@ pub(super) fn pages(
         files.extend(below.into_iter().filter(|one| one.kind == Kind::File).map(|one| one.path));
     }
     let streams: BTreeSet<RelPath> = look.builds.values().filter_map(|here| here.path.parent()).collect();
-    files.extend(streams.iter().filter_map(|dir| dir.child(RETENTION_NAME).ok()));
+    let own = |dir: &RelPath| [RETENTION_NAME, RETIRED_NAME].map(|name| dir.child(name));
+    files.extend(streams.iter().flat_map(own).flatten());
     for at in files {
         if let Some(entry) = mirror.store().look(&at)?.filter(|entry| entry.kind == Kind::File) {
             found.insert(at, stat(&entry));

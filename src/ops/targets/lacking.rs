@@ -80,6 +80,7 @@ fn changes_a_copy(kind: EventKind) -> bool {
             | EventKind::Ended
             | EventKind::Released
             | EventKind::Branched
+            | EventKind::Retiring
             | EventKind::Recovered
     )
 }

@@ -13,6 +13,8 @@ mod request;
 mod tombstone;
 
 pub use error::WithdrawError;
+pub(crate) use names::{copies, protects};
+pub(crate) use protections::{hides, line, protections};
 pub use report::{UnmovedAlias, WithdrawReport};
 pub use request::Withdrawing;
 pub(crate) use tombstone::tombstones;
@@ -33,7 +35,7 @@ use crate::ops::{ActError, Mode};
 use crate::record::{EventKind, Hold};
 use crate::session::Session;
 use names::Names;
-use protections::{Protections, hides, protections};
+use protections::Protections;
 
 /// Withdraws a build; on a full disk, in the space that is reserved for this.
 pub fn withdraw(
@@ -88,7 +90,7 @@ fn leave(
         return Err(ActError::from(JournalError::from(lost.clone())).into());
     }
     let census = &survey.census;
-    let Protections { held, others, mounted } = protections(mirror, &survey, &what.id)?;
+    let Protections { held, others, mounted } = protections(mirror, &survey, &what.id, &|_| true)?;
     if let Some(why) = mounted {
         return Err(WithdrawError::Mounted { id: what.id.clone(), why });
     }
@@ -157,6 +159,7 @@ fn leave(
         why: Some(what.why.clone()),
         rules: Vec::new(),
         archive: None,
+        retired: None,
     };
     let protects = || names::protects(mirror, &what.id, &report.path, &report.left, lock.now());
     match move_to_trash::<ActError>(lock, leaving, protects)? {
@@ -171,7 +174,7 @@ fn bytes(census: &Census, id: &BuildId) -> u64 {
 }
 
 /// Returns until when a build that is withdrawn now can be restored: by the policy, and 14 days without one.
-fn term(mirror: &Mirror, now: Stamp) -> Result<Stamp, ActError> {
+pub(crate) fn term(mirror: &Mirror, now: Stamp) -> Result<Stamp, ActError> {
     match policy_of(mirror) {
         Ok(policy) => Ok(policy.trash.after(now, policy.zone)),
         Err(

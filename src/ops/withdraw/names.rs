@@ -186,7 +186,7 @@ fn rule(mirror: &Mirror, census: &Census, id: &BuildId, alias: &RelPath) -> Alia
 }
 
 /// Returns what protects a build now and did not before: a new alias, or a hold.
-pub(super) fn protects(
+pub(crate) fn protects(
     mirror: &Mirror,
     id: &BuildId,
     path: &RelPath,
@@ -203,7 +203,7 @@ pub(super) fn protects(
 }
 
 /// Returns the copies of a build below aliases of an object store.
-pub(super) fn copies(mirror: &Mirror, path: &RelPath) -> Result<Vec<RelPath>, ActError> {
+pub(crate) fn copies(mirror: &Mirror, path: &RelPath) -> Result<Vec<RelPath>, ActError> {
     let mut copies = Vec::new();
     if !mirror.store().abilities().symlinks {
         for alias in mirror.materialized()? {

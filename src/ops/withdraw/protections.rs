@@ -8,22 +8,28 @@ use crate::ops::images::pinned;
 use crate::record::Hold;
 
 /// What protects a build.
-pub(super) struct Protections {
+pub(crate) struct Protections {
     /// Active holds, which force removes.
-    pub(super) held: Vec<Hold>,
+    pub(crate) held: Vec<Hold>,
     /// Anything else that force overrides, one item each.
-    pub(super) others: Vec<String>,
+    pub(crate) others: Vec<String>,
     /// What is mounted in it, which nothing overrides.
-    pub(super) mounted: Option<String>,
+    pub(crate) mounted: Option<String>,
 }
 
 /// Returns a hold as one line.
-pub(super) fn line(hold: &Hold) -> String {
+pub(crate) fn line(hold: &Hold) -> String {
     shown(&format!("hold: {} ({})", hold.why, hold.who)).into_owned()
 }
 
-/// Returns what protects a build; what cannot be read may protect it.
-pub(super) fn protections(mirror: &Mirror, survey: &Survey, id: &BuildId) -> Result<Protections, ActError> {
+/// Returns what protects a build; what cannot be read may protect it. Of the builds that need it, those count that `needs`
+/// selects.
+pub(crate) fn protections(
+    mirror: &Mirror,
+    survey: &Survey,
+    id: &BuildId,
+    needs: &dyn Fn(&BuildId) -> bool,
+) -> Result<Protections, ActError> {
     let census = &survey.census;
     let path = mirror.layout().build_path(id)?;
     let mount = mirror.store().mounts()?.into_iter().find(|mount| mount.is_within(&path));
@@ -33,7 +39,8 @@ pub(super) fn protections(mirror: &Mirror, survey: &Survey, id: &BuildId) -> Res
         let locked = build.locked_until.filter(|until| *until >= census.at);
         others.extend(locked.map(|until| format!("lock: until {}", until.iso())));
     }
-    let needs = census.builds().filter(|(other, build)| other != id && build.requires.contains(id));
+    let needs =
+        census.builds().filter(|(other, build)| other != id && build.requires.contains(id) && needs(other));
     others.extend(needs.map(|(other, _)| format!("requires: {other} needs it")));
     let pins = pinned(mirror, vec![id.clone()], &survey.pins).into_values().flatten();
     others.extend(pins.map(|pin| format!("pin: {pin}")));
@@ -53,7 +60,7 @@ fn is_of_another_stream(mirror: &Mirror, id: &BuildId, trouble: &Unreadable) -> 
 /// Returns what cannot be read and may hide an alias, or a build to which an alias could move.
 ///
 /// A build of the stream counts only if aliases move.
-pub(super) fn hides(
+pub(crate) fn hides(
     mirror: &Mirror,
     survey: &Survey,
     id: &BuildId,

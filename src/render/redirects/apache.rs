@@ -5,7 +5,7 @@
 //! of our own, whose value is not looked into again.
 
 use crate::model::{quoted, url_path};
-use crate::render::redirects::{CACHE, Gone, Redirect};
+use crate::render::redirects::{Away, CACHE, Gone, Redirect};
 use std::fmt::Write;
 
 /// A variable that holds one dollar sign.
@@ -24,6 +24,23 @@ pub(super) fn write(names: &[Redirect]) -> String {
         text.push_str(&format!("Redirect 302 {from} \"{}\"\n", to.trim_end_matches('/')));
     }
     text + &cached(302)
+}
+
+/// Sends what is below each path to another server.
+pub(super) fn away(paths: &[Away]) -> String {
+    let mut text = String::new();
+    if paths.iter().any(|away| away.from.as_str().contains("${")) {
+        text.push_str(&format!("Define {DOLLAR} \"$\"\n"));
+    }
+    for Away { from, to, for_good } in paths {
+        let from = plain(&format!("/{}", from.as_str()));
+        let status = if *for_good { 301 } else { 302 };
+        text.push_str(&format!("Redirect {status} {from} \"{to}\"\n"));
+    }
+    if paths.iter().any(|away| away.for_good) {
+        text.push_str(&cached(301));
+    }
+    text
 }
 
 /// Returns a text between quotes in which nothing is replaced.

@@ -4,33 +4,42 @@
 //! nothing is decoded and written out again: no name can smuggle a line into the answer. Nothing in nginx quotes a
 //! dollar sign outside of a location, so that targets are written as in a URL.
 
+use crate::model::RelPath;
 use crate::model::{quoted, url_path};
-use crate::render::redirects::{CACHE, Gone, Redirect};
+use crate::render::redirects::{Away, CACHE, Gone, Redirect};
 
 pub(super) fn write(names: &[Redirect]) -> String {
     let head = "# Written by `mirrorkeep export redirects --for nginx`; include it in a server block.\n";
     names.iter().fold(head.to_owned(), |text, name| text + &one(name))
 }
 
+/// Sends what is below each path to another server.
+pub(super) fn away(paths: &[Away]) -> String {
+    paths.iter().map(|away| sent(&away.from, &away.to, if away.for_good { 301 } else { 302 })).collect()
+}
+
 fn one(name: &Redirect) -> String {
-    let (from, to) = (format!("/{}", name.from.as_str()), url_path(&name.to));
-    let to = to.trim_end_matches('/');
+    sent(&name.from, url_path(&name.to).trim_end_matches('/'), 302)
+}
+
+fn sent(path: &RelPath, to: &str, status: u16) -> String {
+    let from = format!("/{}", path.as_str());
     let (exact, below) = (quoted(&from), quoted(&format!("{from}/")));
-    let depth = name.from.depth();
+    let depth = path.depth();
     format!(
         "
 location = {exact} {{
     absolute_redirect off;
     add_header Cache-Control \"{CACHE}\";
-    return 302 \"{to}/$is_args$args\";
+    return {status} \"{to}/$is_args$args\";
 }}
 location ^~ {below} {{
     absolute_redirect off;
     add_header Cache-Control \"{CACHE}\";
     if ($request_uri ~ \"^(?:/+[^/?]+){{{depth}}}/+([^?]*)\") {{
-        return 302 \"{to}/$1$is_args$args\";
+        return {status} \"{to}/$1$is_args$args\";
     }}
-    return 302 \"{to}/\";
+    return {status} \"{to}/\";
 }}
 "
     )

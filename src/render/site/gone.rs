@@ -67,6 +67,7 @@ pub(super) fn gone(facts: &SiteFacts, gone: &GoneFacts) -> String {
         }
         Went::Pruned => ("No rule of the policy kept this build any more, and prune deleted it.", ""),
         Went::Withdrawn(why) => ("This build was withdrawn:", why.as_str()),
+        Went::Retired(why) => ("The stream of this build was retired:", why.as_str()),
         Went::Lost => ("This build was found missing; mirrorkeep did not delete it.", ""),
     };
     let mut known = vec![Fact::new("Gone since", time(gone.at))];
@@ -104,7 +105,7 @@ pub(super) fn gone(facts: &SiteFacts, gone: &GoneFacts) -> String {
         instead.push(Instead { what: "Its stream has no builds any more; other streams:", text, href });
     }
     // What a person withdrew is not to come back.
-    let restorable = gone.until.is_some() && gone.why == Went::Pruned;
+    let restorable = gone.until.is_some() && matches!(gone.why, Went::Pruned | Went::Retired(_));
     let made = GonePage {
         heading: text(id.name.as_str()),
         told: told.to_owned(),
@@ -172,6 +173,7 @@ fn list(
         why: Prose::new(match &one.why {
             Went::Pruned => "pruned".to_owned(),
             Went::Withdrawn(why) => text(&format!("withdrawn: {why}")),
+            Went::Retired(why) => text(&format!("retired: {why}")),
             Went::Lost => "found missing".to_owned(),
         }),
         until: one.until.map(time).unwrap_or_default(),
