@@ -43,9 +43,9 @@ pub(super) fn retire(setting: &Context, args: &RetireArgs) -> Outcome<Exit> {
         (Some(why), _, true) => cancel(&session, &streams, why, mode),
         (Some(why), ..) => {
             let request = request(args, streams, why)?;
-            run(&session, &Retire::Begin(request), &super::sync::opener(setting), mode)
+            run(&session, &Retire::Begin(request), &setting.opener(), mode)
         }
-        (None, ..) => run(&session, &Retire::Continue(streams), &super::sync::opener(setting), mode),
+        (None, ..) => run(&session, &Retire::Continue(streams), &setting.opener(), mode),
     };
     bar.finish();
     let report = report?;
