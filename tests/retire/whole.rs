@@ -35,7 +35,7 @@ fn a_stream_is_announced_and_stays_until_its_date() {
     // The archive has each build, held, and its names.
     let held = scene.archive(&["hold", "list"]);
     assert!(
-        BUILDS.iter().all(|build| held.contains(build)) && held.contains("retired from mirror"),
+        BUILDS.iter().all(|build| held.contains(build)) && held.contains("archived from mirror"),
         "{held}"
     );
     assert_eq!(

@@ -2,8 +2,7 @@
 
 use super::RetireError;
 use crate::model::{BuildId, Digest};
-use crate::ops::archive::{ArchiveError, Archiving, archive, open};
-use crate::ops::copy::Names;
+use crate::ops::archive::{Archiving, archive, hold_reason, open};
 use crate::ops::{Mode, Opener};
 use crate::record::Retirement;
 use crate::session::Session;
@@ -49,17 +48,11 @@ pub(super) fn prove(
     if builds.is_empty() {
         return Ok(Proof::Proved(BTreeMap::new()));
     }
-    let archiving = Archiving {
-        builds: builds.iter().cloned().collect(),
-        why: format!("retired from mirror {}", mirror.config().id),
-        until: None,
-        names: Names::Follow,
-        mode,
-    };
+    let archiving =
+        Archiving { builds: builds.iter().cloned().collect(), why: hold_reason(mirror), until: None, mode };
     let reading =
         Session::new(&there, session.clock()).reporting_to(session.progress()).cancelled_by(session.stop());
-    let done =
-        archive(mirror, &reading, &archiving).map_err(|error: ArchiveError| RetireError::from(error))?;
+    let done = archive(mirror, &reading, &archiving)?;
     done.warnings.iter().for_each(|why| mirror.warnings().add(why.clone()));
     match done.failures.first() {
         Some(first) => Err(RetireError::Unproved {

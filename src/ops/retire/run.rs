@@ -125,8 +125,8 @@ impl Run<'_> {
             RetirementState::Frozen => {
                 let copied =
                     if one.archive.is_some() { "would copy and verify" } else { "would not archive" };
-                let next =
-                    format!("would freeze it, {copied} {} builds, and announce the removal", there.len());
+                let freeze = if self.begins { "would freeze it, " } else { "" };
+                let next = format!("{freeze}{copied} {} builds, and announce the removal", there.len());
                 row.ends(RetireOutcome::Trial, next);
                 None
             }
