@@ -7,7 +7,7 @@ use mirrorkeep::model::Stamp;
 use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::sync::{SyncOptions, SyncOutcome, TargetReport, Verify, sync};
 use mirrorkeep::session::Session;
-use mirrorkeep::store::{Posix, Spy};
+use mirrorkeep::store::{Call, Posix, Spy};
 use std::fs;
 use std::process::Command;
 use std::sync::Arc;
@@ -32,16 +32,18 @@ fn spy(scene: &Scene) -> Spy {
     Spy::new(Arc::new(Posix::open(&scene.rig.mirror("")).unwrap()))
 }
 
-/// Returns the number of the first call that asks where a name leads: every build was listed before.
-fn first_look_at_a_name(scene: &Scene) -> usize {
+/// Returns the numbers of the calls that ask where the name leads. Each look at the mirror has one, after it listed the builds.
+fn looks_at_the_name(spy: &Spy) -> Vec<usize> {
+    let name = format!("{STREAM}/latest_build");
+    let asks = |call: &Call| call.at.as_str() == name && call.method == "link_text";
+    spy.calls().iter().enumerate().filter(|(_, call)| asks(call)).map(|(nth, _)| nth + 1).collect()
+}
+
+/// Returns the number of the first such call.
+fn first_look_at_the_name(scene: &Scene) -> usize {
     let spy = Arc::new(spy(scene));
     through(scene, Arc::clone(&spy));
-    let name = format!("{STREAM}/latest_build");
-    let calls = spy.calls();
-    let nth = calls
-        .iter()
-        .position(|call| call.at.as_str() == name && ["target", "link_text"].contains(&call.method));
-    1 + nth.unwrap_or_else(|| panic!("{calls:#?}"))
+    looks_at_the_name(&spy)[0]
 }
 
 /// Returns a function that runs a command on the mirror.
@@ -59,31 +61,49 @@ fn publishing(scene: &Scene, build: &str) -> String {
     format!("publish {} --stream {STREAM} --build {build}", scene.rig.work("").display())
 }
 
-/// Returns two scenes that are the same but for where they are.
-fn twice<const N: usize>(builds: [&str; N]) -> [Scene; 2] {
-    [(); 2].map(|()| Scene::new(builds))
+/// Returns a spy in which the second build is published in the window of the first look.
+fn second_is_published(scene: &Scene, nth: usize) -> Spy {
+    spy(scene).meanwhile(nth, command(scene, publishing(scene, BUILDS[1])))
 }
 
+/// What came in the first look is seen by the second, which is the last: only a window of that one tells whether a build is sent that
+/// the listing did not have.
 #[test]
 fn a_build_that_is_published_between_the_listing_and_the_look_at_its_name_is_sent_with_it() {
-    let [first, scene] = twice([BUILDS[0]]);
-    let nth = first_look_at_a_name(&first);
-    let act = command(&scene, publishing(&scene, BUILDS[1]));
-    let report = through(&scene, Arc::new(spy(&scene).meanwhile(nth, act)));
+    let [first, second, scene] = [(); 3].map(|()| Scene::new([BUILDS[0]]));
+    let nth = first_look_at_the_name(&first);
+    let counted = Arc::new(second_is_published(&second, nth));
+    let report = through(&second, Arc::clone(&counted));
     assert_eq!(
-        (&report.outcome, report.failures.len(), report.waits.len()),
-        (&SyncOutcome::Done, 0, 0),
+        (report.outcome, report.failures.len(), report.waits.len()),
+        (SyncOutcome::Done, 0, 0),
         "{report:?}"
     );
-    assert_eq!(whole(&scene.to("spare"), &format!("{STREAM}/latest_build")).as_deref(), Some(BUILDS[1]));
+    second.same("spare");
+    // Before and after builds are sent, twice.
+    let looks = looks_at_the_name(&counted);
+    assert_eq!((looks.len(), looks[0]), (4, nth), "{looks:?}");
+    let spy = second_is_published(&scene, nth);
+    // Its source is another one than that of the build before.
+    let other = scene.beside("other");
+    fs::create_dir_all(other.join("outputs/iso")).unwrap();
+    fs::write(other.join("outputs/iso/bootimage.iso"), BUILDS[2]).unwrap();
+    let third = format!("publish {} --stream {STREAM} --build {}", other.display(), BUILDS[2]);
+    let report = through(&scene, Arc::new(spy.meanwhile(looks[2], command(&scene, third))));
+    assert_eq!(
+        (report.outcome, report.failures.len(), report.waits.len()),
+        (SyncOutcome::Done, 0, 0),
+        "{report:?}"
+    );
+    assert_eq!(whole(&scene.to("spare"), &format!("{STREAM}/latest_build")).as_deref(), Some(BUILDS[2]));
     scene.same("spare");
 }
 
 #[test]
 fn a_build_that_is_removed_between_the_listing_and_the_look_at_its_name_is_no_failure() {
     for removed in [BUILDS[0], BUILDS[1]] {
-        let [first, scene] = twice([BUILDS[0], BUILDS[1]]);
-        let nth = first_look_at_a_name(&first);
+        let [first, scene] = [(); 2].map(|()| Scene::new([BUILDS[0], BUILDS[1]]));
+        let nth = first_look_at_the_name(&first);
         let act = command(&scene, format!("withdraw {STREAM}/{removed} --why wrong"));
         let report = through(&scene, Arc::new(spy(&scene).meanwhile(nth, act)));
         assert_eq!((&report.outcome, report.failures.len()), (&SyncOutcome::Done, 0), "{report:?}");
