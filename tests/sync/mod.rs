@@ -2,6 +2,7 @@
 //! whatever a target does and whenever the command is killed.
 
 mod astray;
+mod beside;
 mod broken;
 mod carried;
 mod freshness;
