@@ -152,6 +152,9 @@ pub(super) fn absent(mirror: &Mirror, id: &BuildId) -> Failure {
             None => error.into(),
         };
     }
+    if let Err(error) = crate::ops::retention::not_archived(mirror, id) {
+        return error.into();
+    }
     let Some(last) = events.last() else {
         let failure = Failure::from(LabelActError::NoBuild(id.clone()));
         let hint = list_hint(mirror, &id.stream);

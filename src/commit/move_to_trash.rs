@@ -4,7 +4,7 @@ use crate::commit::choose::protocol;
 use crate::commit::{CommitError, handshake};
 use crate::mirror::{LockError, Ticket, TicketKind, Trashed, WriteLock};
 use crate::model::{BuildId, Digest, Stamp};
-use crate::record::{Lapsed, Payload};
+use crate::record::{Archive, Lapsed, Payload};
 use crate::store::StoreError;
 
 /// A build to move to the trash.
@@ -22,6 +22,8 @@ pub(crate) struct Leaving {
     pub(crate) why: Option<String>,
     /// The rules of the policy that no longer keep it.
     pub(crate) rules: Vec<Lapsed>,
+    /// The archive that has it.
+    pub(crate) archive: Option<Archive>,
 }
 
 /// The result of moving a build to the trash.
@@ -45,7 +47,7 @@ where
     E: From<CommitError> + From<StoreError> + From<LockError>,
 {
     let (mirror, store) = (lock.mirror(), lock.mirror().store());
-    let Leaving { id, until, bytes, plan, why, rules } = leaving;
+    let Leaving { id, until, bytes, plan, why, rules, archive } = leaving;
     let path = mirror.layout().build_path(&id).map_err(CommitError::from)?;
     let protocol = protocol(mirror);
     let Some(inode) = protocol.identity(mirror, &path)? else { return Ok(Trashing::Missing) };
@@ -54,7 +56,7 @@ where
     let ticket =
         Ticket { ticket: 1, id: id.clone(), path, what: TicketKind::Build, since: now, until, bytes, inode };
     let trashed = Trashed { at, ticket };
-    let payload = Payload::Pruned { trash: trashed.at.clone(), plan, why, rules, until };
+    let payload = Payload::Pruned { trash: trashed.at.clone(), plan, why, rules, archive, until };
     // The lock was taken by a handle; what readers open is the path.
     mirror.is_at_its_path().map_err(LockError::from)?;
     let pending = lock.begin(now, &id, &payload).map_err(CommitError::from)?;

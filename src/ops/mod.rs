@@ -5,6 +5,7 @@
 
 pub mod adopt;
 pub mod alias;
+pub mod archive;
 pub mod bundle;
 pub mod changes;
 pub mod check;
@@ -23,6 +24,7 @@ pub mod metrics;
 mod mode;
 mod observe;
 pub(crate) mod op_error;
+mod opener;
 pub mod promotion;
 pub mod publish;
 pub mod pull;
@@ -40,3 +42,4 @@ pub mod withdraw;
 pub use error::ActError;
 pub use mode::Mode;
 pub use op_error::OpError;
+pub use opener::Opener;

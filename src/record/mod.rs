@@ -3,6 +3,7 @@
 //! Each file here is one format with its parser, its writer and the law that they agree. `docs/format.md` states
 //! every byte.
 
+mod archive;
 mod build;
 mod context;
 mod event;
@@ -19,6 +20,7 @@ mod run;
 mod sums;
 
 pub use crate::model::version_order;
+pub use archive::Archive;
 pub use build::{BUILD_RECORD_VERSION, BuildRecord, Origin, RecordError};
 pub use context::{Context, ContextError, ContextProblem};
 pub use event::{Event, EventError, EventKind, Phase, person};

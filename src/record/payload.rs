@@ -4,7 +4,7 @@
 //! journal is read by versions that know fewer fields or more, so a field that is missing or has another form is
 //! absent.
 
-use super::{Event, EventKind, Hold, Promotion, Released, RunOutcome, RunReason, Waived};
+use super::{Archive, Event, EventKind, Hold, Promotion, Released, RunOutcome, RunReason, Waived};
 use crate::model::{Digest, ImageRef, Outcome, RelPath, Stamp};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -132,6 +132,10 @@ pub enum Payload {
         /// The rules of the policy that no longer kept it.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         rules: Vec<Lapsed>,
+        /// The archive that has it and from which it comes back by `copy`; never with `why`, which makes the event a
+        /// withdrawal.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        archive: Option<Archive>,
         /// The last instant at which it can come back.
         until: Stamp,
     },
@@ -371,6 +375,8 @@ pub struct Details {
     pub plan: Option<Digest>,
     #[serde(deserialize_with = "or_nothing")]
     pub rules: Option<Vec<Lapsed>>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub archive: Option<Archive>,
     #[serde(deserialize_with = "or_nothing")]
     pub parts: Option<Vec<String>>,
     #[serde(deserialize_with = "or_nothing")]

@@ -48,12 +48,15 @@ pub fn sentence(event: &Event) -> String {
             let until = until.unwrap_or_default();
             match text_of(event, "why") {
                 Some(why) => format!("withdrew {to}: {why}{until}"),
-                None => match event.stated().rules {
-                    Some(rules) if !rules.is_empty() => {
-                        format!("moved {to} to the trash: {}{until}", Lapsed::line(&rules))
+                None => {
+                    let stated = event.stated();
+                    let rules = stated.rules.filter(|rules| !rules.is_empty());
+                    let rules = rules.map(|rules| format!(": {}", Lapsed::line(&rules))).unwrap_or_default();
+                    match stated.archive {
+                        Some(archive) => format!("moved {to} to the archive {}{rules}", archive.address),
+                        None => format!("moved {to} to the trash{rules}{until}"),
                     }
-                    _ => format!("moved {to} to the trash{until}"),
-                },
+                }
             }
         }
         EventKind::Trimmed => format!("took {} out of {to}", list(event, "parts")),

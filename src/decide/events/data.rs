@@ -8,7 +8,7 @@ use super::purge::purge;
 use crate::layout::Layout;
 use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp, Stream};
-use crate::record::{Details, Event, EventKind, Lapsed, Promotion, Released, RunOutcome, RunReason};
+use crate::record::{Archive, Details, Event, EventKind, Lapsed, Promotion, Released, RunOutcome, RunReason};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -126,6 +126,8 @@ data! {
         why: Option<String>,
         /// The rules of the policy that no longer kept it; none where a person withdrew it.
         rules: Vec<Lapsed>,
+        /// The archive that has it; `null` if it was not archived.
+        archive: Option<Archive>,
     }
 
     /// Parts of a build were removed.
@@ -430,8 +432,8 @@ impl EventData {
                 Self::Held(BuildHeld { common, of: of(), holds: holds.collect() })
             }
             EventKind::Pruned => {
-                let (plan, rules) = (stated.plan, stated.rules.unwrap_or_default());
-                Self::Pruned(BuildPruned { common, of: of(), until, plan, why, rules })
+                let (plan, rules, archive) = (stated.plan, stated.rules.unwrap_or_default(), stated.archive);
+                Self::Pruned(BuildPruned { common, of: of(), until, plan, why, rules, archive })
             }
             EventKind::Trimmed => {
                 let parts = stated.parts.unwrap_or_default();

@@ -15,7 +15,7 @@ use crate::ops::publish::inputs_report::{Compared, InputsReport};
 use crate::ops::publish::outcome::{PublishOutcome, PublishReport};
 use crate::ops::publish::prepared::Prepared;
 use crate::ops::publish::run::PublishRun;
-use crate::ops::retention::prune::store_clock;
+use crate::ops::retention::clock::store_clock;
 use crate::record::{BuildRecord, LinkEntry, Manifest};
 
 /// The number of differing paths that are named.

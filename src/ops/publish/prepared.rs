@@ -9,7 +9,7 @@ use crate::model::{BuildId, CLOCK_SKEW, Label, Outcome, RelPath, Stamp, is_sums}
 use crate::ops::publish::error::{CONTEXT_LIMIT, PublishError};
 use crate::ops::publish::inputs_report::{Compared, InputsReport};
 use crate::ops::publish::request::{ContextFrom, PublishRequest};
-use crate::ops::retention::prune::store_clock;
+use crate::ops::retention::clock::store_clock;
 use crate::record::{BUILD_RECORD_VERSION, BuildRecord, Context, LabelValue, Manifest, Origin};
 use crate::sign::{Checksums, SignError};
 use crate::source::gather::{Exclusions, some_of};

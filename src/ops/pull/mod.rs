@@ -16,3 +16,4 @@ mod state;
 pub use error::PullError;
 pub use report::{PullReport, SkippedBuild};
 pub use run::{PullOptions, pull};
+pub(crate) use state::upstream_of;

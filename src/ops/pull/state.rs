@@ -58,6 +58,11 @@ impl PullState {
     }
 }
 
+/// Returns the id of the mirror of which this one is a copy that `pull` updates.
+pub(crate) fn upstream_of(mirror: &Mirror) -> Result<Option<String>, StoreError> {
+    Ok(PullState::read(mirror)?.map(|state| state.from))
+}
+
 /// Takes the right to pull, waiting for others as for the lock of the mirror.
 pub(super) fn alone(mirror: &Mirror) -> Result<Guard, StoreError> {
     mirror.store().lock(&RelPath::state("pull.lock"), mirror.who(), mirror.wait())

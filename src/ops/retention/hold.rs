@@ -38,6 +38,19 @@ pub fn hold(session: &Session<'_>, id: &BuildId, hold: Hold, mode: Mode) -> Resu
     })
 }
 
+/// Holds a build for a reason until the end of a hold at least: one with the same reason that ends later, or never, stays.
+pub(crate) fn hold_at_least(session: &Session<'_>, id: &BuildId, hold: Hold) -> Result<HoldReport, ActError> {
+    let hold = Hold { who: person(&hold.who), ..hold };
+    let is_longer =
+        |held: &Hold| held.until.is_none_or(|until| hold.until.is_some_and(|least| until >= least));
+    change(session, id, EventKind::Held, Mode::Real, |holds| {
+        if !holds.iter().any(|held| held.why == hold.why && is_longer(held)) {
+            holds.retain(|held| held.why != hold.why);
+            holds.push(hold.clone());
+        }
+    })
+}
+
 /// Removes the holds of a build: those with that reason, or all.
 pub fn unhold(
     session: &Session<'_>,

@@ -6,14 +6,14 @@ use super::SyncError;
 use super::left_out::left_out;
 use super::look::{Look, chain_of};
 use super::push::missing;
-use super::report::{Opener, SyncOptions, SyncOutcome, TargetReport};
+use super::report::{SyncOptions, SyncOutcome, TargetReport};
 use crate::commit::Permit;
 use crate::decide::targets::{Target, Trace};
 use crate::mirror::Sent;
 use crate::model::{BuildId, Digest, Stream, shown};
-use crate::ops::Mode;
 use crate::ops::adopt::Scope;
 use crate::ops::copy::{CopyOptions, CopyOutcome, CopyReport, copy};
+use crate::ops::{Mode, Opener};
 use crate::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -57,8 +57,8 @@ fn carried(
     };
     // The names of the mirror are right, wherever they went.
     let permit = Permit { backwards: true, no_success: true, stage: true };
-    let copying =
-        CopyOptions { what, without: left_out.keys().cloned().collect(), permit, mode: options.mode };
+    let without = left_out.keys().cloned().collect();
+    let copying = CopyOptions { what, without, permit, mode: options.mode };
     let there =
         Session::new(&to, session.clock()).reporting_to(session.progress()).cancelled_by(session.stop());
     let done = if streams.is_empty() { None } else { Some(copy(from, &there, &copying)?) };

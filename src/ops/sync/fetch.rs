@@ -1,12 +1,13 @@
 //! The trace of a target, by whatever way it is reached.
 
 use super::SyncError;
-use super::report::{Opener, SyncOptions, SyncOutcome, TargetReport};
+use super::report::{SyncOptions, SyncOutcome, TargetReport};
 use super::rsync::{Rsync, look, read_trace};
 use crate::decide::targets::{TRACE_DIR, TRACE_LIMIT, Target, Trace, Way};
 use crate::mirror::{Mirror, Sent};
 use crate::model::{Digest, shown};
 use crate::ops::Mode;
+use crate::ops::Opener;
 use crate::send::get;
 use crate::session::Session;
 use crate::store::Guard;

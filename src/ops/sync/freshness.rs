@@ -2,10 +2,10 @@
 
 use super::SyncError;
 use super::fetch::trace;
-use super::report::Opener;
 use crate::decide::targets::{Hop, Target, Targets};
 use crate::mirror::chain;
 use crate::model::{Stamp, Stream, shown};
+use crate::ops::Opener;
 use crate::ops::targets::{Behind, behind, chosen, may_act};
 use crate::session::Session;
 use schemars::JsonSchema;

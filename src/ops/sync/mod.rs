@@ -21,5 +21,5 @@ mod there;
 
 pub use error::SyncError;
 pub use freshness::{Freshness, TargetFreshness, freshness};
-pub use report::{Opener, SyncOptions, SyncOutcome, SyncReport, TargetReport, Verify};
+pub use report::{SyncOptions, SyncOutcome, SyncReport, TargetReport, Verify};
 pub use run::sync;

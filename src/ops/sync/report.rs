@@ -1,15 +1,12 @@
 //! What was asked of a run of `sync`, and what it did.
 
 use super::SyncError;
-use crate::mirror::{Mirror, chain};
+use crate::mirror::chain;
 use crate::model::{BuildId, Class, Classify, RelPath, shown};
 use crate::ops::Mode;
 use crate::ops::retention::report::Failure;
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// Opens the mirror at an address.
-pub type Opener<'o> = dyn Fn(&str) -> Result<Mirror, Box<dyn std::error::Error + Send + Sync>> + Sync + 'o;
 
 /// What is asked of a run.
 #[derive(Debug, Clone)]

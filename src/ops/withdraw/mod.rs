@@ -156,6 +156,7 @@ fn leave(
         plan: None,
         why: Some(what.why.clone()),
         rules: Vec::new(),
+        archive: None,
     };
     let protects = || names::protects(mirror, &what.id, &report.path, &report.left, lock.now());
     match move_to_trash::<ActError>(lock, leaving, protects)? {
