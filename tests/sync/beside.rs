@@ -36,7 +36,11 @@ fn what_others_put_into_a_build_is_not_sent_whatever_it_is_called() {
         }
         if names.len() == 1 {
             for number in 0..2000 {
-                put(&scene, BUILDS[0], format!("outputs/more than fits into arguments/{number:0100}").as_bytes());
+                put(
+                    &scene,
+                    BUILDS[0],
+                    format!("outputs/more than fits into arguments/{number:0100}").as_bytes(),
+                );
             }
             for number in 0..500 {
                 put(&scene, BUILDS[0], format!("outputs/{number:0100}").as_bytes());

@@ -35,7 +35,10 @@ pub(super) struct Files {
 
 /// What a path of a build is.
 enum Known {
-    File { size: u64, mtime: i128 },
+    File {
+        size: u64,
+        mtime: i128,
+    },
     Link(String),
     /// An empty directory.
     Dir,
@@ -91,7 +94,11 @@ impl Files {
         let dirs = manifest.dirs.into_iter().map(|dir| (dir, Known::Dir));
         for (path, what) in files.chain(links).chain(dirs) {
             let at = here.path.join(&path);
-            if late.has(&path) { last.push(at.clone()) } else { first.push(at.clone()) }
+            if late.has(&path) {
+                last.push(at.clone())
+            } else {
+                first.push(at.clone())
+            }
             known.insert(at, what);
         }
         for name in sums_names() {
@@ -216,7 +223,8 @@ impl Files {
                 found.push(at);
             }
         }
-        let below = dirs.par_iter().map(|dir| self.new_below(store, dir, known)).collect::<Result<Vec<_>, _>>()?;
+        let below =
+            dirs.par_iter().map(|dir| self.new_below(store, dir, known)).collect::<Result<Vec<_>, _>>()?;
         found.extend(below.into_iter().flatten());
         Ok(found)
     }

@@ -28,7 +28,8 @@ pub(super) fn linked<'l>(
             first.0 = first.0.min(path);
         }
     }
-    let mut builds: Vec<(&BuildId, &Here)> = whole.filter(|(id, _)| wanted.contains_key(&id.stream)).collect();
+    let mut builds: Vec<(&BuildId, &Here)> =
+        whole.filter(|(id, _)| wanted.contains_key(&id.stream)).collect();
     builds.sort_by(|a, b| b.1.path.cmp(&a.1.path));
     let mut looked: HashMap<&Stream, usize> = HashMap::new();
     let mut found = Vec::new();

@@ -44,11 +44,7 @@ impl There {
     }
 
     /// Returns what is directly in these directories and is not one of what `is_here` knows.
-    pub(super) fn strange(
-        &self,
-        dirs: &BTreeSet<RelPath>,
-        is_here: impl Fn(&str) -> bool,
-    ) -> Vec<String> {
+    pub(super) fn strange(&self, dirs: &BTreeSet<RelPath>, is_here: impl Fn(&str) -> bool) -> Vec<String> {
         let paths = self.links.keys().chain(&self.dirs).chain(&self.files).map(RelPath::as_str);
         let is_in = |path: &&str| {
             let dir = path.rsplit_once('/').and_then(|(dir, _)| dir.parse::<RelPath>().ok());
