@@ -3,6 +3,7 @@
 
 mod astray;
 mod between;
+mod beside;
 mod broken;
 mod carried;
 mod freshness;

@@ -148,7 +148,7 @@ impl Push<'_> {
         self.rsync.delete(&[&removed[..], &left[..]].concat())?;
         for path in removed.iter().chain(&left) {
             self.sent.names.remove(path);
-            there.links.remove(path);
+            there.forget(path);
         }
         self.report.names_removed.extend(removed);
         Ok(())
