@@ -2,8 +2,8 @@
 //! whatever a target does and whenever the command is killed.
 
 mod astray;
-mod between;
 mod beside;
+mod between;
 mod broken;
 mod carried;
 mod freshness;
