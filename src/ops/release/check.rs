@@ -27,6 +27,8 @@ pub(super) struct Examined {
     pub(super) judged: Judged,
     /// The entries that are neither in the base nor applied, by request and position.
     pub(super) pending: Vec<(usize, usize)>,
+    /// How many entries were applied.
+    pub(super) applied: usize,
     pub(super) warnings: Vec<String>,
 }
 
@@ -69,11 +71,13 @@ pub(super) fn examine(
     };
     let mut judged = judge(&files, base_files.as_ref(), &applied);
     let (mut pending, mut found, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
+    let mut already = 0;
     for (number, one) in judged.requests.iter().enumerate() {
         for (index, entry) in one.entries.iter().enumerate() {
             let id = one.id(entry);
             match applied.get(&id) {
                 Some(release) => {
+                    already += 1;
                     let other = changed(release, entry).into_iter();
                     let why = other.map(|other| format!("`{id}` was applied with {other}"));
                     found.extend(why.map(|why| one.finding(index, Rule::AppliedOther, "version", why)));
@@ -98,7 +102,7 @@ pub(super) fn examine(
     judged.findings.extend(found);
     judged.findings.sort();
     judged.findings.dedup();
-    Ok(Examined { commit, base, judged, pending, warnings })
+    Ok(Examined { commit, base, judged, pending, applied: already, warnings })
 }
 
 fn id_of(release: &Released) -> EntryId {

@@ -19,7 +19,7 @@ pub(crate) mod trim;
 pub use concern::Concern;
 pub use hold::{HoldReport, hold, unhold};
 pub use plan::{
-    PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting, verdicts, would_free,
+    PlanError, Planned, deferring, plan, plan_at, policy_of, publish_deadlines, suiting, verdicts, would_free,
 };
 pub use prune::prune;
 pub use report::{Failure, PruneOptions, PruneReport, PrunedBuild, Skipped, SweepReport};

@@ -7,7 +7,7 @@ use super::files::Files;
 use super::look::{Here, Look, chain_of, has_room_for_traces, is_removed, mark, pages};
 use super::report::{SyncOptions, SyncOutcome, TargetReport, Verify};
 use super::rsync::{Ran, Rsync, Sends};
-use super::there::is_leftover;
+use super::there::{There, is_leftover};
 use crate::decide::targets::{Target, Trace, Way};
 use crate::mirror::{Mirror, Sent, chain};
 use crate::model::{BuildId, Digest, RelPath, Stream, shown};
@@ -292,6 +292,13 @@ impl Push<'_> {
             self.report.failures.push(failure);
         }
         let mut there = self.listed(&now)?;
+        if self.send_lost(&now, &there)? {
+            there = self.listed(&now)?;
+            for id in self.lost(&now, &there) {
+                self.sent.builds.remove(&id);
+                self.fail(&id, "it is not whole there: the target lost it again".to_owned());
+            }
+        }
         self.send_names(&look, &now, &mut there)?;
         self.send_pages(&now)?;
         self.delete(&now, &there)?;
@@ -343,6 +350,20 @@ impl Push<'_> {
             }
         }
         self.send_batch(batch)
+    }
+
+    /// Sends the builds again that the target had and lost, and returns whether there are any.
+    fn send_lost(&mut self, now: &Look, there: &There) -> Result<bool, SyncError> {
+        let lost = self.lost(now, there);
+        for id in &lost {
+            self.sent.builds.remove(id);
+            let why = format!("files of `{id}` were missing or differed there, and were sent again");
+            self.report.warnings.push(why);
+        }
+        if !lost.is_empty() {
+            self.send_builds(now)?;
+        }
+        Ok(!lost.is_empty())
     }
 
     pub(super) fn fail(&mut self, id: &BuildId, error: String) {

@@ -3,7 +3,7 @@
 //! A name is set, removed and believed by this, never by what was sent once: a target or the own area may be restored from a
 //! backup, and others may change names there.
 
-use crate::model::RelPath;
+use crate::model::{BuildId, RelPath};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most links in a row, as in Linux.
@@ -21,6 +21,10 @@ pub(super) struct There {
     pub(super) dirs: BTreeSet<RelPath>,
     /// Other files that were listed.
     pub(super) files: BTreeSet<RelPath>,
+    /// The paths at the top of builds that were asked for one by one.
+    pub(super) asked: BTreeMap<BuildId, Vec<RelPath>>,
+    /// What is there of them.
+    pub(super) tops: BTreeSet<RelPath>,
 }
 
 impl There {
@@ -29,6 +33,8 @@ impl There {
         self.links.extend(other.links);
         self.dirs.extend(other.dirs);
         self.files.extend(other.files);
+        self.asked.extend(other.asked);
+        self.tops.extend(other.tops);
     }
 
     /// Returns a name there that may lead into a build at this path.
