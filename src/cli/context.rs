@@ -60,6 +60,21 @@ impl Context {
     }
 }
 
+/// What opens a mirror failed.
+type OpenError = Box<dyn std::error::Error + Send + Sync>;
+
+impl Context {
+    /// Returns what opens another mirror for an operation, from any thread.
+    pub(super) fn opener(&self) -> impl Fn(&str) -> Result<Mirror, OpenError> + Sync + use<> {
+        let (who, wait, warnings) = (self.who.clone(), self.wait, self.warnings.clone());
+        move |address: &str| {
+            let store =
+                MirrorUrl::read(address.into())?.open().map_err(|failure| failure.error.to_string())?;
+            Ok(Mirror::open(store, &who, wait)?.warning_in(&warnings))
+        }
+    }
+}
+
 /// Returns the time now; the only place where the clock is read.
 pub(super) fn now() -> Stamp {
     // A clock before 1970 or after 9999 is wrong in any case; at the start of time no build is old enough to expire.

@@ -11,7 +11,7 @@ use super::say;
 use crate::commit::Permit;
 use crate::model::{Classify, ErrorKind, shell_word, shown};
 use crate::ops::Mode;
-use crate::ops::copy::{Copied, CopyOptions, CopyOutcome, CopyReport, Names};
+use crate::ops::copy::{Copied, CopyOptions, CopyOutcome, CopyReport};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -43,7 +43,6 @@ pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
         without: BTreeSet::new(),
         what: what?,
         permit: Permit { backwards: args.allow_backwards, no_success: args.allow_unsuccessful, stage: false },
-        names: Names::Follow,
         mode: Mode::of(args.dry_run),
     };
     let bar = Bar::new();

@@ -49,6 +49,9 @@ pub(super) fn kept(verdict: Option<&Verdict>) -> String {
         None => String::new(),
         Some((Fate::Keep, Some(until))) => format!("until {}", until.spell("%Y-%m-%d")),
         Some((Fate::Keep, None)) => "kept".to_owned(),
+        Some((Fate::Expire, _)) if verdict.is_some_and(|verdict| verdict.archive.is_some()) => {
+            "to archive".to_owned()
+        }
         Some((fate, _)) => crate::render::verdict_word(fate).to_lowercase(),
     }
 }

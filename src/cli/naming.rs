@@ -159,6 +159,9 @@ pub(super) fn absent(mirror: &Mirror, id: &BuildId) -> Failure {
             None => error.into(),
         };
     }
+    if let Err(error) = crate::ops::retention::not_archived(mirror, id) {
+        return error.into();
+    }
     let Some(last) = events.last() else {
         if mirror.recorded().is_ok_and(|recorded| recorded.contains(id)) {
             let error =

@@ -12,7 +12,9 @@ use crate::model::{BuildId, Digest, ErrorKind, Stamp, Stream, check_line, shown}
 use crate::ops::Mode;
 use crate::ops::retention::Restored;
 use crate::ops::retention::concern::Concern;
-use crate::ops::retention::{Failure, HoldReport, PruneOptions, PruneReport, SweepReport};
+use crate::ops::retention::{
+    Failure, HoldReport, PruneOptions, PruneReport, Skipped, SweepReport, would_archive,
+};
 use crate::ops::withdraw::tombstone;
 use crate::record::{Hold, Lapsed};
 use crate::recover::LeftStage;
@@ -47,7 +49,8 @@ pub(super) fn prune(setting: &Context, args: &PruneArgs) -> Outcome<Exit> {
     let accepted = args.accept.as_deref().map(|text| digest("plan", text)).transpose()?;
     let mirror = gently(setting, args.max_rate, args.io_priority)?;
     let how = PruneOptions { accepted, any_clock: args.accept_clock };
-    let report = crate::ops::retention::prune(&setting.session(&mirror), &how, Mode::of(args.dry_run))?;
+    let (session, mode) = (setting.session(&mirror), Mode::of(args.dry_run));
+    let report = crate::ops::retention::prune(&session, &how, &setting.opener(), mode)?;
     if let Some(accepted) = accepted.filter(|accepted| *accepted != report.plan.digest) {
         say::note(&format!(
             "warning: nothing was accepted: the plan is sha256:{} now, not sha256:{accepted}; `mirrorkeep plan` shows it",
@@ -56,11 +59,23 @@ pub(super) fn prune(setting: &Context, args: &PruneArgs) -> Outcome<Exit> {
     }
     if args.dry_run {
         if setting.json {
-            let PruneReport { plan, stages, findings, failures, .. } = &report;
-            say::json(&Trial { plan, stages, findings, failures });
+            let PruneReport { plan, skipped, stages, findings, failures, .. } = &report;
+            say::json(&Trial { plan, skipped, stages, findings, failures });
         } else {
             super::plan::show(setting, &report.plan, super::plan::rows(args.expiring));
             say::note("dry run: this is what prune would do; nothing was changed");
+            for verdict in would_archive(&report.plan, &report) {
+                if let Some(archive) = &verdict.archive {
+                    say::out(&format!(
+                        "would copy  {}  to {}, and delete it here\n",
+                        verdict.id,
+                        shown(&archive.to)
+                    ));
+                }
+            }
+            for skipped in &report.skipped {
+                say::out(&format!("would skip  {}  {}\n", skipped.id, shown(&skipped.why)));
+            }
             stages(&report.stages, "would clear");
         }
         report.failures.iter().for_each(failure);
@@ -123,6 +138,8 @@ pub(super) struct PruneAnswer<'a> {
 pub(super) struct Trial<'a> {
     #[serde(flatten)]
     plan: &'a Plan,
+    /// The expired builds that would stay, since their archive cannot be used.
+    skipped: &'a [Skipped],
     /// The stages of interrupted publishes that would be deleted.
     stages: &'a [LeftStage],
     /// The problems that need a person.
@@ -149,8 +166,12 @@ pub(super) fn digest(shown_by: &str, text: &str) -> Outcome<Digest> {
 fn tell(report: &PruneReport) {
     for gone in &report.pruned {
         let why = report.plan.verdict(&gone.id).map(Verdict::lapsed).unwrap_or_default();
-        let (why, until) = (Lapsed::line(&why), gone.until.iso());
-        say::out(&format!("pruned    {}  {} (trash until {until})\n", gone.id, shown(&why)));
+        let why = Lapsed::line(&why);
+        let where_to = match &gone.archive {
+            Some(archive) => format!("archived in {}", shown(&archive.address)),
+            None => format!("trash until {}", gone.until.iso()),
+        };
+        say::out(&format!("pruned    {}  {} ({where_to})\n", gone.id, shown(&why)));
     }
     for gone in &report.trimmed {
         let (id, parts, until) = (&gone.id, gone.parts.join(", "), gone.until.iso());

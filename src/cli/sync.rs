@@ -5,10 +5,9 @@ use super::args::{SyncArgs, SyncVerb, VerifyArg};
 use super::context::Context;
 use super::exit::{Exit, Failed, Failure, Outcome};
 use super::judged;
-use super::mirror_url::MirrorUrl;
 use super::say;
 use crate::decide::targets::{Targets, lint};
-use crate::mirror::{Mirror, links};
+use crate::mirror::links;
 use crate::model::{Class, ErrorKind, Stamp, Stream, shown};
 use crate::ops::Mode;
 use crate::ops::sync::{
@@ -58,17 +57,6 @@ pub(super) fn verb(setting: &Context, args: SyncArgs) -> Outcome<Exit> {
     }
 }
 
-/// Returns what opens another mirror, from any thread.
-fn opener(
-    setting: &Context,
-) -> impl Fn(&str) -> Result<Mirror, Box<dyn std::error::Error + Send + Sync>> + Sync + use<> {
-    let (who, wait, warnings) = (setting.who.clone(), setting.wait, setting.warnings.clone());
-    move |address: &str| {
-        let store = MirrorUrl::read(address.into())?.open().map_err(|failure| failure.error.to_string())?;
-        Ok(Mirror::open(store, &who, wait)?.warning_in(&warnings))
-    }
-}
-
 fn run(setting: &Context, args: SyncArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
     let targets = required_targets(&mirror)?;
@@ -76,7 +64,7 @@ fn run(setting: &Context, args: SyncArgs) -> Outcome<Exit> {
     let verify = if args.verify == VerifyArg::All { Verify::All } else { Verify::Sample };
     let (anew, delete_at_most, mode) = (args.anew, args.delete_at_most, Mode::of(args.dry_run));
     let options = SyncOptions { names: args.names, verify, anew, delete_at_most, mode };
-    let report = sync(&session, &targets, &options, &opener(setting))?;
+    let report = sync(&session, &targets, &options, &setting.opener())?;
     if setting.json {
         say::data(&Sorted(SyncAnswer { sync: Version, dry_run: args.dry_run, report: &report }));
     } else {
@@ -181,7 +169,7 @@ pub(super) fn freshness(setting: &Context, names: &[String]) -> Outcome<Exit> {
     let mirror = setting.open()?;
     let targets = required_targets(&mirror)?;
     let session = setting.session(&mirror);
-    let found = read_freshness(&session, &targets, names, &opener(setting))?;
+    let found = read_freshness(&session, &targets, names, &setting.opener())?;
     let exit = if found.targets.iter().any(|one| one.attention) { Exit::Findings } else { Exit::Done };
     if setting.json {
         say::data(&Sorted(&found));

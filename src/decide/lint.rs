@@ -145,6 +145,14 @@ fn lint_family(policy: &Policy, index: usize, family: &Family, findings: &mut Ve
             findings.push(finding("no-grace", format!("families[{index}].{key}"), message));
         }
     }
+    let until = family.archive.as_ref().and_then(|archive| archive.until);
+    if let Some(until) = until.filter(|until| until.seconds() <= policy.trash.seconds()) {
+        let message = format!(
+            "the archive of `{}` holds a build for {until}, no longer than the trash would ({})",
+            family.name, policy.trash
+        );
+        findings.push(finding("short-archive", format!("families[{index}].archive"), message));
+    }
     if family.keep.is_empty() {
         let message = format!("`{}` has no rules: only the floor of {} stays", family.name, family.floor);
         findings.push(finding("no-rules", format!("families[{index}].keep"), message));

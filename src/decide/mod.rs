@@ -28,8 +28,8 @@ pub use inputs::{InputPatterns, Inputs};
 pub use lint::{Finding, lint};
 pub use portion::{Portion, file_cost};
 pub use retention::{
-    Fate, Lasting, Miss, NearMiss, PLAN_VERSION, PartFate, Plan, PlanOutcome, PreviousRuns, Reason, Space,
-    Totals, Verdict, retain,
+    Fate, GoesTo, Lasting, Miss, NearMiss, PLAN_VERSION, PartFate, Plan, PlanOutcome, PreviousRuns, Reason,
+    Space, Totals, Verdict, retain,
 };
 pub use reuse::{Held, Reuse, Whose};
 pub use simulate::{Forward, MOST as SIMULATED, Tick, coming, simulate, simulate_to_end};

@@ -3,7 +3,7 @@
 use crate::commit::CommitError;
 use crate::layout::NoPlace;
 use crate::mirror::{ExpectedError, JournalError, LockError, StateError};
-use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath};
+use crate::model::{BuildId, Class, Classify, ErrorKind, RelPath, shell_word};
 use crate::ops::retention::plan::PlanError;
 use crate::progress::Interrupted;
 use crate::recover::RecoverError;
@@ -18,6 +18,16 @@ pub enum ActError {
     /// The build is not in the trash.
     #[error("`{0}` is not in the trash")]
     NotInTrash(BuildId),
+    /// The build is in an archive, and not in the trash.
+    #[error("`{id}` is not in the mirror: prune moved it to the archive `{archive}`")]
+    Archived {
+        /// The ID of the build.
+        id: BuildId,
+        /// The path or URL of the archive.
+        archive: String,
+        /// The path or URL of this mirror.
+        mirror: String,
+    },
     /// The build is not in the readable part of the trash.
     #[error("`{id}` is not in the trash as far as it can be read; `{at}` may be it: {why}")]
     TrashUnread {
@@ -61,6 +71,10 @@ impl Classify for ActError {
             Self::Step(error) => error.class(),
             Self::NotInTrash(_) => {
                 ErrorKind::Failed.hint("`mirrorkeep trash list` lists the builds that can be restored")
+            }
+            Self::Archived { id, archive, mirror } => {
+                let [from, to] = [archive, mirror].map(|one| shell_word(one.as_ref()));
+                ErrorKind::Failed.hint(format!("`mirrorkeep copy {from} {to} {id}` copies it back"))
             }
             Self::TrashUnread { .. } => ErrorKind::Failed
                 .hint("`mirrorkeep recover` writes its ticket again, if the journal states it"),

@@ -19,6 +19,7 @@ pub struct Accept {
 pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<&Accept>, paint: Paint) -> String {
     let word = verdict_word(verdict.fate);
     let (word, note) = match verdict.fate {
+        Fate::Expire if verdict.archive.is_some() => (paint.red(word), going(verdict)),
         Fate::Expire if verdict.pressed => {
             (paint.red(word), " (the disk fills: it does not wait in the trash)".to_owned())
         }
@@ -79,6 +80,17 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<&Accept>, p
         text.push('\n');
     }
     text
+}
+
+/// Returns to which archive a build goes, and how long it stays there.
+fn going(verdict: &Verdict) -> String {
+    let Some(archive) = &verdict.archive else { return String::new() };
+    let held = match archive.until {
+        Some(until) => format!("held there until {}", until.iso()),
+        None => "held there until a person removes the hold".to_owned(),
+    };
+    let fills = if verdict.pressed { "the disk fills: it " } else { "" };
+    format!(" ({fills}goes to the archive {}, {held})", shown(&archive.to))
 }
 
 fn is_frozen(verdict: &Verdict) -> bool {

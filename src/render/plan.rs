@@ -129,9 +129,11 @@ fn why(verdict: &Verdict) -> String {
             let misses = verdict.misses.iter().map(|miss| format!("{}: {}", miss.rule, miss.near));
             let misses: Vec<String> = misses.collect();
             let misses = if misses.is_empty() { "no rule".to_owned() } else { misses.join("; ") };
+            let archive = verdict.archive.as_ref();
+            let archive = archive.map(|archive| format!("; goes to {}", archive.to)).unwrap_or_default();
             match group(verdict.result) {
-                Some((what, _)) => format!("{what}: {misses}"),
-                None => misses,
+                Some((what, _)) => format!("{what}: {misses}{archive}"),
+                None => format!("{misses}{archive}"),
             }
         }
         Fate::Keep => {

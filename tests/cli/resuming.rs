@@ -148,6 +148,7 @@ impl Scene {
         let report = mirrorkeep::ops::retention::prune(
             &Session::new(&open(self.store()).unwrap(), &move || at),
             &how,
+            &crate::support::view::no_archive,
             mode,
         )
         .unwrap();

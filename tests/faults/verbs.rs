@@ -172,6 +172,7 @@ verbs! { STRIDE STRIDE_OF_TWO:
 
 verbs! { LONG_STRIDE LONG_STRIDE_OF_TWO:
     sync_targets from pruned
+    archive_expired from with_archive
     pull_builds from pruned
     bundle from with_sets
     promote_set from voted_sets
@@ -766,6 +767,40 @@ fn sync_targets(session: &Session<'_>) -> Result<(), String> {
     wrong.map_or(Ok(()), |one| Err(format!("{one:?}")))
 }
 
+/// Prunes a build that goes to an archive in an object store, and looks whether it is held there.
+fn archive_expired(session: &Session<'_>) -> Result<(), String> {
+    let setup = Setup {
+        layout: Chosen::Shipped("starlingx".to_owned()),
+        policy: None,
+        pipeline: None,
+        id: "archive".to_owned(),
+    };
+    let store: Arc<dyn Store> = Arc::new(ObjectStore::in_memory().unwrap());
+    Mirror::init(Arc::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
+    let opener = |_: &str| Ok(Mirror::open(Arc::clone(&store), "a test", Duration::ZERO)?);
+    let report = mirrorkeep::ops::retention::prune(session, &PruneOptions::default(), &opener, Mode::Real);
+    let report = report.map_err(chain)?;
+    let there = open(store)?;
+    for gone in &report.pruned {
+        let holds = there.holds_of(&gone.id).map_err(chain)?;
+        assert_eq!(gone.archive.as_ref().map(|archive| &*archive.id), Some("archive"));
+        assert!(there.has_build(&gone.id).unwrap() && holds[0].why == "archived from mirror x", "{holds:?}");
+    }
+    let failures: Vec<_> = report.failures.iter().chain(&report.trash.failures).collect();
+    // A prune that refuses succeeds.
+    let is_done = failures.is_empty() && !session.mirror().has_build(&build(BUILDS[1])).map_err(chain)?;
+    if is_done { Ok(()) } else { Err(format!("{:?} {failures:?}", report.plan.refusals)) }
+}
+
+/// Prunes, and has a policy by which the next build goes to an archive.
+fn with_archive(session: &Session<'_>) -> Result<(), String> {
+    pruned(session)?;
+    let text = POLICY.replace("keep: [{last: 3}]", "keep: [{last: 2}], archive: {to: /archive, until: 1y}");
+    let text = text.replace("families:", "brakes: {policy_change: apply}\nfamilies:");
+    let name = session.mirror().config().policy.clone().unwrap();
+    session.mirror().store().put(&RelPath::state(&name), text.as_bytes(), Put::Replace).map_err(chain)
+}
+
 /// Delivers every event to a command that writes its number down.
 fn deliver_events(session: &Session<'_>) -> Result<(), String> {
     let file = required_deliver(session.mirror()).map_err(chain)?;
@@ -787,7 +822,9 @@ to:
 
 /// Prunes once, so that the oldest build is in the trash.
 fn pruned(session: &Session<'_>) -> Result<(), String> {
-    mirrorkeep::ops::retention::prune(session, &PruneOptions::default(), Mode::Real).map(drop).map_err(chain)
+    mirrorkeep::ops::retention::prune(session, &PruneOptions::default(), &view::no_archive, Mode::Real)
+        .map(drop)
+        .map_err(chain)
 }
 
 /// Prunes, labels the third build, holds the second and the newest, and has an alias lead to the third.
@@ -1094,6 +1131,8 @@ impl Left for Scene {
                     Mode::Real,
                 );
                 match restored {
+                    // It was about to be swept, since the archive has it.
+                    Err(ActError::Archived { .. }) => {}
                     Err(ActError::NotInTrash(_)) => return Err(format!("{name} is lost")),
                     restored => drop(restored.map_err(|error| format!("{name}: {}", chain(error)))?),
                 }

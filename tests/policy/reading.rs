@@ -349,6 +349,27 @@ fn a_family_without_a_name_a_rule_or_a_path_is_refused() {
             "parts.p.keep[0]",
             "exactly one of",
         ),
+        (
+            "name: a, match: x, keep: [], archive: {to: archive}",
+            "families[0].archive.to",
+            "`archive` is not the address of a mirror",
+        ),
+        (
+            "name: a, match: x, keep: [], archive: {to: \"s3://key:secret@bucket/x\"}",
+            "families[0].archive.to",
+            "a user, a key",
+        ),
+        (
+            "name: a, match: x, keep: [], archive: {to: /srv/a, until: 0d}",
+            "families[0].archive.until",
+            "0 holds nothing",
+        ),
+        (
+            "name: a, match: x, keep: [], archive: {to: /srv/a, untl: 1y}",
+            "families[0].archive.untl",
+            "unknown key `untl` (`until`?)",
+        ),
+        ("name: a, match: x, keep: [], archive: /srv/a", "families[0]", "`to` and `until`, such as"),
         ("name: a, match: x, keep: [], failed: [{}]", "families[0].failed[0]", "exactly one of"),
     ] {
         let told = wrong(&format!("families: [{{{family}}}]\n"));

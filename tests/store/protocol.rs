@@ -195,8 +195,13 @@ fn publish_three(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
 fn pruned(store: Arc<dyn Store>, hours: i64) -> Result<PruneReport, String> {
     let how = PruneOptions { any_clock: true, ..PruneOptions::default() };
     let clock = || now().checked_add(hours * 3600).unwrap();
-    let report = mirrorkeep::ops::retention::prune(&Session::new(&open(store)?, &clock), &how, Mode::Real)
-        .map_err(chain)?;
+    let report = mirrorkeep::ops::retention::prune(
+        &Session::new(&open(store)?, &clock),
+        &how,
+        &view::no_archive,
+        Mode::Real,
+    )
+    .map_err(chain)?;
     let failures: Vec<_> = report.failures.iter().chain(&report.trash.failures).collect();
     if failures.is_empty() { Ok(report) } else { Err(format!("{failures:?}")) }
 }

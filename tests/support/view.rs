@@ -197,3 +197,8 @@ pub(crate) fn signed_rightly(build: &str, sums: &[u8], signature: &[u8]) -> Resu
     let valid = minisign::verify(&key().pk, &signature, Cursor::new(sums), true, false, false);
     valid.map_err(|error| format!("the signature of {build}: {error}"))
 }
+
+/// Opens no archive, for a policy without one.
+pub(crate) fn no_archive(address: &str) -> Result<Mirror, Box<dyn Error + Send + Sync>> {
+    Err(format!("`{address}` is no archive here").into())
+}

@@ -4,10 +4,10 @@ mod limits;
 mod rules;
 
 use super::loading::Loading;
-use super::rule::{Basis, Family, Keep, Mirrored, Part, Policy, Rule};
-use super::schema::{FamilyFile, MirroredFile, PolicyFile, RuleFile};
+use super::rule::{ArchiveTo, Basis, Family, Keep, Mirrored, Part, Policy, Rule};
+use super::schema::{ArchiveFile, FamilyFile, MirroredFile, PolicyFile, RuleFile};
 use super::{PolicyError, Range, Span, covers, examples, unknown};
-use crate::decide::targets::target_name;
+use crate::decide::targets::{mirror_address, target_name};
 use crate::model::{Digest, Document, Stamp, by_place};
 use chrono::NaiveDate;
 use chrono_tz::Tz;
@@ -105,6 +105,7 @@ impl Loading<'_> {
             partial: Vec::new(),
             empty: Vec::new(),
             parts: Vec::new(),
+            archive: None,
         };
         Policy {
             text: text.into(),
@@ -215,6 +216,8 @@ impl Loading<'_> {
         let parts = parts.collect();
         let floor = self.floor(&format!("{at}.floor"), raw.floor.unwrap_or(common.floor));
         let shrink = self.shrink(&format!("{at}.shrink"), raw.shrink.as_deref()).or(common.shrink);
+        let archive =
+            raw.archive.as_ref().and_then(|archive| self.archive(&format!("{at}.archive"), archive));
         let mut longer = |name: &str, own: Option<Span>, common: Span| match own {
             Some(own) if own.seconds() < common.seconds() => {
                 let why =
@@ -237,6 +240,23 @@ impl Loading<'_> {
             partial,
             empty,
             parts,
+            archive,
+        }
+    }
+
+    fn archive(&mut self, at: &str, raw: &ArchiveFile) -> Option<ArchiveTo> {
+        if raw.until.is_some_and(Span::is_zero) {
+            self.problem(
+                &format!("{at}.until"),
+                "0 holds nothing in the archive; leave `until` out, or give a length of time such as `10y`",
+            );
+        }
+        match mirror_address(&raw.to) {
+            Ok(to) => Some(ArchiveTo { to: to.into(), until: raw.until }),
+            Err(why) => {
+                self.problem(&format!("{at}.to"), why);
+                None
+            }
         }
     }
 

@@ -18,8 +18,8 @@ pub use period::{Period, PeriodKey};
 pub use range::{Level, Range};
 pub(in crate::decide) use rule::pattern;
 pub use rule::{
-    Amount, Basis, Brake, Brakes, Expect, Expected, Family, Keep, Mirrored, Part, Pick, Policy, PolicyChange,
-    PolicyTest, Pressure, Rule, TestBuild, fits,
+    Amount, ArchiveTo, Basis, Brake, Brakes, Expect, Expected, Family, Keep, Mirrored, Part, Pick, Policy,
+    PolicyChange, PolicyTest, Pressure, Rule, TestBuild, fits,
 };
 pub use span::{Span, SpanError, start_of};
 pub use tries::Surprise;

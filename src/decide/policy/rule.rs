@@ -133,6 +133,17 @@ pub struct Family {
     pub empty: Vec<Rule>,
     /// Parts of a build that expire before it.
     pub parts: Vec<Part>,
+    /// Where builds go that expire, instead of the trash.
+    pub archive: Option<ArchiveTo>,
+}
+
+/// The mirror to which builds go that expire.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveTo {
+    /// Its path or URL.
+    pub to: Arc<str>,
+    /// How long it holds each build after that; nothing until a person removes the hold.
+    pub until: Option<Span>,
 }
 
 /// A part of a build that goes before it.

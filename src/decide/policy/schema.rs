@@ -181,6 +181,20 @@ pub(super) struct FamilyFile {
     /// Parts of a build that expire before it.
     #[serde(default)]
     pub(super) parts: BTreeMap<String, PartFile>,
+    /// Where builds go that expire, instead of the trash.
+    #[serde(default)]
+    pub(super) archive: Option<ArchiveFile>,
+}
+
+/// The mirror to which builds go that expire.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "`to` and `until`, such as `{to: /srv/archive, until: 10y}`")]
+pub(super) struct ArchiveFile {
+    /// Its absolute path or its URL, such as `s3://bucket/prefix`.
+    pub(super) to: String,
+    /// How long it holds each build after that; without it until a person removes the hold.
+    #[serde(default)]
+    pub(super) until: Option<Span>,
 }
 
 /// A part of a build.

@@ -2,6 +2,7 @@
 
 use crate::census::Census;
 use crate::decide::policy::{Brake, Policy, PolicyChange};
+use crate::decide::retention::archive;
 use crate::decide::retention::draft::Drafts;
 use crate::decide::retention::plan::{Fate, PartFate};
 use crate::decide::retention::previous_runs::PreviousRuns;
@@ -36,6 +37,11 @@ pub(super) fn hold(
         let changed: Vec<usize> =
             drafts.expiring().filter(|index| before.fate(*index) != Fate::Expire).collect();
         drafts.withhold(&changed, rule, why);
+        if let Some(previous) = &past.previous {
+            let why = "goes to the trash and not to an archive only because the policy was edited";
+            let lost = archive::loses(drafts, census, policy, previous);
+            drafts.withhold(&lost, rule, why);
+        }
         for (draft, old) in drafts.all.iter_mut().zip(&before.all).filter(|(_, old)| old.fate != Fate::Expire)
         {
             draft.withhold_parts(|name| old.parts.get(name) != Some(&PartFate::Expire), rule, why);

@@ -143,6 +143,7 @@ impl Drafts<'_> {
                     kept_until: None,
                     bytes_freed: freed,
                     pressed: draft.pressed && draft.fate == Fate::Expire,
+                    archive: None,
                 };
                 if draft.fate == Fate::Keep {
                     verdict.kept_until = verdict.last_instant();

@@ -4,6 +4,7 @@
 //! is: protections, floor, rules, what kept builds need; then, if the disk fills, what ranges leave open; then
 //! brakes, which only withhold. Whatever is not known is a reason to keep.
 
+mod archive;
 mod brake;
 mod draft;
 mod judge;
@@ -17,7 +18,7 @@ mod ranking;
 mod shield;
 
 pub use near_miss::{Lasting, NearMiss};
-pub use plan::{Fate, Miss, PLAN_VERSION, PartFate, Plan, PlanOutcome, Reason, Totals, Verdict};
+pub use plan::{Fate, GoesTo, Miss, PLAN_VERSION, PartFate, Plan, PlanOutcome, Reason, Totals, Verdict};
 pub use previous_runs::{PreviousRuns, Space};
 
 use super::policy::{Level, Policy};
@@ -66,6 +67,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &PreviousRuns)
     let mut acceptable = before_brakes > 0 && braked && waived.is_empty();
     refuse(&mut drafts, &refusals);
     let mut builds = drafts.verdicts(&ids, past.measured.is_some());
+    archive::direct(&mut builds, policy, now);
     let digest = plan::digest(past.mirror.as_deref(), &builds);
     if past.accepted == Some(digest)
         && let Some(mut drafts) = unbraked
@@ -75,6 +77,7 @@ pub fn retain(census: &Census, policy: &Policy, now: Stamp, past: &PreviousRuns)
         brake::keep_needed(&mut drafts, &needs);
         refuse(&mut drafts, &refusals);
         builds = drafts.verdicts(&ids, past.measured.is_some());
+        archive::direct(&mut builds, policy, now);
     }
     warnings.extend(given_up(census, policy, &shields, &mut builds));
     let mut ignored: Vec<String> = census.strays.iter().map(|stray| stray.path.clone()).collect();

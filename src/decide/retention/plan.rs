@@ -90,6 +90,19 @@ pub struct Verdict {
     /// Whether it is deleted only because the disk fills; then it is not kept in the trash.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pressed: bool,
+    /// The archive to which it goes instead of the trash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<GoesTo>,
+}
+
+/// The archive to which an expired build goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct GoesTo {
+    /// The path or URL of that mirror.
+    pub to: Arc<str>,
+    /// The last instant at which it holds the build if it goes there now; `null` if that is until a person removes the
+    /// hold.
+    pub until: Option<Stamp>,
 }
 
 /// The verdict on a build.
@@ -330,6 +343,9 @@ pub(super) fn digest(mirror: Option<&str>, builds: &[Verdict]) -> Digest {
         line.clear();
         line.push_str(&format!("{} {:?}", verdict.id, verdict.fate));
         verdict.parts.iter().for_each(|(name, fate)| line.push_str(&format!(" {name}:{fate:?}")));
+        if let Some(archive) = &verdict.archive {
+            line.push_str(&format!(" to {:?}", archive.to));
+        }
         line.push('\n');
         hasher.update(line.as_bytes());
     }

@@ -1,6 +1,7 @@
 //! From the YAML of a targets.yaml to its meaning, every problem reported at once with its place.
 
 use super::TargetsFileError;
+use super::address::mirror_address;
 use super::rate::Rate;
 use super::schema::{TargetFile, TargetsFile};
 use super::target::{Target, Targets, Way, target_name};
@@ -250,25 +251,6 @@ pub fn rsync_address(text: &str) -> Result<String, String> {
         }
         _ => Err(format!("`{text}` is not an address of rsync; {accepted}")),
     }
-}
-
-/// Reads the address of another mirror, which is opened as `--mirror` is.
-fn mirror_address(text: &str) -> Result<String, String> {
-    let is_bucket = ["s3://", "gs://", "az://"].iter().any(|scheme| text.starts_with(scheme));
-    let is_secret = text.contains('?') || text.split("://").nth(1).is_some_and(|rest| rest.contains('@'));
-    if is_secret {
-        return Err(
-            "a user, a key and settings are not accepted in an address; they come from the environment"
-                .to_owned(),
-        );
-    }
-    if (is_bucket || text.starts_with('/')) && unprintable(text).is_none() {
-        return Ok(text.to_owned());
-    }
-    Err(format!(
-        "`{}` is not the address of a mirror; an absolute path or an address such as `s3://bucket/prefix` is accepted",
-        text.escape_debug()
-    ))
 }
 
 /// Reads the public address of a mirror, with a slash at its end, so that names are added to it.

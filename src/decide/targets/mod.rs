@@ -2,6 +2,7 @@
 //!
 //! The file has no secrets: it names files and variables that have them (`docs/decisions/0022-downstream-mirrors.md`).
 
+mod address;
 mod lint;
 mod load;
 mod rate;
@@ -9,6 +10,7 @@ mod schema;
 mod target;
 mod trace;
 
+pub(in crate::decide) use address::mirror_address;
 pub use lint::lint;
 pub use load::rsync_address;
 pub use rate::Rate;

@@ -1,7 +1,7 @@
 //! Why a mirror cannot be an archive, or why a build is not proved there.
 
 use crate::layout::NoPlace;
-use crate::mirror::{JournalError, MirrorError, StateError};
+use crate::mirror::{JournalError, MirrorError, StateError, chain};
 use crate::model::{BuildId, Class, Classify, Digest, ErrorKind, RelPath, shell_word};
 use crate::ops::ActError;
 use crate::ops::copy::CopyError;
@@ -32,6 +32,11 @@ pub enum ArchiveError {
         /// The address of this mirror.
         mirror: String,
     },
+    /// The policy is in a bucket.
+    #[error(
+        "the policy is in a bucket, and names the archive `{0}`: whoever writes to the bucket could have this machine change its mirrors"
+    )]
+    Bucket(String),
     /// `sync` sends files there, and deletes there what was removed here.
     #[error(
         "the archive `{archive}` is the target `{target}` of `sync`, which deletes there what is removed here"
@@ -120,6 +125,9 @@ impl Classify for ArchiveError {
             Self::Same(_) | Self::Nested { .. } => {
                 ErrorKind::Refused.hint("`mirrorkeep --mirror ADDRESS init` makes a mirror in another place")
             }
+            Self::Bucket(_) => ErrorKind::Refused.hint(
+                "set MIRRORKEEP_RUN_COMMANDS=1 if everyone who can write to the bucket may act from this machine",
+            ),
             Self::Target { target, .. } => ErrorKind::Refused.hint(format!(
                 "give the archive another place; `project/trace/{target}` in it is the sign of a target, also of a former one"
             )),
@@ -145,6 +153,12 @@ impl Classify for ArchiveError {
 }
 
 impl ArchiveError {
+    /// Returns the message with its causes and the hint.
+    pub(crate) fn told(&self) -> String {
+        let hint = self.class().hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("{}{hint}", chain(self))
+    }
+
     /// Returns whether the user asked to stop.
     pub(crate) fn is_interruption(&self) -> bool {
         self.kind() == ErrorKind::Interrupted

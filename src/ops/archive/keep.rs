@@ -11,14 +11,14 @@ use crate::mirror::{Mirror, chain};
 use crate::model::{BuildId, Digest, Stamp, shown};
 use crate::ops::Mode;
 use crate::ops::adopt::Scope;
-use crate::ops::copy::{CopyError, CopyOptions, Names, copy};
+use crate::ops::copy::{CopyError, CopyOptions, copy};
 use crate::ops::retention::hold::hold_at_least;
 use crate::ops::retention::report::Failure;
-use crate::ops::withdraw::tombstones;
+use crate::ops::withdraw::{Tombstone, tombstones};
 use crate::progress::Interrupted;
 use crate::record::Hold;
 use crate::session::Session;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What is archived, and how it is held there.
 #[derive(Debug, Clone)]
@@ -29,8 +29,6 @@ pub struct Archiving {
     pub why: String,
     /// The last instant of that hold; nothing for one that only a person removes.
     pub until: Option<Stamp>,
-    /// Whether names of the mirror that resolve to these builds are set in the archive.
-    pub names: Names,
     /// Whether it is done, or only reported.
     pub mode: Mode,
 }
@@ -43,8 +41,6 @@ pub struct Archived {
     pub proved: BTreeMap<BuildId, Digest>,
     /// The other builds, each with the reason.
     pub failures: Vec<Failure>,
-    /// The number of bytes that were copied.
-    pub copied_bytes: u64,
     /// Warnings for the user.
     pub warnings: Vec<String>,
 }
@@ -53,8 +49,9 @@ pub struct Archived {
 ///
 /// A build that fails is in the report, and the others go on. What a build needs is copied with it.
 pub fn archive(here: &Mirror, there: &Session<'_>, archiving: &Archiving) -> Result<Archived, ArchiveError> {
-    let mut run = Run { here, there, archiving, report: Archived::default() };
-    let mut contents = run.contents()?;
+    let withdrawn = tombstones(there.mirror())?;
+    let mut run = Run { here, there, archiving, withdrawn, report: Archived::default() };
+    let mut contents = run.contents();
     run.copy(&mut contents)?;
     if archiving.mode == Mode::Trial {
         run.report.proved = contents.into_iter().map(|(id, content)| (id, content.digest())).collect();
@@ -80,21 +77,21 @@ struct Run<'a> {
     here: &'a Mirror,
     there: &'a Session<'a>,
     archiving: &'a Archiving,
+    /// What a person took out of the archive, so that no command may bring it back.
+    withdrawn: HashMap<String, Tombstone>,
     report: Archived,
 }
 
 impl Run<'_> {
     fn fail(&mut self, id: &BuildId, error: &ArchiveError) {
-        self.report.failures.push(Failure { path: id.to_string(), error: chain(error) });
+        self.report.failures.push(Failure { path: id.to_string(), error: error.told() });
     }
 
     /// Returns the content of each build that may go to the archive.
-    fn contents(&mut self) -> Result<BTreeMap<BuildId, Content>, ArchiveError> {
-        let withdrawn = tombstones(self.there.mirror())?;
+    fn contents(&mut self) -> BTreeMap<BuildId, Content> {
         let mut contents = BTreeMap::new();
         for id in &self.archiving.builds {
-            let content = match withdrawn.get(&id.to_string()) {
-                // A person took it out of the archive, so that no command may bring it back.
+            let content = match self.withdrawn.get(&id.to_string()) {
                 Some(stone) => {
                     Err(ArchiveError::Withdrawn { id: id.clone(), why: shown(&stone.why).into_owned() })
                 }
@@ -105,7 +102,7 @@ impl Run<'_> {
                 Err(error) => self.fail(id, &error),
             }
         }
-        Ok(contents)
+        contents
     }
 
     /// Returns the content of one build, if the archive has the same place for it.
@@ -119,19 +116,16 @@ impl Run<'_> {
 
     /// Copies what the archive does not have, and removes from `contents` what could not be copied.
     fn copy(&mut self, contents: &mut BTreeMap<BuildId, Content>) -> Result<(), ArchiveError> {
-        // What the archive has as a whole is there, also if parts of it were removed here.
-        let has = |(id, content): &(&BuildId, &Content)| {
-            content_there(self.there.mirror(), id)
-                .is_ok_and(|there| lacks(&content.manifest, &there.manifest).is_empty())
+        // What the archive has as a whole need not be copied if parts of it were removed here; labels and names of what is
+        // the same may be new.
+        let is_whole = |(id, content): &(&BuildId, &Content)| {
+            content_there(self.there.mirror(), id).is_ok_and(|there| {
+                lacks(&content.manifest, &there.manifest).is_empty() && !content.is_like(&there)
+            })
         };
-        let (whole, missing): (Vec<_>, Vec<_>) = contents.iter().partition(has);
+        let (whole, missing): (Vec<_>, Vec<_>) = contents.iter().partition(is_whole);
         let whole: BTreeSet<BuildId> = whole.into_iter().map(|(id, _)| id.clone()).collect();
-        let follows = self.archiving.names == Names::Follow;
-        let trimmed = |id: &&BuildId| contents.get(*id).is_some_and(|one| !one.record.trimmed.is_empty());
-        // Its names and labels may be new.
-        let again = whole.iter().filter(|id| follows && !trimmed(id));
-        let mut what: BTreeSet<BuildId> =
-            missing.iter().map(|(id, _)| (*id).clone()).chain(again.cloned()).collect();
+        let mut what: BTreeSet<BuildId> = missing.into_iter().map(|(id, _)| id.clone()).collect();
         self.add_needed(contents, &mut what);
         if what.is_empty() {
             return Ok(());
@@ -140,14 +134,12 @@ impl Run<'_> {
             what: what.into_iter().map(Scope::Build).collect(),
             without: BTreeSet::new(),
             permit: Permit::default(),
-            names: self.archiving.names,
             mode: self.archiving.mode,
         };
         let done = copy(self.here, self.there, &copying)?;
         if done.interrupted {
             return Err(Interrupted.into());
         }
-        self.report.copied_bytes = done.builds.iter().map(|copied| copied.copied_bytes).sum();
         self.report.warnings.extend(done.warnings);
         let there: BTreeSet<BuildId> = done.builds.into_iter().map(|copied| copied.id).collect();
         let ended = done.ended_by.map(|error| chain(&error)).unwrap_or_default();
@@ -175,9 +167,10 @@ impl Run<'_> {
         };
         let mut open: Vec<BuildId> = what.iter().flat_map(needs).collect();
         while let Some(id) = open.pop() {
-            // One that is not here either fails those that need it, when they are copied.
+            // One that does not come fails those that need it, when they are copied.
             let comes = !self.there.mirror().has_build(&id).unwrap_or(false)
-                && self.here.has_build(&id).unwrap_or(false);
+                && self.here.has_build(&id).unwrap_or(false)
+                && !self.withdrawn.contains_key(&id.to_string());
             if comes && what.insert(id.clone()) {
                 open.extend(needs(&id));
             }

@@ -6,11 +6,13 @@
 
 mod content;
 mod error;
+mod held;
 mod keep;
 mod place;
 mod prove;
 
 pub use content::{Content, content_of};
 pub use error::ArchiveError;
+pub use held::{hold_reason, is_archived};
 pub use keep::{Archived, Archiving, archive};
 pub use place::open;

@@ -52,19 +52,8 @@ pub struct CopyOptions {
     pub without: BTreeSet<BuildId>,
     /// What names may do that they may not otherwise.
     pub permit: Permit,
-    /// Whether names follow.
-    pub names: Names,
     /// Whether it is done, or only told.
     pub mode: Mode,
-}
-
-/// Whether the names that lead to a copied build are set at the target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Names {
-    /// They are set, as far as they may be.
-    Follow,
-    /// They are not looked at.
-    Stay,
 }
 
 /// What copying did.
@@ -290,7 +279,7 @@ impl Copy<'_> {
     /// Moves the names, unless there is none that could lead to what came.
     fn move_names(&self, chosen: &Chosen, report: &mut CopyReport) {
         let there: BTreeSet<BuildId> = report.builds.iter().map(|copied| copied.id.clone()).collect();
-        if there.is_empty() || self.copying.names == Names::Stay {
+        if there.is_empty() {
             return;
         }
         if let Err(error) = self.names(chosen, &there, report) {

@@ -1,5 +1,6 @@
 //! Which builds expire, and how they are moved to the trash, restored, or deleted.
 
+mod archiving;
 pub(crate) mod clock;
 pub(crate) mod concern;
 #[cfg(test)]
@@ -16,6 +17,7 @@ pub(crate) mod sharing;
 pub(crate) mod sweep;
 pub(crate) mod trim;
 
+pub use archiving::would_archive;
 pub use concern::Concern;
 pub use hold::{HoldReport, hold, unhold};
 pub use plan::{
@@ -23,6 +25,6 @@ pub use plan::{
 };
 pub use prune::prune;
 pub use report::{Failure, PruneOptions, PruneReport, PrunedBuild, Skipped, SweepReport};
-pub use restore::{Restored, not_trashed, restore};
+pub use restore::{Restored, not_archived, not_trashed, restore};
 pub use sharing::share_out;
 pub use sweep::sweep;

@@ -4,6 +4,7 @@
 //! and a build is deleted only if both the plan and the recheck allow it. A reader sees a whole build or none; what
 //! was moved by mistake can be restored; the next command finishes what a kill interrupted.
 
+use crate::census::Census;
 use crate::commit::move_to_trash::{Leaving, Trashing};
 use crate::commit::reserve;
 use crate::decide::policy::PolicyChange;
@@ -11,6 +12,7 @@ use crate::decide::{Fate, Plan, PlanOutcome, PreviousRuns, Verdict};
 use crate::mirror::{LastRun, Mirror, WriteLock, chain};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::readers::{Look, before_removal, hides_names};
+use crate::ops::retention::archiving::{Archives, Proof};
 use crate::ops::retention::clock::store_clock;
 use crate::ops::retention::concern::{alien, concerns};
 use crate::ops::retention::plan::{Planned, weighed};
@@ -20,7 +22,7 @@ use crate::ops::retention::report::{
 };
 use crate::ops::retention::run::PruneRun;
 use crate::ops::retention::sweep::{self, Which};
-use crate::ops::{ActError, Mode};
+use crate::ops::{ActError, Mode, Opener};
 use crate::recover::{LeftStage, LeftStages, clear_old_stages, left_stages};
 use crate::session::Session;
 use crate::store::StoreError;
@@ -30,8 +32,14 @@ use std::time::{Duration, Instant};
 /// How long the lock is kept before other processes get a turn.
 const TURN: Duration = Duration::from_secs(1);
 
-/// Deletes the builds that expired.
-pub fn prune(session: &Session<'_>, how: &PruneOptions, mode: Mode) -> Result<PruneReport, ActError> {
+/// Deletes the builds that expired, after those of a family with an archive were copied there and read there; `opener`
+/// opens that mirror.
+pub fn prune(
+    session: &Session<'_>,
+    how: &PruneOptions,
+    opener: &Opener<'_>,
+    mode: Mode,
+) -> Result<PruneReport, ActError> {
     let mirror = session.mirror();
     if mode == Mode::Trial {
         let base =
@@ -39,15 +47,17 @@ pub fn prune(session: &Session<'_>, how: &PruneOptions, mode: Mode) -> Result<Pr
         let planned = weighed(mirror, None, session.now(), base)?;
         let trash = mirror.trash()?;
         let findings = [concerns(mirror, &planned.census), alien(trash.alien)].concat();
-        let mut report = PruneReport { findings, ..empty(planned.plan) };
+        let mut report = PruneReport { findings, ..empty(planned.plan.clone()) };
         if report.outcome != PlanOutcome::Refused {
             let LeftStages { left, failures, .. } = left_stages(mirror, session.now())?;
             report.stages = left.into_iter().filter(LeftStage::is_old).collect();
             report.failures = failures.iter().map(unread).chain(unreadable(trash.strange)).collect();
+            let (plan, builds) = (report.plan.clone(), order(&planned.census, &report.plan));
+            Archives::new(session, opener, mode).take((&plan, &planned.census), builds, &mut report)?;
         }
         return Ok(report);
     }
-    reserve::with_help(mirror, || run(session, how))
+    reserve::with_help(mirror, || run(session, how, opener))
 }
 
 fn empty(plan: Plan) -> PruneReport {
@@ -70,7 +80,7 @@ fn unread((path, error): &(RelPath, StoreError)) -> Failure {
     Failure { path: path.to_string(), error: chain(error) }
 }
 
-fn run(session: &Session<'_>, how: &PruneOptions) -> Result<PruneReport, ActError> {
+fn run(session: &Session<'_>, how: &PruneOptions, opener: &Opener<'_>) -> Result<PruneReport, ActError> {
     let mirror = session.mirror();
     let seq = session.begin()?.next_seq();
     let now = session.now();
@@ -93,7 +103,7 @@ fn run(session: &Session<'_>, how: &PruneOptions) -> Result<PruneReport, ActErro
     report.stages = left;
     report.failures.extend(failures.iter().map(unread));
     let pressed = pressed(&planned);
-    let order = order(&planned);
+    let order = order(&planned.census, &planned.plan);
     let (at_once, later): (Vec<BuildId>, Vec<BuildId>) =
         order.into_iter().partition(|id| planned.plan.verdict(id).is_some_and(|verdict| verdict.pressed));
     if planned.plan.expiring().next().is_some() {
@@ -101,7 +111,9 @@ fn run(session: &Session<'_>, how: &PruneOptions) -> Result<PruneReport, ActErro
         let census = Look::Census(&planned.census, seq.saturating_sub(1));
         before_removal(session, if partial { Look::Everything } else { census }, &[]);
     }
-    let mut run = PruneRun { session, planned, recheck: Recheck::new(seq), report };
+    let archives = Archives::new(session, opener, Mode::Real);
+    let mut run = PruneRun { session, planned, recheck: Recheck::new(seq), archives, report };
+    let later = run.archives.take((&run.planned.plan, &run.planned.census), later, &mut run.report)?;
     run.send(&later)?;
     run.trim()?;
     let needed: HashSet<BuildId> = needed(&run.planned, &run.report);
@@ -120,9 +132,9 @@ fn run(session: &Session<'_>, how: &PruneOptions) -> Result<PruneReport, ActErro
 }
 
 /// Returns the builds to delete, each after those that need it, and otherwise the oldest first.
-fn order(planned: &Planned) -> Vec<BuildId> {
-    let going: HashSet<&BuildId> = planned.plan.expiring().map(|verdict| &verdict.id).collect();
-    let mut builds: Vec<_> = planned.census.builds().filter(|(id, _)| going.contains(id)).collect();
+fn order(census: &Census, plan: &Plan) -> Vec<BuildId> {
+    let going: HashSet<&BuildId> = plan.expiring().map(|verdict| &verdict.id).collect();
+    let mut builds: Vec<_> = census.builds().filter(|(id, _)| going.contains(id)).collect();
     builds.sort_by(|(a, x), (b, y)| (x.created, x.seq, a).cmp(&(y.created, y.seq, b)));
     let mut users: HashMap<BuildId, Vec<BuildId>> = HashMap::new();
     for (id, build) in &builds {
@@ -163,14 +175,20 @@ impl PruneRun<'_> {
                 match self.recheck.protects(&lock, &mut self.planned, id)? {
                     Some(why) => self.report.skipped.push(Skipped { id: id.clone(), why }),
                     None => {
-                        let until = self.planned.policy.trash.after(lock.now(), self.planned.policy.zone);
-                        match self.move_to_trash(&lock, id, until) {
+                        let proof = self.archives.proof(id).cloned();
+                        let until = match &proof {
+                            // It waits for nothing: the archive has it.
+                            Some(_) => lock.now().checked_add(-1).unwrap_or_default(),
+                            None => self.planned.policy.trash.after(lock.now(), self.planned.policy.zone),
+                        };
+                        match self.move_to_trash(&lock, id, until, proof.as_ref()) {
                             Ok(Some(why)) => self.report.skipped.push(Skipped { id: id.clone(), why }),
                             Ok(None) => {
                                 self.report.pruned.push(PrunedBuild {
                                     id: id.clone(),
                                     parts: Vec::new(),
                                     until,
+                                    archive: proof.map(|proof| proof.archive),
                                 });
                             }
                             Err(error) if error.is_no_space() => return Err(error),
@@ -194,7 +212,11 @@ impl PruneRun<'_> {
         lock: &WriteLock<'_>,
         id: &BuildId,
         until: Stamp,
+        proof: Option<&Proof>,
     ) -> Result<Option<String>, ActError> {
+        if let Some(why) = proof.and_then(|proof| proof.differs(lock, id)) {
+            return Ok(Some(why));
+        }
         let leaving = Leaving {
             id: id.clone(),
             until,
@@ -202,9 +224,12 @@ impl PruneRun<'_> {
             plan: Some(self.planned.plan.digest),
             why: None,
             rules: self.planned.plan.verdict(id).map(Verdict::lapsed).unwrap_or_default(),
-            archive: None,
+            archive: proof.map(|proof| proof.archive.clone()),
         };
-        let protects = || self.recheck.recheck(lock, &mut self.planned, id);
+        let protects = || match self.recheck.recheck(lock, &mut self.planned, id)? {
+            None => Ok(proof.and_then(|proof| proof.differs(lock, id))),
+            why => Ok(why),
+        };
         Ok(match crate::commit::move_to_trash::move_to_trash::<ActError>(lock, leaving, protects)? {
             Trashing::Gone | Trashing::Missing => None,
             Trashing::Stays(why) => Some(why),
@@ -241,7 +266,12 @@ impl PruneRun<'_> {
                 self.report.outcome = PlanOutcome::Shortfall;
                 return Ok(());
             };
-            self.send(std::slice::from_ref(id))?;
+            let one = self.archives.take(
+                (&self.planned.plan, &self.planned.census),
+                vec![id.clone()],
+                &mut self.report,
+            )?;
+            self.send(&one)?;
             gone.insert(id);
         }
     }

@@ -3,6 +3,7 @@
 use crate::decide::{Fate, PartFate, Plan, PlanOutcome};
 use crate::model::{BuildId, Digest, RelPath, Stamp};
 use crate::ops::retention::concern::Concern;
+use crate::record::Archive;
 use crate::recover::LeftStage;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -30,7 +31,8 @@ pub struct PruneReport {
     pub pruned: Vec<PrunedBuild>,
     /// Builds that lost parts.
     pub trimmed: Vec<PrunedBuild>,
-    /// The expired builds of the plan that gained a protection after it was made.
+    /// The expired builds of the plan that gained a protection after it was made, whose archive cannot be used, or that a
+    /// build needs that stays.
     pub skipped: Vec<Skipped>,
     /// The report on the trash.
     pub trash: SweepReport,
@@ -52,6 +54,9 @@ pub struct PrunedBuild {
     pub parts: Vec<String>,
     /// The last instant at which it can be restored.
     pub until: Stamp,
+    /// The archive that has it; it was not kept in the trash then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<Archive>,
 }
 
 /// A build that was not pruned after all.

@@ -9,7 +9,7 @@ use crate::mirror::{Mirror, TicketKind};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::hold;
 use crate::ops::{ActError, Mode};
-use crate::record::{EventKind, Hold};
+use crate::record::{EventKind, Hold, Phase};
 use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -104,8 +104,26 @@ pub(crate) fn unread(mirror: &Mirror, id: &BuildId) -> Result<Option<(RelPath, S
     Ok(mirror.trash()?.unread().find(|(at, _)| mirror.build_in(at).as_ref() == Some(id)))
 }
 
+/// Fails for a build that prune moved to an archive and that did not come back.
+pub fn not_archived(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
+    use EventKind::{Adopted, Lost, Pruned, Published, Restored};
+    let mut events = mirror.history(&[Adopted, Lost, Pruned, Published, Restored])?;
+    events.retain(|event| event.phase == Phase::Done && event.to == id.to_string());
+    match events.last().and_then(|event| event.stated().archive) {
+        None => Ok(()),
+        Some(archive) => Err(ActError::Archived {
+            id: id.clone(),
+            archive: archive.address,
+            mirror: mirror.store().shown(),
+        }),
+    }
+}
+
 /// Returns the error that a build is not in the trash, or that this is not known.
 fn not_found(mirror: &Mirror, id: &BuildId) -> Result<ActError, ActError> {
+    if let Err(archived) = not_archived(mirror, id) {
+        return Ok(archived);
+    }
     let id = id.clone();
     Ok(match mirror.trash()?.strange.into_iter().next() {
         None => ActError::NotInTrash(id),

@@ -1,5 +1,6 @@
 //! A running prune: its session, its plan, its recheck before each step, and its report so far.
 
+use crate::ops::retention::archiving::Archives;
 use crate::ops::retention::plan::Planned;
 use crate::ops::retention::recheck::Recheck;
 use crate::ops::retention::report::PruneReport;
@@ -11,5 +12,7 @@ pub(crate) struct PruneRun<'a> {
     pub(crate) planned: Planned,
     /// The recheck of every protection under the lock.
     pub(crate) recheck: Recheck,
+    /// The archives, and what they have.
+    pub(crate) archives: Archives<'a>,
     pub(crate) report: PruneReport,
 }

@@ -109,7 +109,12 @@ impl PruneRun<'_> {
         }
         pending.done_as(lock.now(), &trimmed(None))?;
         self.recheck.end_turn(&lock);
-        Ok(Trimmed::Done(PrunedBuild { id: id.clone(), parts: names, until: trashed.ticket.until }))
+        Ok(Trimmed::Done(PrunedBuild {
+            id: id.clone(),
+            parts: names,
+            until: trashed.ticket.until,
+            archive: None,
+        }))
     }
 
     /// Returns the trash ticket of a build whose parts are removed.

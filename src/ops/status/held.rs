@@ -3,6 +3,7 @@
 use crate::census::Census;
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Stamp};
+use crate::ops::archive::is_archived;
 use crate::record::Hold;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,7 +27,7 @@ pub struct HeldBuild {
     pub until: Option<Stamp>,
     /// Whether it protects now: its term is not over.
     pub active: bool,
-    /// Whether it has no term and is older than 90 days.
+    /// Whether it has no term and is older than 90 days, and is not that of an archived build.
     pub old: bool,
     /// Whether the build is in the mirror.
     pub present: bool,
@@ -47,7 +48,7 @@ pub fn held(mirror: &Mirror, census: &Census) -> Vec<HeldBuild> {
             let age = hold.since.map(|since| census.at.since(since));
             HeldBuild {
                 active: hold.is_active(census.at),
-                old: hold.until.is_none() && age.is_some_and(|age| age > OLD),
+                old: hold.until.is_none() && age.is_some_and(|age| age > OLD) && !is_archived(&hold.why),
                 id: id.clone(),
                 who: hold.who,
                 why: hold.why,

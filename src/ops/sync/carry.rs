@@ -12,7 +12,7 @@ use crate::decide::targets::{Target, Trace};
 use crate::mirror::Sent;
 use crate::model::{BuildId, Digest, Stream, shown};
 use crate::ops::adopt::Scope;
-use crate::ops::copy::{CopyOptions, CopyOutcome, CopyReport, Names, copy};
+use crate::ops::copy::{CopyOptions, CopyOutcome, CopyReport, copy};
 use crate::ops::{Mode, Opener};
 use crate::session::Session;
 use std::collections::{BTreeMap, BTreeSet};
@@ -58,7 +58,7 @@ fn carried(
     // The names of the mirror are right, wherever they went.
     let permit = Permit { backwards: true, no_success: true, stage: true };
     let without = left_out.keys().cloned().collect();
-    let copying = CopyOptions { what, without, permit, names: Names::Follow, mode: options.mode };
+    let copying = CopyOptions { what, without, permit, mode: options.mode };
     let there =
         Session::new(&to, session.clock()).reporting_to(session.progress()).cancelled_by(session.stop());
     let done = if streams.is_empty() { None } else { Some(copy(from, &there, &copying)?) };

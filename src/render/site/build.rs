@@ -244,6 +244,9 @@ fn first(facts: &SiteFacts, shown: Shown<'_>, details: &Details, further: &[RelP
                 "It is kept as long as one of these reasons applies:".to_owned()
             }
             Some((_, Fate::Keep)) => "It is kept for this reason:".to_owned(),
+            Some((verdict, Fate::Expire)) if verdict.archive.is_some() => {
+                "No rule keeps it: the next prune moves it to an archive.".to_owned()
+            }
             Some((_, Fate::Expire)) => "No rule keeps it: the next prune moves it to the trash.".to_owned(),
             Some((_, Fate::Withheld)) => "No rule keeps it, and the next prune withholds it:".to_owned(),
             Some((_, Fate::Blocked)) => "It is blocked: the policy cannot be applied to it, so prune keeps it.".to_owned(),

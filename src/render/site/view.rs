@@ -350,6 +350,9 @@ pub(super) fn kept(verdict: &Verdict) -> String {
     match (verdict.fate, verdict.kept_until) {
         (Fate::Keep, Some(until)) => format!("until {} ({rule})", day(until)),
         (Fate::Keep, None) => rule,
+        (Fate::Expire, _) if verdict.archive.is_some() => {
+            "moves to an archive with the next prune".to_owned()
+        }
         (Fate::Expire, _) => "expires with the next prune".to_owned(),
         (Fate::Withheld, _) => format!("withheld ({rule})"),
         (Fate::Blocked, _) => "blocked".to_owned(),

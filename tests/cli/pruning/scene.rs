@@ -3,11 +3,12 @@
 use crate::support::rig::{PARTED, tree};
 use crate::support::shared::Shared;
 pub(super) use crate::support::view::chain;
+use crate::support::view::no_archive;
 use mirrorkeep::mirror::{Mirror, Trashed};
 use mirrorkeep::model::{BuildId, Digest, Stamp};
-use mirrorkeep::ops::Mode;
 use mirrorkeep::ops::retention::PruneOptions;
 use mirrorkeep::ops::withdraw::Withdrawing;
+use mirrorkeep::ops::{Mode, Opener};
 use mirrorkeep::record::Hold;
 use mirrorkeep::session::Session;
 use mirrorkeep::store::{Posix, Store};
@@ -44,11 +45,28 @@ pub(super) fn prune_patiently(store: Arc<dyn Store>) -> Result<(), String> {
 }
 
 fn prune_in(mirror: &Mirror) -> Result<(), String> {
-    let report =
-        mirrorkeep::ops::retention::prune(&Session::new(mirror, &now), &PruneOptions::default(), Mode::Real)
-            .map_err(chain)?;
+    prune_to(mirror, &no_archive)
+}
+
+fn prune_to(mirror: &Mirror, opener: &Opener<'_>) -> Result<(), String> {
+    let session = Session::new(mirror, &now);
+    let report = mirrorkeep::ops::retention::prune(&session, &PruneOptions::default(), opener, Mode::Real)
+        .map_err(chain)?;
     let failures: Vec<_> = report.failures.iter().chain(&report.trash.failures).collect();
     if failures.is_empty() { Ok(()) } else { Err(format!("{failures:?}")) }
+}
+
+/// Prunes a mirror beside which its archive is.
+pub(super) fn prune_to_archive(store: Arc<dyn Store>) -> Result<(), String> {
+    let at = Path::new(&store.shown()).parent().unwrap().join("archive");
+    prune_to(&open(store)?, &|_| Ok(Mirror::open(Arc::new(Posix::open(&at)?), "a test", Duration::ZERO)?))
+}
+
+/// Does the same for the store of the archive.
+pub(super) fn prune_into(archive: Arc<dyn Store>) -> Result<(), String> {
+    let at = Path::new(&archive.shown()).parent().unwrap().join("mirror");
+    let mirror = open(Arc::new(Posix::open(&at).map_err(chain)?))?;
+    prune_to(&mirror, &|_| Ok(Mirror::open(Arc::clone(&archive), "a test", Duration::ZERO)?))
 }
 
 pub(super) fn sweep(store: Arc<dyn Store>) -> Result<(), String> {
@@ -158,6 +176,59 @@ impl Scene {
         let scene = Self::new();
         prune(scene.store()).unwrap();
         scene
+    }
+
+    /// Returns a scene beside which there is an archive to which builds go that expire.
+    pub(super) fn archiving() -> Self {
+        let scene = Self::new();
+        let archive = scene.archive("");
+        run(&archive, &["init"]);
+        let to = format!("    archive: {{to: {}, until: 1y}}\n", archive.display());
+        fs::write(scene.root().join(".mirrorkeep/policy.yaml"), format!("{PARTED}{to}")).unwrap();
+        scene
+    }
+
+    /// Returns the path of the archive, or of something in it.
+    pub(super) fn archive(&self, below: &str) -> PathBuf {
+        self.dir.path().join("archive").join(below)
+    }
+
+    /// Returns the store of the archive.
+    pub(super) fn store_of_archive(&self) -> Arc<dyn Store> {
+        Arc::new(Posix::open(&self.archive("")).unwrap())
+    }
+
+    /// Fails when a reader could be misled, or a build is neither in the mirror nor held and whole in the archive.
+    pub(super) fn is_whole_or_archived(&self) -> Result<(), String> {
+        self.is_whole()?;
+        let there = open(self.store_of_archive())?;
+        for name in BUILDS.into_iter().filter(|name| !self.stream().join(name).exists()) {
+            let is_held =
+                there.holds_of(&build(name)).map_err(chain)?.iter().any(|hold| hold.is_active(now()));
+            if !is_held {
+                return Err(format!("{name} is not held in the archive"));
+            }
+            sums_hold(&self.archive("master/centos").join(name))?;
+        }
+        Ok(())
+    }
+
+    /// Returns the end, with what the archive has and holds.
+    pub(super) fn end_of_both(&self) -> Vec<String> {
+        let mut end = self.end();
+        let there = open(self.store_of_archive()).unwrap();
+        let lines = |line: String| format!("archive {line}");
+        end.extend(tree(&self.archive("master")).into_iter().map(lines));
+        for name in BUILDS {
+            let holds: Vec<String> =
+                there.holds_of(&build(name)).unwrap().into_iter().map(|hold| hold.why).collect();
+            end.push(format!("archive {name} {holds:?} {:?}", there.record(&build(name)).unwrap().is_some()));
+        }
+        // A part may have gone before its build, when another build could not be read for a moment.
+        let is_part =
+            |line: &str| ["inputs", "SHA256SUMS", "Untrimmed"].iter().any(|part| line.contains(part));
+        end.retain(|line| !(line.contains(BUILDS[1]) && is_part(line)));
+        end
     }
 
     /// Returns a pruned scene of which the newest build is held and to be withdrawn.

@@ -1,12 +1,28 @@
 //! Every store call of a prune, a sweep and a restore gone wrong in every way: nothing half-made is seen, and a
 //! rerun ends where an undisturbed run does.
 
-use super::scene::{Act, Scene, accept, prune, purge, restore, restore_part, sweep, withdraw};
+use super::scene::{
+    Act, Scene, accept, prune, prune_into, prune_to_archive, purge, restore, restore_part, sweep, withdraw,
+};
 use crate::support::broken::Broken;
 
 #[test]
 fn a_prune_that_breaks_anywhere_is_finished_by_the_next() {
     everywhere(Scene::new, prune, Scene::end);
+}
+
+#[test]
+fn a_prune_to_an_archive_that_breaks_anywhere_here_is_finished_by_the_next() {
+    let (store, whole) = (Scene::store, Scene::is_whole_or_archived);
+    let (begin, act, end) = (&Scene::archiving, &prune_to_archive, &Scene::end_of_both);
+    Broken { stride: STRIDE, begin, store, act, whole, all_done: false, end }.every_call(12);
+}
+
+#[test]
+fn a_prune_to_an_archive_that_breaks_anywhere_there_is_finished_by_the_next() {
+    let (store, whole) = (Scene::store_of_archive, Scene::is_whole_or_archived);
+    let (begin, act, end) = (&Scene::archiving, &prune_into, &Scene::end_of_both);
+    Broken { stride: STRIDE, begin, store, act, whole, all_done: false, end }.every_call(12);
 }
 
 #[test]

@@ -430,3 +430,29 @@ fn builds_that_need_each_other_go_together_when_the_disk_fills() {
     let more = retain(&census, &policy(text), stamp(NOW), &space(850));
     assert_eq!((with(&more, Fate::Expire).len(), more.shortfall), (3, None));
 }
+
+#[test]
+fn an_edit_that_takes_the_archive_away_waits_and_one_that_adds_or_moves_it_does_not() {
+    let text = |archive: &str| {
+        format!(
+            "version: 1\ndefaults: {{floor: 1, min_age: 0h, superseded_grace: 0h}}\nfamilies: [{{name: a, match: \"**\", keep: [{{last: 1}}]{archive}}}]\n"
+        )
+    };
+    let census = census(json!({"master/x": [build(1, json!({})), build(2, json!({}))]}), json!([]));
+    let case = |before: &str, after: &str, expected: Fate| {
+        let past =
+            PreviousRuns { previous: Some(Box::new(policy(&text(before)))), ..PreviousRuns::default() };
+        let plan = retain(&census, &policy(&text(after)), stamp(NOW), &past);
+        assert_eq!(fate(&plan, "master/x/20260601T023000Z"), expected, "{before} -> {after}");
+        plan
+    };
+    let (here, there) = (", archive: {to: /srv/a}", ", archive: {to: /srv/b, until: 1y}");
+    case(here, here, Fate::Expire);
+    case("", here, Fate::Expire);
+    case(here, there, Fate::Expire);
+    let plan = case(here, "", Fate::Withheld);
+    let why = &plan.verdict(&"master/x/20260601T023000Z".parse().unwrap()).unwrap().reasons[0];
+    assert_eq!(&*why.rule, "policy_change defer");
+    assert!(why.detail.as_deref().unwrap().starts_with("goes to the trash and not to an archive"));
+    assert!(plan.acceptable);
+}

@@ -241,6 +241,25 @@ proptest! {
     }
 
     #[test]
+    fn i23_an_archive_changes_where_builds_go_and_not_which(world in world(), rules in rules(), until in 0u32..9, now in 0i64..80) {
+        let census = world.census();
+        let term = if until == 0 { String::new() } else { format!(", until: {until}d") };
+        let archived = policy(&rules.text(&format!("    archive: {{to: /srv/a{term}}}\n")));
+        let (plain, plan) = (plan(&census, &rules.policy(), at(now * DAY)), plan(&census, &archived, at(now * DAY)));
+        prop_assert_eq!(plan.totals, plain.totals);
+        for (one, other) in plain.builds.iter().zip(&plan.builds) {
+            prop_assert_eq!((&one.id, one.fate, &one.parts), (&other.id, other.fate, &other.parts));
+            prop_assert!(one.archive.is_none());
+            prop_assert_eq!(other.archive.is_some(), other.fate == Fate::Expire);
+            if let Some(archive) = &other.archive {
+                let days = i64::from(until);
+                prop_assert_eq!((&*archive.to, archive.until), ("/srv/a", (until > 0).then(|| at((now + days) * DAY))));
+            }
+        }
+        prop_assert_eq!(plain.digest == plan.digest, plain.totals.expire == 0);
+    }
+
+    #[test]
     fn i22_pressure_takes_what_ranges_leave_open_and_no_more(world in world(), floor in 1u32..4, free in 0u64..2000, now in 20i64..60) {
         let census = world.census();
         let text = |within: &str, last: &str, pressure: &str| policy(&format!(

@@ -5,7 +5,7 @@ use mirrorkeep::commit::Permit;
 use mirrorkeep::mirror::{Chosen, Mirror, Resolved, Setup, survey};
 use mirrorkeep::model::{BuildId, Digest, RelPath, Stamp};
 use mirrorkeep::ops::Mode;
-use mirrorkeep::ops::copy::{CopyOptions, CopyReport, Names};
+use mirrorkeep::ops::copy::{CopyOptions, CopyReport};
 use mirrorkeep::ops::publish::PublishRequest;
 use mirrorkeep::session::Session;
 use mirrorkeep::sign::Signers;
@@ -248,13 +248,7 @@ pub(crate) fn build(name: &str) -> BuildId {
 }
 
 pub(crate) fn everything() -> CopyOptions {
-    CopyOptions {
-        what: Vec::new(),
-        without: BTreeSet::new(),
-        permit: Permit::default(),
-        names: Names::Follow,
-        mode: Mode::Real,
-    }
+    CopyOptions { what: Vec::new(), without: BTreeSet::new(), permit: Permit::default(), mode: Mode::Real }
 }
 
 /// Copies from one to the other; a failure of any build is an error.

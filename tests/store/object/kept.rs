@@ -159,8 +159,13 @@ fn what_others_laid_down_is_taken_over_and_is_a_build_then() {
     assert_eq!(withheld, "Withheld []", "the first plan on what others laid down waits for a person");
     let plan = mirrorkeep::ops::retention::plan(&open(scene.store()), None, now(), None).unwrap().plan;
     let accepted = PruneOptions { accepted: Some(plan.digest), ..PruneOptions::default() };
-    mirrorkeep::ops::retention::prune(&Session::new(&open(scene.store()), &now), &accepted, Mode::Real)
-        .unwrap();
+    mirrorkeep::ops::retention::prune(
+        &Session::new(&open(scene.store()), &now),
+        &accepted,
+        &crate::support::view::no_archive,
+        Mode::Real,
+    )
+    .unwrap();
     assert_eq!(scene.builds(), [TWO, THREE], "one by its name, one as the newest");
     scene.misleads_nobody().unwrap();
 }

@@ -64,6 +64,7 @@ pub(super) fn prune(_: &Scene, store: Arc<dyn Store>) -> Result<(), String> {
     let report = mirrorkeep::ops::retention::prune(
         &Session::new(&open(store)?, &now),
         &PruneOptions::default(),
+        &crate::support::view::no_archive,
         Mode::Real,
     )
     .map_err(chain)?;
