@@ -5,12 +5,12 @@ use super::args::{
     DemoteArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs, WaiveArgs,
 };
 use super::context::{Context, now};
-use super::exit::{Exit, Outcome, Usage};
+use super::exit::{Exit, Failure, Outcome, Usage};
 use super::{naming, say, when};
 use crate::commit::Moved;
 use crate::decide::pipeline::{Candidate, Waiver, WaiverScope};
 use crate::mirror::Mirror;
-use crate::model::{BuildId, RelPath, Stamp, Stream, check_line, shown};
+use crate::model::{BuildId, ErrorKind, RelPath, Stamp, Stream, check_line, shown};
 use crate::ops::Mode;
 use crate::ops::bundle::BundleReport;
 use crate::ops::matching::Matching;
@@ -607,7 +607,10 @@ pub(super) fn history(setting: &Context, name: &str) -> Outcome {
     let alias = alias(name)?;
     let moves = crate::ops::promotion::track(&mirror, &alias)?;
     if moves.is_empty() && !is_name(&mirror, &alias)? {
-        return Err(Usage(format!("no alias `{alias}` exists or ever existed")).into());
+        let failure = Failure::from(Usage(format!("no alias `{alias}` exists or ever existed")));
+        let hint = naming::alike(&mirror, alias.as_str())
+            .unwrap_or_else(|| "`mirrorkeep alias list` lists the aliases".to_owned());
+        return Err(Failure { class: ErrorKind::Usage.hint(hint), ..failure });
     }
     if setting.json {
         say::json(&Sorted(HistoryAnswer { history: Version, alias: &alias, moves: &moves }));

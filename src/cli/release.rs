@@ -213,8 +213,14 @@ fn apply_text(report: &ApplyReport) -> String {
             }
         }
     }
-    if report.releases.is_empty() && report.findings.is_empty() {
-        text += &format!("nothing to release: {} applied\n", say::count(report.applied as u64, "release"));
+    let applied = say::count(report.applied as u64, "release");
+    match report.base {
+        0 if report.releases.is_empty() && report.findings.is_empty() => {
+            text += &format!("nothing to release: {applied} applied\n");
+        }
+        0 => {}
+        1 => text += "1 release of the base is not applied here; it counts as done\n",
+        count => text += &format!("{count} releases of the base are not applied here; they count as done\n"),
     }
     text
 }

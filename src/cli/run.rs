@@ -121,7 +121,12 @@ pub fn main() -> ExitCode {
                 Some(hint) => format!("{room}; {hint}"),
                 None => room,
             });
-            let hint = room.as_deref().or(error.class.hint.as_deref()).or(owner.as_deref());
+            // A word of another tool can be read as a name or a build, which is then not there.
+            let meant = (error.class.kind == ErrorKind::Usage)
+                .then(|| guess::below_typed(&guide::command(), &std::env::args_os().collect::<Vec<_>>()))
+                .flatten();
+            let hint =
+                room.as_deref().or(meant.as_deref()).or(error.class.hint.as_deref()).or(owner.as_deref());
             let code = Exit::from(error.class.kind) as u8;
             say::failure(&*error.error, hint);
             if setting.json {
@@ -141,6 +146,7 @@ fn not_read(mut error: clap::Error) -> u8 {
     }
     let advice = guess::advice(&error, &guide::command(), &typed);
     guess::without_noise(&mut error, advice.is_some());
+    guess::with_usage(&mut error, guide::command(), &typed);
     match &advice {
         Some(Advice::Verb { name, hint }) => {
             say::failure(&Usage(format!("there is no command `{}`", shown(name))), Some(hint));
@@ -153,8 +159,7 @@ fn not_read(mut error: clap::Error) -> u8 {
         }
     }
     let hint = match &advice {
-        Some(Advice::Verb { hint, .. }) => Some(*hint),
-        Some(Advice::Arguments(hint)) => Some(hint.as_str()),
+        Some(Advice::Verb { hint, .. } | Advice::Arguments(hint)) => Some(hint.as_str()),
         None => None,
     };
     let json = typed.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--json");

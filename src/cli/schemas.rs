@@ -2,8 +2,8 @@
 
 use super::{
     adopt, branch, changes, check, complete, copy, deliver, diff, due, export, gate, images, journal, judged,
-    list, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release, retire,
-    say, site, sync, verify, withdraw,
+    list, look, make, man, metrics, pipeline, plan, policy, policy_diff, promotion, prune, publish, pull,
+    release, retire, say, site, sync, verify, withdraw,
 };
 use crate::census::Census;
 use crate::decide::Plan;
@@ -121,7 +121,7 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<judged::PolicyLint<'_>>("policy lint"),
         plain::<PolicyTest>("policy test"),
         plain::<policy::SimulateAnswer<'_>>("policy simulate"),
-        plain::<policy::DiffAnswer>("policy diff"),
+        plain::<policy_diff::DiffAnswer>("policy diff"),
         plain::<policy::PolicySetAnswer<'_>>("policy set"),
         plain::<export::RedirectsAnswer<'_>>("export redirects"),
         plain::<export::CacheRulesAnswer<'_>>("export cache-rules"),

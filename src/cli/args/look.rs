@@ -34,7 +34,7 @@ pub(in crate::cli) struct PlanArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ExplainArgs {
-    /// The build
+    /// The build, or an alias that resolves to one; of a census the ID
     pub(in crate::cli) id: String,
     #[command(flatten)]
     pub(in crate::cli) from: PlanFrom,

@@ -57,7 +57,7 @@ pub(in crate::cli) struct RequestsArgs {
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) keyring: Vec<PathBuf>,
     /// Number of seconds that each call of git may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = super::seconds::<1, 86_400>)]
     pub(in crate::cli) git_limit: u64,
 }
 
@@ -110,7 +110,7 @@ pub(in crate::cli) struct ShowTagArgs {
     #[arg(long)]
     pub(in crate::cli) shell: bool,
     /// Number of seconds that each call of git may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = super::seconds::<1, 86_400>)]
     pub(in crate::cli) git_limit: u64,
 }
 

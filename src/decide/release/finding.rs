@@ -119,7 +119,9 @@ impl Rule {
             Self::VersionForm => "write the version as the release model says (docs/releases.md)",
             Self::VersionOrder => "add a newer version, or `flags: [forced]` for an older one that is meant",
             Self::TagTwice => "choose another version for one of them",
-            Self::OnlyAppended => "restore the entries that the base has, and add new ones after them",
+            Self::OnlyAppended => {
+                "restore the entries that the base has, and add new ones after them; one that was never applied can be corrected: without --base, `mirrorkeep release check` and `mirrorkeep release apply` take it for a new one"
+            }
             Self::Repositories => "list each repository once, with a commit",
             Self::FinalCommit => "release the commits of the candidate, or make another candidate first",
             Self::EolRepositories => {

@@ -69,9 +69,23 @@ pub fn apply(
         return Err(error);
     }
     let entries: usize = found.judged.requests.iter().map(|request| request.entries.len()).sum();
-    let findings = found.judged.findings.iter().filter(|finding| finding.version.is_none());
+    let is_new = |finding: &Finding| {
+        let pending = found.judged.pending.iter().filter_map(|(number, index)| {
+            let one = found.judged.requests.get(*number)?;
+            Some((&one.file, &one.entries.get(*index)?.text))
+        });
+        pending
+            .into_iter()
+            .any(|(file, text)| *file == finding.file && finding.version.as_ref() == Some(text))
+    };
+    // One that the base has in another form, and that was never applied, is neither old nor new.
+    let is_apart = |finding: &&Finding| {
+        finding.version.is_none() || finding.rule == Rule::OnlyAppended && !is_new(finding)
+    };
+    let findings = found.judged.findings.iter().filter(is_apart);
     let report = ApplyReport {
-        applied: entries - found.judged.pending.len(),
+        applied: found.applied,
+        base: entries - found.judged.pending.len() - found.applied,
         releases,
         findings: findings.cloned().collect(),
         commit: found.commit,

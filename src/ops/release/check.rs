@@ -19,6 +19,8 @@ pub(super) struct Examined {
     pub(super) commit: String,
     pub(super) base: Option<String>,
     pub(super) judged: Judged,
+    /// How many entries were applied.
+    pub(super) applied: usize,
     pub(super) warnings: Vec<String>,
 }
 
@@ -62,10 +64,12 @@ pub(super) fn examine(
     };
     let mut judged = judge(&files, base_files.as_ref(), &applied);
     let (mut found, mut warnings) = (Vec::new(), Vec::new());
+    let mut already = 0;
     for one in &judged.requests {
         let new = one.new_entries(|id| applied.contains_key(id));
         for (index, entry) in one.entries.iter().enumerate().filter(|(index, _)| !new.contains(index)) {
             let id = one.id(entry);
+            already += usize::from(applied.contains_key(&id));
             let other = applied.get(&id).map(|release| changed(release, entry)).unwrap_or_default();
             let why = other.into_iter().map(|other| format!("`{id}` was applied with {other}"));
             found.extend(why.map(|why| one.finding(index, Rule::AppliedOther, "version", why)));
@@ -85,7 +89,7 @@ pub(super) fn examine(
     judged.findings.extend(found);
     judged.findings.sort();
     judged.findings.dedup();
-    Ok(Examined { commit, base, judged, warnings })
+    Ok(Examined { commit, base, judged, applied: already, warnings })
 }
 
 fn id_of(release: &Released) -> EntryId {

@@ -306,6 +306,13 @@ impl Push<'_> {
             self.report.failures.push(failure);
         }
         let mut there = self.listed(&now)?;
+        if self.send_lost(&now, &there)? {
+            there = self.listed(&now)?;
+            for id in self.lost(&now, &there) {
+                self.sent.builds.remove(&id);
+                self.fail(&id, "it is not whole there: the target lost it again".to_owned());
+            }
+        }
         self.send_names(&look, &now, &mut there)?;
         self.send_pages(&now, &mut there)?;
         self.delete(&now, &there)?;
@@ -363,6 +370,20 @@ impl Push<'_> {
             }
         }
         self.send_batch(look, batch)
+    }
+
+    /// Sends the builds again that the target had and lost, and returns whether there are any.
+    fn send_lost(&mut self, now: &Look, there: &There) -> Result<bool, SyncError> {
+        let lost = self.lost(now, there);
+        for id in &lost {
+            self.sent.builds.remove(id);
+            let why = format!("files of `{id}` were missing or differed there, and were sent again");
+            self.report.warnings.push(why);
+        }
+        if !lost.is_empty() {
+            self.send_builds(now)?;
+        }
+        Ok(!lost.is_empty())
     }
 
     pub(super) fn fail(&mut self, id: &BuildId, error: String) {

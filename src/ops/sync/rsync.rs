@@ -234,22 +234,34 @@ impl<'a> Rsync<'a> {
         self.deletable(from, &args, &within(builds))
     }
 
-    /// Returns what is in these directories of the target; of many files only the links and directories.
-    pub(super) fn listing(&self, dirs: &[RelPath]) -> Result<There, SyncError> {
-        if let Some(there) = self.listed(dirs, None)? {
+    /// Returns what is in these directories of the target, of many files only the links and directories, and which of `tops` are
+    /// there.
+    pub(super) fn listing(&self, dirs: &[RelPath], tops: &[RelPath]) -> Result<There, SyncError> {
+        if let Some(there) = self.listed(dirs, tops, None)? {
             return Ok(there);
         }
-        // Only files of at most a byte are listed with the links then.
-        if let Some(there) = self.listed(dirs, Some("--max-size=1"))? {
+        // Only files of at most a byte are listed with the links then, and none of what is asked for one by one.
+        if let Some(mut there) = self.listed(dirs, &[], Some("--max-size=1"))?
+            && let Some(found) =
+                if tops.is_empty() { Some(There::default()) } else { self.listed(&[], tops, None)? }
+        {
+            there.add(found);
             return Ok(There { lacks_files: true, ..there });
         }
         Err(SyncError::Target("its directories of builds have more entries than can be read".to_owned()))
     }
 
     /// Returns the same by a run with an option; nothing where there is more than is read.
-    fn listed(&self, dirs: &[RelPath], most: Option<&str>) -> Result<Option<There>, SyncError> {
+    fn listed(
+        &self,
+        dirs: &[RelPath],
+        tops: &[RelPath],
+        most: Option<&str>,
+    ) -> Result<Option<There>, SyncError> {
         let empty = tempfile::tempdir().map_err(SyncError::Temporary)?;
-        let list = ended(dirs.iter().map(|dir| format!("./{dir}/")));
+        let list = dirs.iter().map(|dir| format!("./{dir}/"));
+        let list = ended(list.chain(tops.iter().map(|path| format!("./{path}"))));
+        let tops: BTreeSet<&RelPath> = tops.iter().collect();
         let mut args = vec!["-l", "--dry-run", "--ignore-missing-args", "--out-format=%i %n//%L"];
         args.extend(most.into_iter().chain(["--files-from=-", "--from0"]));
         let mut words = self.words(&args);
@@ -270,6 +282,10 @@ impl<'a> Rsync<'a> {
                 there.odd.insert(path);
                 continue;
             };
+            if tops.contains(&path) {
+                there.tops.insert(path);
+                continue;
+            }
             match what.as_bytes().get(1) {
                 Some(b'L') => {
                     let text = text.strip_prefix(" -> ").unwrap_or(text);

@@ -3,7 +3,7 @@
 //! A name is set, removed and believed by this, never by what was sent once: a target or the own area may be restored from a
 //! backup, and others may change names there.
 
-use crate::model::RelPath;
+use crate::model::{BuildId, RelPath};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most links in a row, as in Linux.
@@ -25,6 +25,10 @@ pub(super) struct There {
     pub(super) odd: BTreeSet<String>,
     /// Whether files were left out, since there are too many.
     pub(super) lacks_files: bool,
+    /// The paths at the top of builds that were asked for one by one.
+    pub(super) asked: BTreeMap<BuildId, Vec<RelPath>>,
+    /// What is there of them.
+    pub(super) tops: BTreeSet<RelPath>,
 }
 
 impl There {
@@ -35,6 +39,8 @@ impl There {
         self.files.extend(other.files);
         self.odd.extend(other.odd);
         self.lacks_files |= other.lacks_files;
+        self.asked.extend(other.asked);
+        self.tops.extend(other.tops);
     }
 
     /// Notes that something was deleted there.
