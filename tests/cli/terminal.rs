@@ -87,7 +87,7 @@ fn no_verb_prints_what_a_terminal_acts_on() {
     requests.commit("Hostile");
     let requests = requests.at().display().to_string();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 94] = [
+    let calls: [&[&str]; 93] = [
         &["status"],
         &["metrics"],
         &["release", "check", "--requests", &requests],

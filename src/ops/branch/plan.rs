@@ -12,9 +12,10 @@ use crate::layout::Created;
 use crate::mirror::{InForce, JournalError, Mirror, Resolved, build_of, chain, hidden_streams, survey};
 use crate::model::{BuildId, Label, Outcome, REJECTED, RelPath, Stream, shown};
 use crate::ops::Mode;
-use crate::ops::withdraw::tombstone;
-use crate::record::{BuildRecord, EventKind, LabelValue, Manifest, Phase};
+use crate::ops::withdraw::{Tombstone, tombstones};
+use crate::record::{BuildRecord, Event, EventKind, LabelValue, Manifest, Phase};
 use crate::session::Session;
+use std::collections::{BTreeMap, HashMap};
 
 /// What is to be done.
 pub(super) struct Plan {
@@ -107,9 +108,9 @@ pub(super) fn plan(session: &Session<'_>, request: &BranchRequest) -> Result<Pla
     }
     let settings = Settings { policy: policy(mirror)?, pipeline: pipeline_of(mirror)? };
     let mut warnings = Vec::new();
-    let mut streams = Vec::new();
+    let (mut streams, branched) = (Vec::new(), branched(mirror)?);
     for pair in pairs {
-        streams.push(planned(mirror, request, census, &settings, (pair, &mut warnings))?);
+        streams.push(planned(mirror, request, (census, &settings), &branched, (pair, &mut warnings))?);
     }
     let pending: Vec<Pair> =
         streams.iter().filter(|one: &&Planned| !one.is_branched).map(|one| one.pair.clone()).collect();
@@ -119,10 +120,11 @@ pub(super) fn plan(session: &Session<'_>, request: &BranchRequest) -> Result<Pla
         lacks(mirror, &settings, request, &pending, &mut warnings)?
     };
     let mut plan = Plan { streams, lacks, warnings, settings };
-    if plan.lacks.is_empty() {
+    if plan.lacks.is_empty() && plan.streams.iter().any(|one| one.seed.is_some()) {
+        let withdrawn = tombstones(mirror)?;
         for one in plan.streams.iter_mut().filter(|one| !one.is_branched) {
             if let Some(seed) = &mut one.seed {
-                seed.content = content(mirror, seed, census.build(&seed.id))?;
+                seed.content = content(mirror, seed, census.build(&seed.id), &withdrawn)?;
             }
         }
     }
@@ -140,13 +142,13 @@ fn policy(mirror: &Mirror) -> Result<Option<Policy>, BranchError> {
 fn planned(
     mirror: &Mirror,
     request: &BranchRequest,
-    census: &Census,
-    settings: &Settings,
+    (census, settings): (&Census, &Settings),
+    branched: &BTreeMap<String, Branched>,
     (pair, warnings): (Pair, &mut Vec<String>),
 ) -> Result<Planned, BranchError> {
-    if let Some(branched) = branched(mirror, &pair.new)? {
+    if let Some(branched) = branched.get(pair.new.as_str()) {
         if branched.like.as_deref() != Some(pair.old.as_str()) {
-            let from = branched.like.unwrap_or_default();
+            let from = branched.like.clone().unwrap_or_default();
             return Err(BranchError::Other { stream: pair.new, from, at: branched.at });
         }
         return Ok(Planned { pair, is_branched: true, seed: None, stages: Vec::new() });
@@ -206,14 +208,15 @@ pub(super) struct Branched {
     at: crate::model::Stamp,
 }
 
-/// Returns the event by which a stream was begun.
-pub(super) fn branched(mirror: &Mirror, stream: &Stream) -> Result<Option<Branched>, BranchError> {
-    let events = mirror.history(&[EventKind::Branched])?;
-    let is_its = |event: &&crate::record::Event| {
-        event.what == EventKind::Branched && event.phase == Phase::Done && event.to == stream.as_str()
+/// Returns the last event of each stream by which it was begun.
+pub(super) fn branched(mirror: &Mirror) -> Result<BTreeMap<String, Branched>, BranchError> {
+    let events = mirror.history(&[EventKind::Branched])?.into_iter();
+    let done = events.filter(|event| event.what == EventKind::Branched && event.phase == Phase::Done);
+    let of = |event: Event| {
+        let like = event.stated().like.map(|like| like.to_string());
+        (event.to, Branched { like, at: event.at })
     };
-    let last = events.iter().rfind(is_its);
-    Ok(last.map(|event| Branched { like: event.stated().like.map(|like| like.to_string()), at: event.at }))
+    Ok(done.map(of).collect())
 }
 
 /// Returns the build from which a build is inherited, by its label.
@@ -297,6 +300,7 @@ fn content(
     mirror: &Mirror,
     seed: &Seed,
     there: Option<&BuildCensus>,
+    withdrawn: &HashMap<String, Tombstone>,
 ) -> Result<Option<(BuildRecord, Manifest)>, BranchError> {
     let Seed { from, id, .. } = seed;
     if there.and_then(inherited).as_ref() == Some(from) {
@@ -314,7 +318,7 @@ fn content(
         return Err(BranchError::NoSuccess { seed: from.clone(), result: record.result });
     }
     mirror.layout().build_path(id)?;
-    if let Some(stone) = tombstone(mirror, id)?.filter(|stone| !is_undoing(&stone.why)) {
+    if let Some(stone) = withdrawn.get(&id.to_string()).filter(|stone| !is_undoing(&stone.why)) {
         return Err(BranchError::Withdrawn {
             id: id.clone(),
             at: stone.at,

@@ -140,9 +140,10 @@ impl BranchRun<'_> {
                 return Err(BranchError::Gone(seed.id.clone()));
             }
         }
+        let branched = branched(mirror)?;
         for one in self.plan.pending() {
             // Another command may have written it.
-            if branched(mirror, &one.pair.new)?.is_none() {
+            if !branched.contains_key(one.pair.new.as_str()) {
                 let payload = Payload::Branched {
                     like: one.pair.old.clone(),
                     seed: one.seed.as_ref().map(|seed| seed.from.clone()),

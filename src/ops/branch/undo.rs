@@ -39,10 +39,9 @@ impl BranchRun<'_> {
         let mirror = self.session.mirror();
         // What was interrupted is settled first.
         drop(self.session.begin()?);
-        for one in self.plan.pending() {
-            if branched(mirror, &one.pair.new)?.is_some() {
-                return Ok(false);
-            }
+        let branched = branched(mirror)?;
+        if self.plan.pending().any(|one| branched.contains_key(one.pair.new.as_str())) {
+            return Ok(false);
         }
         let mut ours: Vec<(&Planned, &Seed)> = Vec::new();
         for one in self.plan.pending() {
