@@ -5,6 +5,7 @@ mod around;
 mod attacked;
 mod checked;
 mod killed;
+mod life;
 mod meanwhile;
 mod old;
 mod tagged;
