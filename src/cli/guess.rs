@@ -220,7 +220,7 @@ fn verb<'a, 't>(command: &'a Command, typed: &'t [OsString]) -> (String, &'a Com
     let mut words = typed.iter().skip(1).filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
         if word.starts_with('-') {
-            if !word.contains('=') && takes_value(command, word) {
+            if !word.contains('=') && (takes_value(command, word) || takes_value(current, word)) {
                 words.next();
             }
             continue;
@@ -235,7 +235,7 @@ fn verb<'a, 't>(command: &'a Command, typed: &'t [OsString]) -> (String, &'a Com
     (verbs.join(" "), current, behind)
 }
 
-/// Returns whether an option of every verb has a value.
+/// Returns whether an option of a command has a value.
 fn takes_value(command: &Command, word: &str) -> bool {
     option(command, word).is_some_and(|arg| arg.get_action().takes_values())
 }

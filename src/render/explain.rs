@@ -64,10 +64,10 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<&Accept>, p
             rows.push(("to delete it".to_owned(), format!("`mirrorkeep withdraw {} --why '…'`", verdict.id)));
         }
         let all = match builds {
-            1 => "to accept the plan".to_owned(),
-            all => format!("to delete all {all} that are withheld"),
+            1 => "deletes what is withheld, which is of this build alone".to_owned(),
+            all => format!("deletes what is withheld of all {all} builds"),
         };
-        rows.push((all, format!("`mirrorkeep prune --accept {digest}`")));
+        rows.push(("to accept all".to_owned(), format!("`mirrorkeep prune --accept {digest}` {all}")));
     }
     for (left, right) in &mut rows {
         *left = shown(left).into_owned();
