@@ -38,8 +38,12 @@ impl Layout {
 
     /// Returns the name that a build has in another stream: with the fields of that stream, where its name has some.
     pub fn name_in(&self, id: &BuildId, stream: &Stream) -> Option<BuildName> {
-        let ((_, mut values), (class, of_stream)) =
-            (self.class_of(id).ok()?, self.stream_class(stream).ok()?);
+        let (class, mut values) = self.class_of(id).ok()?;
+        // Another class of the same streams may leave out parts of the name.
+        let (class, of_stream) = match class.stream.matches_all(stream.as_str()) {
+            Some(of_stream) => (class, of_stream),
+            None => self.stream_class(stream).ok()?,
+        };
         values.extend(of_stream);
         class.build.write(&values).ok()?.parse().ok()
     }

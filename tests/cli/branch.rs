@@ -194,7 +194,7 @@ fn a_branch_inherits_the_stable_build_by_hard_links_with_its_names_and_its_stage
         assert_eq!(resolved(&rig, &format!("{new}/stable")), build);
         assert_eq!(resolved(&rig, &format!("{new}/stable-image")), format!("{build}/outputs/iso"));
         // `testing` was at a later build, so it begins empty.
-        rig.fails(1, "does not exist", &["resolve", &format!("{new}/testing")]);
+        rig.fails(1, "there is no alias", &["resolve", &format!("{new}/testing")]);
         let shown = rig.json(&["show", &build]);
         assert_eq!(shown["labels"]["inherited"]["value"], *seed);
         assert_eq!(
@@ -457,6 +457,11 @@ fn components_of_a_worker_are_branched_together_and_their_bundles_begin_empty() 
     let trunk = Trunk::new();
     let (nova, glance) = (trunk.publish("compute", 1), trunk.publish("glance", 2));
     trunk.ok(&["bundle", "centos9-master/consistent"]);
+    // The rules of a stable branch, which master does not have.
+    let own = "  - {name: epoxy, match: \"centos*-epoxy/**\", keep: [{within: 180d}]}\n  - name: stable\n";
+    let policy = tempfile::NamedTempFile::new().unwrap();
+    fs::write(policy.path(), trunk.ok(&["policy", "show"]).replace("  - name: stable\n", own)).unwrap();
+    trunk.ok(&["policy", "set", policy.path().to_str().unwrap()]);
     let said =
         trunk.ends(0, &["branch", "centos*-epoxy", "--like", "centos*-master", "--seed", "consistent"]);
     for line in [
