@@ -70,15 +70,15 @@ fn fresh(rig: &Rig) -> BTreeMap<String, String> {
     files(&out)
 }
 
-/// Returns whether a page is one as it should be. A front page may also say what could not be read beside the builds.
-fn is_as(text: &str, page: Option<&String>) -> bool {
-    let Some(page) = page else { return false };
+/// Returns whether a page is one of these. A front page may also say what could not be read beside the builds; then it has of each
+/// of these what could be.
+fn is_one_of(text: &str, pages: &[&String]) -> bool {
     let frame = ["<section class=\"attention\"", "<h2 id=\"attention\"", "<ul>", "</ul>", "</section>"];
     let is_news =
         |line: &str| line.contains("(os error ") && !line.contains("<code>.mirrorkeep/builds</code>");
-    let known: BTreeSet<&str> = page.lines().collect();
+    let known: BTreeSet<&str> = pages.iter().flat_map(|page| page.lines()).collect();
     let added: Vec<&str> = text.lines().filter(|line| !known.contains(line)).collect();
-    text == page
+    pages.iter().any(|page| text == *page)
         || added.iter().any(|line| is_news(line))
             && added.iter().all(|line| is_news(line) || frame.iter().any(|start| line.starts_with(start)))
 }
@@ -87,10 +87,9 @@ fn visible(rig: &Rig) -> Result<(), String> {
     let (before, after, now) = (files(&rig.work("../before")), fresh(rig), files(&pages(rig)));
     for (path, text) in &now {
         let is_unfinished = path.rsplit('/').next().unwrap().starts_with(".mirrorkeep-");
-        let these = [before.get(path), after.get(path)];
-        if !is_unfinished && !these.iter().any(|one| is_as(text, *one)) {
-            let is_other =
-                |line: &&str| !these.iter().flatten().any(|one| one.lines().any(|other| other == *line));
+        let these: Vec<&String> = before.get(path).into_iter().chain(after.get(path)).collect();
+        if !is_unfinished && !is_one_of(text, &these) {
+            let is_other = |line: &&str| !these.iter().any(|one| one.lines().any(|other| other == *line));
             return Err(format!(
                 "{path} is another: {:?}",
                 text.lines().filter(is_other).collect::<Vec<_>>()
@@ -108,7 +107,8 @@ fn end(rig: &Rig) -> Vec<String> {
     let (after, now) = (fresh(rig), files(&pages(rig)));
     let paths: BTreeSet<&String> = after.keys().chain(now.keys()).collect();
     let line = |path: &String| {
-        let is_right = now.get(path).is_some_and(|text| is_as(text, after.get(path)));
+        let these: Vec<&String> = after.get(path).into_iter().collect();
+        let is_right = now.get(path).is_some_and(|text| is_one_of(text, &these));
         format!("{path} {}", if is_right { "is right" } else { "is not right" })
     };
     paths.into_iter().map(line).collect()
