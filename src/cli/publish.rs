@@ -37,7 +37,9 @@ pub(super) struct PublishAnswer<'a> {
 
 pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
-    has_git(args).iter().for_each(|note| say::note(note));
+    for note in has_git(args) {
+        say::note(&note);
+    }
     let signers = sign::signers(&args.sign)?;
     let tagged = Tagged::read(setting, args)?;
     // A new mirror is made only after everything else was checked.

@@ -41,27 +41,7 @@ pub fn sentence(event: &Event) -> String {
         },
         EventKind::Labelled => format!("labelled {to} {}", labels(event)),
         EventKind::Held | EventKind::Unheld => holds(event),
-        EventKind::Pruned => {
-            // A build that is deleted at once has no term.
-            let until = stamp(event, "until").filter(|until| *until > event.at);
-            let until = until.map(|until| format!(" (it can be restored until {})", until.iso()));
-            let until = until.unwrap_or_default();
-            match text_of(event, "why") {
-                Some(why) => format!("withdrew {to}: {why}{until}"),
-                None if event.stated().retired.is_some() => {
-                    format!("moved {to} to the trash, since its stream is retired{until}")
-                }
-                None => {
-                    let stated = event.stated();
-                    let rules = stated.rules.filter(|rules| !rules.is_empty());
-                    let rules = rules.map(|rules| format!(": {}", Lapsed::line(&rules))).unwrap_or_default();
-                    match stated.archive {
-                        Some(archive) => format!("moved {to} to the archive {}{rules}", archive.address),
-                        None => format!("moved {to} to the trash{rules}{until}"),
-                    }
-                }
-            }
-        }
+        EventKind::Pruned => pruned(event),
         EventKind::Trimmed => format!("took {} out of {to}", list(event, "parts")),
         EventKind::Restored => format!("restored {to} from the trash"),
         EventKind::Swept => {
@@ -93,18 +73,7 @@ pub fn sentence(event: &Event) -> String {
                 text_of(event, "seed").map(|seed| format!(", beginning with {seed}")).unwrap_or_default();
             format!("branched {to} from {}{with}", text_of(event, "like").unwrap_or_default())
         }
-        EventKind::Retiring => {
-            let stated = event.stated().retirement;
-            let why = stated.as_ref().map(|stated| format!(": {}", stated.why)).unwrap_or_default();
-            let is_redirected = stated.as_ref().is_some_and(|stated| stated.redirect_since.is_some());
-            match stated.and_then(|stated| stated.removal_at.filter(|_| stated.redirect_since.is_none())) {
-                Some(at) => {
-                    format!("announced that the builds of {to} are removed from {} on{why}", at.iso())
-                }
-                None if is_redirected => format!("began to redirect {to}"),
-                None => format!("began to retire {to}{why}"),
-            }
-        }
+        EventKind::Retiring => retiring(event),
         EventKind::Retired => format!("retired {to}"),
         EventKind::Unretired => {
             format!("ended the retirement of {to}: {}", text_of(event, "why").unwrap_or_default())
@@ -112,6 +81,43 @@ pub fn sentence(event: &Event) -> String {
         EventKind::Recovered => "accepted that events of the journal are lost".to_owned(),
     };
     shown(&text).into_owned()
+}
+
+fn pruned(event: &Event) -> String {
+    let to = &event.to;
+    // A build that is deleted at once has no term.
+    let until = stamp(event, "until").filter(|until| *until > event.at);
+    let until = until.map(|until| format!(" (it can be restored until {})", until.iso()));
+    let until = until.unwrap_or_default();
+    match text_of(event, "why") {
+        Some(why) => format!("withdrew {to}: {why}{until}"),
+        None if event.stated().retired.is_some() => {
+            format!("moved {to} to the trash, since its stream is retired{until}")
+        }
+        None => {
+            let stated = event.stated();
+            let rules = stated.rules.filter(|rules| !rules.is_empty());
+            let rules = rules.map(|rules| format!(": {}", Lapsed::line(&rules))).unwrap_or_default();
+            match stated.archive {
+                Some(archive) => format!("moved {to} to the archive {}{rules}", archive.address),
+                None => format!("moved {to} to the trash{rules}{until}"),
+            }
+        }
+    }
+}
+
+fn retiring(event: &Event) -> String {
+    let to = &event.to;
+    let stated = event.stated().retirement;
+    let why = stated.as_ref().map(|stated| format!(": {}", stated.why)).unwrap_or_default();
+    let is_redirected = stated.as_ref().is_some_and(|stated| stated.redirect_since.is_some());
+    match stated.and_then(|stated| stated.removal_at.filter(|_| stated.redirect_since.is_none())) {
+        Some(at) => {
+            format!("announced that the builds of {to} are removed from {} on{why}", at.iso())
+        }
+        None if is_redirected => format!("began to redirect {to}"),
+        None => format!("began to retire {to}{why}"),
+    }
 }
 
 fn text_of<'a>(event: &'a Event, key: &str) -> Option<&'a str> {

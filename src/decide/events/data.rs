@@ -10,6 +10,7 @@ use crate::model::registry::Image;
 use crate::model::{BuildId, Digest, Outcome, RelPath, Stamp, Stream};
 use crate::record::{
     Archive, Details, Event, EventKind, Lapsed, Promotion, Released, Retirement, RunOutcome, RunReason,
+    Waived,
 };
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -483,17 +484,9 @@ impl EventData {
                 Self::Held(BuildHeld { common, of: of(), holds: holds.collect() })
             }
             EventKind::Pruned => {
-                let (plan, rules, archive) = (stated.plan, stated.rules.unwrap_or_default(), stated.archive);
-                Self::Pruned(BuildPruned {
-                    common,
-                    of: of(),
-                    until,
-                    plan,
-                    why,
-                    rules,
-                    archive,
-                    retired: stated.retired,
-                })
+                let (plan, rules) = (stated.plan, stated.rules.unwrap_or_default());
+                let (archive, retired) = (stated.archive, stated.retired);
+                Self::Pruned(BuildPruned { common, of: of(), until, plan, why, rules, archive, retired })
             }
             EventKind::Trimmed => {
                 let parts = stated.parts.unwrap_or_default();
@@ -515,14 +508,7 @@ impl EventData {
             EventKind::Promoted | EventKind::Demoted => {
                 Self::Stage(Box::new(stage_moved(common, alias, stated.promotion)))
             }
-            EventKind::Waived | EventKind::Unwaived => {
-                let waiver = stated.waiver.map(|one| (one.name, one.job, one.build, one.until, one.why));
-                let (stage, job, build, until, why) = waiver
-                    .map_or((None, None, None, None, None), |(stage, job, build, until, why)| {
-                        (Some(stage), Some(job), build, until, why)
-                    });
-                Self::Waiver(StageWaiver { common, stage, job, build, until, why })
-            }
+            EventKind::Waived | EventKind::Unwaived => Self::Waiver(waiver(common, stated.waiver)),
             EventKind::Pinned => {
                 let pins = stated.pins.unwrap_or_default().iter().map(ToString::to_string).collect();
                 Self::Pinned(ImagesPinned { common, name: event.to.clone(), pins })
@@ -588,6 +574,13 @@ fn retirement(common: Common, stream: Option<Stream>, stated: Option<Retirement>
         archived: stated.archive.is_some(),
         keep: stated.keep,
     }
+}
+
+fn waiver(common: Common, stated: Option<Waived>) -> StageWaiver {
+    let Some(Waived { name, job, build, until, why }) = stated else {
+        return StageWaiver { common, stage: None, job: None, build: None, until: None, why: None };
+    };
+    StageWaiver { common, stage: Some(name), job: Some(job), build, until, why }
 }
 
 fn stage_moved(common: Common, alias: String, promotion: Option<Promotion>) -> StageMoved {

@@ -5,6 +5,7 @@ use crate::decide::policy::Policy;
 use crate::decide::retention::draft::Drafts;
 use crate::decide::retention::plan::{Fate, GoesTo, Verdict};
 use crate::model::Stamp;
+use std::sync::Arc;
 
 /// Notes the archive at each expired build whose family has one.
 pub(super) fn direct(builds: &mut [Verdict], policy: &Policy, now: Stamp) {
@@ -13,7 +14,7 @@ pub(super) fn direct(builds: &mut [Verdict], policy: &Policy, now: Stamp) {
         let Some(archive) = family.and_then(|family| family.archive.as_ref()) else { continue };
         let until = archive.until.map(|until| until.after(now, policy.zone));
         for verdict in stream.iter_mut().filter(|verdict| verdict.fate == Fate::Expire) {
-            verdict.archive = Some(GoesTo { to: archive.to.clone(), until });
+            verdict.archive = Some(GoesTo { to: Arc::clone(&archive.to), until });
         }
     }
 }

@@ -119,7 +119,7 @@ pub enum BranchError {
         left: Vec<String>,
         /// The failure.
         #[source]
-        source: Box<BranchError>,
+        source: Box<Self>,
     },
     /// The policy cannot be used.
     #[error(transparent)]
@@ -171,7 +171,7 @@ impl Classify for BranchError {
         match self {
             Self::Pair(error) => error.class(),
             Self::NoOld(_) | Self::NoSeed { .. } => ErrorKind::Usage.hint("`mirrorkeep list` shows the streams and builds"),
-            Self::SeedElsewhere { .. } | Self::NoCalendar => ErrorKind::Usage.into(),
+            Self::SeedElsewhere { .. } | Self::NoCalendar | Self::Label(_) => ErrorKind::Usage.into(),
             Self::Other { .. } | Self::NoSuccess { .. } | Self::Unfit { .. } => ErrorKind::Refused.into(),
             Self::InUse { .. } => ErrorKind::Refused.hint("without `branch` a stream begins with its first build, as this one did"),
             Self::NoRecord(id) => ErrorKind::Failed.hint(format!("`mirrorkeep adopt {id}` takes it over")),
@@ -190,7 +190,6 @@ impl Classify for BranchError {
             Self::Policy(error) => error.class(),
             Self::Pipeline(error) => error.class(),
             Self::Mirror(error) => error.class(),
-            Self::Label(_) => ErrorKind::Usage.into(),
             Self::Copy(error) => error.class(),
             Self::Stage(error) => error.class(),
             Self::Repoint(error) => error.class(),

@@ -65,7 +65,9 @@ impl BranchRun<'_> {
             let what = Withdrawing { id: seed.id.clone(), why, force: false, purge: true };
             match withdraw(self.session, &what, Mode::Real) {
                 Ok(report) => {
-                    left.extend(report.failures.into_iter().map(|one| format!("{}: {}", one.path, one.error)))
+                    left.extend(
+                        report.failures.into_iter().map(|one| format!("{}: {}", one.path, one.error)),
+                    );
                 }
                 Err(error) => left.push(format!("`{}`: {}", seed.id, chain(&error))),
             }

@@ -95,9 +95,9 @@ impl Files {
         for (path, what) in files.chain(links).chain(dirs) {
             let at = here.path.join(&path);
             if late.has(&path) {
-                last.push(at.clone())
+                last.push(at.clone());
             } else {
-                first.push(at.clone())
+                first.push(at.clone());
             }
             known.insert(at, what);
         }

@@ -3,7 +3,6 @@
 //! `rsync` links only what is in one run. It takes the name that comes first in its order, which must be the one that is there:
 //! only builds with earlier names are looked at. Whatever they lack is sent as a file of its own.
 
-use super::SyncError;
 use super::files::Walked;
 use super::look::Here;
 use crate::mirror::Mirror;
@@ -19,7 +18,7 @@ pub(super) fn linked<'l>(
     mirror: &Mirror,
     new: &[(&Stream, &Walked)],
     whole: impl Iterator<Item = (&'l BuildId, &'l Here)>,
-) -> Result<Vec<RelPath>, SyncError> {
+) -> Vec<RelPath> {
     let mut wanted: HashMap<&Stream, HashMap<u64, (&RelPath, u64)>> = HashMap::new();
     for (stream, walked) in new {
         let files = wanted.entry(stream).or_default();
@@ -63,5 +62,5 @@ pub(super) fn linked<'l>(
             }
         }
     }
-    Ok(found)
+    found
 }

@@ -405,7 +405,7 @@ impl Push<'_> {
         let builds = batch.iter().filter(|one| one.before != Before::Whole);
         let new = builds.map(|one| (&one.id.stream, &one.walked)).collect::<Vec<_>>();
         let others = look.builds.iter().filter(|(id, _)| self.is_there(look, id));
-        let beside = linked(self.mirror(), &new, others)?;
+        let beside = linked(self.mirror(), &new, others);
         let count = first.paths.len();
         first.paths.extend(beside);
         let mut why = self.rsync.send(&self.root, &first, Sends::Files)?.partial;
@@ -607,7 +607,9 @@ impl Push<'_> {
             self.sent.files.keys().filter(|path| !pages.contains_key(path)).cloned().collect();
         if !gone.is_empty() {
             self.rsync.delete(&gone)?;
-            gone.iter().for_each(|path| there.forget(path));
+            for path in &gone {
+                there.forget(path);
+            }
         }
         self.sent.files = pages;
         Ok(())
