@@ -49,7 +49,7 @@ install: $(BINARY)
 	install -D -m 644 -t $(DESTDIR)$(DOC)/docs docs/*.md
 	install -D -m 644 -t $(DESTDIR)$(DOC)/docs/schemas docs/schemas/*.json
 	install -D -m 644 -t $(DESTDIR)$(DOC)/docs/screenshots docs/screenshots/*.png
-	install -D -m 644 -t $(DESTDIR)$(DOC)/examples contrib/apache.conf contrib/nginx.conf contrib/rsyncd.conf contrib/ci/*
+	install -D -m 644 -t $(DESTDIR)$(DOC)/examples contrib/apache.conf contrib/nginx.conf contrib/nginx-bucket.conf contrib/rsyncd.conf contrib/ci/*
 target/release/mirrorkeep:
 	cargo build --locked --release
 

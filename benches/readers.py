@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Counts sessions of dnf and apt that fail while a name moves, and times publishing with and without lists for readers.
 
-    cargo build --release && benches/readers.py WORKDIR [SESSIONS] [ROUNDS]
+    cargo build --release && benches/readers.py WORKDIR [SESSIONS [ROUNDS [BINARY]]]
 
 A session reads the lists of a repository with an empty cache and then downloads two packages. Meanwhile builds are
 published and pruned one after the other; the packages of each build have paths that no other build has. Each client
@@ -15,7 +15,7 @@ work = os.path.abspath(sys.argv[1])
 sessions = int(sys.argv[2]) if len(sys.argv) > 2 else 200
 rounds = int(sys.argv[3]) if len(sys.argv) > 3 else 40
 here = os.path.dirname(os.path.abspath(__file__))
-binary = os.path.join(here, "..", "target", "release", "mirrorkeep")
+binary = sys.argv[4] if len(sys.argv) > 4 else os.path.join(here, "..", "target", "release", "mirrorkeep")
 STREAM = "main/debian"
 PAUSE = 0.8
 

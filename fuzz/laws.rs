@@ -5,6 +5,7 @@
 //! bytes that break a law (`make fuzz`); the ordinary tests hold each law to the kept bytes and to changes of them.
 
 use mirrorkeep::census::Census;
+use mirrorkeep::decide::branch::Counterparts;
 use mirrorkeep::decide::changes::{Head, Item, Known, Part, SignedHead};
 use mirrorkeep::decide::deliver::{Deliver, subscriber_name};
 use mirrorkeep::decide::diff::{Package, PackageKind, PackagesDiff};
@@ -44,12 +45,13 @@ use std::time::Duration;
 pub(crate) type Law = (&'static str, fn(&[u8]));
 
 /// Every law.
-pub(crate) const LAWS: [Law; 31] = [
+pub(crate) const LAWS: [Law; 32] = [
     ("amqp", amqp),
     ("branch", branch),
     ("census", census),
     ("changes", changes),
     ("context", context),
+    ("counterpart", counterpart),
     ("deliver", deliver),
     ("event", event),
     ("git", git),
@@ -388,6 +390,22 @@ fn pipeline(bytes: &[u8]) {
     for stage in &pipeline.stages {
         assert!(stage.gates.iter().all(|gate| pipeline.gate(gate).is_some()));
         assert!(stage.commands.iter().all(|one| !one.apply.is_empty() && !one.undo.is_empty()));
+    }
+}
+
+/// NEW, OLD and a stream: no counterpart leaves the root, and what follows OLD follows NEW.
+fn counterpart(bytes: &[u8]) {
+    let Some((new, rest)) = halves(bytes) else { return };
+    let Some((old, stream)) = rest.split_once('\n') else { return };
+    let (Ok(found), Ok(stream)) = (Counterparts::read(new, old), stream.parse::<Stream>()) else { return };
+    let Some(to) = found.of(&stream) else { return };
+    is_plain(to.as_path());
+    if !old.contains('*') {
+        let (new, old) = (found.new_text(), found.old());
+        assert_eq!(to.as_str().strip_prefix(new), stream.as_str().strip_prefix(old));
+    }
+    for pair in found.pairs([&stream]).into_iter().flatten() {
+        assert!(pair.new == to && pair.old == stream && found.of(&to).is_none());
     }
 }
 

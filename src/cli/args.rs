@@ -1,5 +1,6 @@
 //! The arguments that each verb accepts.
 
+mod branch;
 pub(super) mod color;
 mod deliver;
 mod diff;
@@ -20,6 +21,7 @@ mod sync;
 mod transfer;
 mod withdraw;
 
+pub(super) use branch::BranchArgs;
 pub(super) use color::ColorArg;
 pub(super) use deliver::{DeliverArgs, DeliverVerb};
 pub(super) use diff::DiffArgs;
@@ -160,8 +162,8 @@ pub(super) struct Cli {
     /// Number of threads [default: number of CPUs]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) jobs: Option<u16>,
-    /// Number of seconds to wait for a lock that another process holds
-    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60)]
+    /// Number of seconds, or a time such as 5m, to wait for a lock that another process holds
+    #[arg(long, global = true, value_name = "SECONDS", default_value = "60", value_parser = seconds::<0, { u32::MAX as u64 }>)]
     pub(super) wait: u64,
     /// The person who runs the command, for the journal and for holds [default: the user]
     #[arg(
@@ -175,6 +177,30 @@ pub(super) struct Cli {
     pub(super) by: Option<String>,
     #[command(subcommand)]
     pub(super) verb: Verb,
+}
+
+/// Reads a number of seconds within these limits, also with a unit: `90`, `90s`, `5m`, `2h`, `1d`.
+pub(super) fn seconds<const LEAST: u64, const MOST: u64>(text: &str) -> Result<u64, String> {
+    let units = [('s', 1), ('m', 60), ('h', 3600), ('d', 86_400)];
+    let with_unit = units.into_iter().find_map(|(unit, scale)| Some((text.strip_suffix(unit)?, scale)));
+    let (count, scale) = with_unit.unwrap_or((text, 1));
+    let is_number = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+    let read = count.parse::<u64>().ok().and_then(|count| count.checked_mul(scale)).filter(|_| is_number);
+    read.filter(|seconds| (LEAST..=MOST).contains(seconds)).ok_or_else(|| {
+        let limits = if MOST > 86_400 { String::new() } else { format!(", from {LEAST} to {MOST} seconds") };
+        format!(
+            "a number of seconds such as `60`, or one with a unit such as `90s` or `5m`, is accepted{limits}"
+        )
+    })
+}
+
+/// Reads the number of an event; a time is what `log` takes.
+pub(super) fn event_number<const LEAST: u64>(text: &str) -> Result<u64, String> {
+    let read = text.parse::<u64>().ok().filter(|number| *number >= LEAST);
+    read.ok_or_else(|| {
+        "the number of an event such as `1042`, the `seq` of `mirrorkeep events`, is accepted; `mirrorkeep log --since 1d` takes a time"
+            .to_owned()
+    })
 }
 
 /// Reads the name of a person: at most 255 printable characters; an empty variable counts as unset.
@@ -203,6 +229,17 @@ pub(super) enum Verb {
   mirrorkeep copy s3://bucket/mirror /srv/archive release/2018.10/centos
   mirrorkeep copy /srv/mirror /srv/archive master/centos/20181205T060000Z --dry-run")]
     Copy(CopyArgs),
+    /// Begin a stream, or several, after the pattern of old ones
+    #[command(
+        after_help = "What the layout, the policy or the pipeline lack for it is printed as text to paste, and nothing is changed (exit code 3). If a
+step fails, all are undone; interrupted anywhere, the same command continues. docs/branching.md explains it.
+
+Examples:
+  mirrorkeep branch release/2024.2 --like release/2024.1 --dry-run
+  mirrorkeep branch release/2024.2 --like release/2024.1 --seed stable --date 2024-10-02
+  mirrorkeep branch 'centos*-flamingo' --like 'centos*-epoxy'"
+    )]
+    Branch(BranchArgs),
     /// Keep a copy of a mirror from nothing but HTTP, by its change list; every byte is verified
     #[command(
         after_help = "The mirror writes the list with `export changes`. Builds come whole or not at all, then names move. Nothing is deleted by the list:
@@ -222,7 +259,11 @@ Examples:
   a policy that cannot be used; errors of the last check
   an unfinished publish older than a day; a ticket of the trash that cannot be read; less than 5% of the disk free, or a disk
   that is full in less than a day
-  a stream that is still built, and whose newest success is three times older than usual
+  a stream that is still built, and whose newest success is three times older than usual; a policy that fits no stream
+  a stage that is not where a promotion left it, resolves to no build, or is far behind
+  a subscriber with parked events, or with one that waits for longer than `alarm`; a deliver.yaml that cannot be used
+  a target that is required or has an `alarm`, and is behind for longer; a targets.yaml that cannot be used
+  rules, lists or pages for readers that are older than the names that they are made from
 
 Examples:
   mirrorkeep status
@@ -552,6 +593,7 @@ impl Verb {
             Self::Publish(args) => !args.dry_run,
             Self::Label(LabelArgs { dry_run, .. })
             | Self::Copy(CopyArgs { dry_run, .. })
+            | Self::Branch(BranchArgs { dry_run, .. })
             | Self::Pull(PullArgs { dry_run, .. })
             | Self::Prune(PruneArgs { dry_run, .. })
             | Self::Withdraw(WithdrawArgs { dry_run, .. })

@@ -65,6 +65,10 @@ enum Words {
 const ARGUMENTS: &[(&[&str], &str, Words)] = &[
     (&["publish"], "stream", Words::Streams),
     (&["copy"], "what", Words::Paths),
+    (&["branch"], "new", Words::Streams),
+    (&["branch"], "like", Words::Streams),
+    (&["branch"], "seed", Words::Builds),
+    (&["branch"], "without_stage", Words::Stages),
     (&["adopt"], "what", Words::Paths),
     (&["log"], "about", Words::Paths),
     (&["events"], "stream", Words::Streams),

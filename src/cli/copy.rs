@@ -3,13 +3,13 @@
 use super::answer::{Sorted, Version};
 use super::args::CopyArgs;
 use super::context::Context;
-use super::exit::{Exit, Outcome};
-use super::mirror_url::say_what_lacks;
+use super::exit::{Exit, Failure, Outcome};
+use super::mirror_url::{MirrorUrl, say_what_lacks};
 use super::owner::refuse_root;
 use super::progress::Bar;
 use super::say;
 use crate::commit::Permit;
-use crate::model::{Classify, shown};
+use crate::model::{Classify, ErrorKind, shell_word, shown};
 use crate::ops::Mode;
 use crate::ops::copy::{Copied, CopyOptions, CopyOutcome, CopyReport};
 use schemars::JsonSchema;
@@ -31,7 +31,8 @@ pub(super) struct CopyAnswer<'a> {
 }
 
 pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
-    let (from, to) = (setting.open_at(&args.from)?, setting.open_at(&args.to)?);
+    let from = setting.open_at(&args.from).map_err(|failure| build_first(setting, args, failure))?;
+    let to = setting.open_at(&args.to)?;
     setting.opened.replace(Some(to.clone()));
     refuse_root(&args.to)?;
     to.covers_no_build()?;
@@ -73,6 +74,22 @@ pub(super) fn copy(setting: &Context, args: &CopyArgs) -> Outcome<Exit> {
         return Ok(class.kind.into());
     }
     Ok(if report.failures.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+/// Returns the same failure, with the whole command where a build or a stream was typed in place of the mirror that has it.
+fn build_first(setting: &Context, args: &CopyArgs, failure: Failure) -> Failure {
+    let MirrorUrl::Dir(typed) = &args.from else { return failure };
+    let Some(what) = typed.to_str().filter(|_| typed.is_relative() && !typed.exists()) else {
+        return failure;
+    };
+    let Ok(mirror) = setting.open() else { return failure };
+    if super::adopt::scope(mirror.layout(), what).is_err() {
+        return failure;
+    }
+    let word = |url: &MirrorUrl| shell_word(url.to_string().as_ref());
+    let (from, to, what) = (word(&setting.mirror), word(&args.to), shell_word(what.as_ref()));
+    let hint = format!("`mirrorkeep copy {from} {to} {what}` copies it; the mirrors come first");
+    Failure { class: ErrorKind::Usage.hint(hint), ..failure }
 }
 
 fn render(report: &CopyReport, mode: Mode) -> String {

@@ -9,7 +9,7 @@ use super::say;
 use super::service::Service;
 use crate::decide::deliver::{Deliver, lint};
 use crate::mirror::{Asked, Mirror};
-use crate::model::{ErrorKind, RelPath, shown};
+use crate::model::{ErrorKind, RelPath, shell_word, shown};
 use crate::ops::Mode;
 use crate::ops::deliver::{
     AskReport, DeliverReport, DeliverStatus, Delivered, Outcome as Ended, SubscriberStatus, Until, ask,
@@ -45,6 +45,9 @@ pub(super) struct AskAnswer<'a> {
     /// What was changed, or would be changed.
     report: &'a AskReport,
 }
+
+/// How many events a line names.
+const NAMED: usize = 5;
 
 /// Prints messages while events are delivered.
 struct Aloud;
@@ -162,7 +165,10 @@ fn line(one: &Delivered) -> String {
     let why = one.failure.as_deref().map(|why| shown(why).into_owned()).unwrap_or_default();
     text + &match one.outcome {
         Ended::UpToDate => String::new(),
-        Ended::Waits => format!("; it is tried again by the next run: {why}"),
+        Ended::Waits => format!(
+            "; it is tried again by the next run: {why}; `mirrorkeep deliver park {}` passes over it",
+            shown(&one.name)
+        ),
         Ended::Full => "; too many events are parked".to_owned(),
         Ended::Stopped => "; stopped".to_owned(),
         Ended::Busy | Ended::Failed => format!("; failed: {why}"),
@@ -185,7 +191,8 @@ fn trial(setting: &Context, mirror: &Mirror, names: &[String]) -> Outcome<Exit> 
 }
 
 fn show_status(setting: &Context, names: &[String]) -> Outcome<Exit> {
-    let status = status(&setting.open()?, names, now())?;
+    let mirror = setting.open()?;
+    let status = status(&mirror, names, now())?;
     let exit = if status.subscribers.iter().any(|one| one.attention) { Exit::Findings } else { Exit::Done };
     if setting.json {
         say::data(&Sorted(&status));
@@ -208,18 +215,46 @@ fn show_status(setting: &Context, names: &[String]) -> Outcome<Exit> {
             say::note(&format!("warning: {}: {problem}", one.name));
         }
     }
+    for one in &status.subscribers {
+        let name = shown(&one.name);
+        if let Some(parked) = numbers(&one.parked) {
+            say::note(&format!(
+                "{name}: parked: {parked}; `mirrorkeep deliver unpark {name}` delivers them again"
+            ));
+        }
+        if let Some(failing) = &one.failing {
+            let (seq, answer) = (failing.seq, shown(&failing.answer));
+            say::note(&format!(
+                "{name}: event {seq} is not accepted: {answer}; `mirrorkeep deliver park {name}` passes over it"
+            ));
+        }
+    }
     for one in &status.former {
         let (name, next) = (shown(&one.name), one.seq + 1);
-        let parked = match one.parked.len() {
-            0 => String::new(),
-            parked => format!(", and has {}", say::count(parked as u64, "parked event")),
+        let parked = numbers(&one.parked).map(|parked| format!("; parked: {parked}")).unwrap_or_default();
+        let at = format!(".mirrorkeep/deliver/{name}");
+        let end = match mirror.directory() {
+            Some(dir) => format!("`rm -r {}` forgets it", shell_word(dir.join(&at).as_os_str())),
+            None => format!("without what is below `{at}/` it is forgotten"),
         };
         say::note(&format!(
-            "warning: {name}: deliver.yaml has no such subscriber any more; it was not sent the events from {next} on{parked}; if it has \
-             another name now, `mirrorkeep deliver replay NAME --since {next}` sends them; removing .mirrorkeep/deliver/{name} ends this warning"
+            "warning: {name} is in deliver.yaml no more, and was not sent the events from {next} on{parked}; under another name, \
+             `mirrorkeep deliver replay NAME --since {next}` sends them; {end}"
         ));
     }
     Ok(exit)
+}
+
+/// Returns the numbers of some events, the first few of many; nothing for none.
+fn numbers(events: &[u64]) -> Option<String> {
+    let (first, others) = events.split_at(events.len().min(NAMED));
+    let list = first.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match (first.len(), others.len()) {
+        (0, _) => None,
+        (1, 0) => Some(format!("event {list}")),
+        (_, 0) => Some(format!("events {list}")),
+        (_, more) => Some(format!("events {list} and {more} more")),
+    }
 }
 
 fn row(one: &SubscriberStatus) -> Vec<String> {

@@ -3,10 +3,12 @@
 use super::args::EventsArgs;
 use super::context::Context;
 use super::exit::{Failure, Outcome, Usage};
+use super::naming::unknown_stream;
 use super::say;
 use crate::decide::events::{CloudEvent, Filter};
 use crate::model::ErrorKind;
 use crate::ops::events::{EventsRequest, Follow};
+use crate::ops::matching::Matching;
 use std::io::{self, Write};
 use std::ops::ControlFlow;
 
@@ -24,6 +26,13 @@ pub(super) fn events(setting: &Context, args: &EventsArgs) -> Outcome {
         print(events)
     };
     let done = crate::ops::events::events(&setting.session(&mirror), &request, follow, &mut show);
+    if done.is_ok() && next.is_none() {
+        let builds = mirror.recorded().unwrap_or_default();
+        let typed = args.stream.iter().filter(|text| !Matching::is_pattern(text));
+        for why in typed.filter_map(|text| unknown_stream(text, builds.iter().map(|id| &id.stream))) {
+            mirror.warnings().add(why);
+        }
+    }
     done.map(drop).map_err(|error| {
         let mut failure = Failure::from(error);
         if let (ErrorKind::Interrupted, Some(next)) = (failure.class.kind, next) {

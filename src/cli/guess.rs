@@ -1,223 +1,13 @@
 //! What to type instead of arguments that cannot be used: verbs and options of other tools, and verbs that are
 //! missing.
 
-use super::guide::{ELSEWHERE, Words};
+use super::guesses::{BELOW, LACKING, OPTIONS, VALUES, WHOLE_PLAN, WHOLE_STREAM, fits};
+use super::guide::ELSEWHERE;
 use crate::model::shell_word;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
-
-/// Words that are typed behind a verb with verbs of its own, and what does that here.
-const BELOW: [(&str, &[&str], &str); 15] = [
-    (
-        "alias",
-        &["add", "new", "create", "make", "move", "mv", "point", "ln", "link", "update"],
-        "`mirrorkeep alias set ALIAS ID` sets an alias",
-    ),
-    ("alias", &["rm", "delete", "del", "unset", "drop"], "`mirrorkeep alias remove ALIAS` removes an alias"),
-    ("alias", &["ls", "all"], "`mirrorkeep alias list` lists the aliases"),
-    ("alias", &["show", "get", "resolve"], "`mirrorkeep resolve ALIAS` prints what an alias resolves to"),
-    ("alias", &["history", "log"], "`mirrorkeep history ALIAS` shows every move of an alias"),
-    ("trash", &["ls", "show", "status"], "`mirrorkeep trash list` lists what is in the trash"),
-    (
-        "trash",
-        &["empty", "clear", "clean", "purge", "sweep", "delete"],
-        "`mirrorkeep sweep` empties the trash",
-    ),
-    ("trash", &["restore", "undelete"], "`mirrorkeep restore ID` restores a build from the trash"),
-    (
-        "policy",
-        &["apply", "use", "install", "edit", "add", "load"],
-        "`mirrorkeep policy set FILE` puts a policy in force",
-    ),
-    ("policy", &["check", "validate"], "`mirrorkeep policy lint FILE` checks a policy"),
-    (
-        "policy",
-        &["run", "forecast", "plan"],
-        "`mirrorkeep policy simulate --for 30d` runs the policy forward",
-    ),
-    (
-        "pipeline",
-        &["apply", "use", "install", "edit", "add", "load"],
-        "`mirrorkeep pipeline set FILE` puts a pipeline in force",
-    ),
-    ("pipeline", &["check", "validate"], "`mirrorkeep pipeline lint FILE` checks a pipeline"),
-    (
-        "layout",
-        &["check", "validate", "lint"],
-        "`mirrorkeep layout show --layout FILE` checks a layout and shows its paths",
-    ),
-    (
-        "layout",
-        &["test", "try"],
-        "`mirrorkeep layout place PATH --layout FILE` shows what a path is in a layout",
-    ),
-];
-
-/// What `--stream` and the options of a branch are.
-const WHOLE_STREAM: &str = "`--stream main/debian` names the whole stream; with `--git-branch BRANCH` instead, and `--distro` and \
-     `--field` for what a branch does not say, the layout finds it";
-
-/// The answer to a stream behind `plan`.
-const WHOLE_PLAN: &str = "a plan is of the whole mirror; `mirrorkeep plan --expiring` shows what expires, and `mirrorkeep explain ID` all reasons for a build";
-
-/// Options of other tools, by the verb behind which they are typed (`*` for each), and what does that here.
-const OPTIONS: [(&str, &[&str], &str); 28] = [
-    (
-        "prune",
-        &["-y", "--yes", "--force", "-f", "--assume-yes"],
-        "`mirrorkeep prune` does not ask; `mirrorkeep prune --dry-run` only shows what would be deleted",
-    ),
-    (
-        "prune",
-        &[
-            "--policy",
-            "--keep",
-            "--keep-last",
-            "--keep-daily",
-            "--keep-weekly",
-            "--keep-monthly",
-            "--keep-within",
-            "--older-than",
-            "--days",
-        ],
-        "the policy of the mirror defines what is kept: `mirrorkeep policy show` shows it, and `mirrorkeep policy set FILE` puts another in force",
-    ),
-    (
-        "list",
-        &["--latest", "--newest", "--last"],
-        "`mirrorkeep list --sort created --limit 1` lists the newest build, and `mirrorkeep resolve ALIAS` prints what an alias resolves to",
-    ),
-    (
-        "list",
-        &["-l", "--long", "-a", "--all", "--full"],
-        "`mirrorkeep list` has all columns, `mirrorkeep show ID` shows one build, and `mirrorkeep --json list` prints every field",
-    ),
-    (
-        "policy simulate",
-        &["--days", "--months", "--length", "--until"],
-        "`--for 30d` sets the length of the simulation",
-    ),
-    ("publish", &["-s", "--target", "--dest", "--to"], "`--stream STREAM` names the stream"),
-    (
-        "publish",
-        &["-n", "--name", "--id", "--version"],
-        "`--build NAME` names the build [default: the time now]",
-    ),
-    (
-        "publish",
-        &["--platform", "--arch", "--os", "--target-os"],
-        "the layout says which fields a stream has: `--distro NAME` and `--field KEY=VALUE` give them with `--git-branch`, and `--stream STREAM` names \
-         the whole stream",
-    ),
-    (
-        "publish",
-        &["--stamp", "--date", "--time", "--timestamp"],
-        "`--build NAME` names the build [default: the time now]",
-    ),
-    ("withdraw", &["--reason", "-m", "--message", "--because"], "`--why TEXT` gives the reason"),
-    ("hold", &["--reason", "-m", "--message", "--because"], "`--why TEXT` gives the reason"),
-    ("demote", &["--reason", "-m", "--message", "--because"], "`--why TEXT` gives the reason"),
-    ("reject", &["--reason", "-m", "--message", "--because"], "`--why TEXT` gives the reason"),
-    (
-        "prune",
-        &["--stream", "--only", "-s"],
-        "a prune is of the whole mirror; `mirrorkeep plan --expiring` shows what expires",
-    ),
-    ("plan", &["--stream", "--only", "-s"], WHOLE_PLAN),
-    ("log", &["--who", "--user", "--author"], "`--by NAME` shows the events of a person"),
-    (
-        "status",
-        &["--watch", "-w"],
-        "`watch mirrorkeep status` shows it again and again, and `mirrorkeep status --check` ends with 5 when something needs attention",
-    ),
-    ("publish", &["--tag", "--tags", "-t"], "`--label KEY=VALUE` labels the build"),
-    ("publish", &["--failed", "--fail", "--status"], "`--result fail` records that the build failed"),
-    ("publish", &["-r", "-R", "--recursive"], "`mirrorkeep publish DIR` publishes everything below DIR"),
-    (
-        "publish",
-        &["-f", "--force", "--overwrite"],
-        "a published build is never replaced; `mirrorkeep withdraw ID --why TEXT` takes one out of the mirror",
-    ),
-    ("list", &["-n", "--count", "--head"], "`--limit 5` lists the first five builds"),
-    ("list", &["-r", "--reverse"], "`--sort created` lists the newest builds first"),
-    ("log", &["-n", "--count", "--head"], "`--limit 5` shows the newest five events"),
-    ("log", &["-f", "--follow"], "`mirrorkeep events --follow` prints events as they come"),
-    ("publish", &["-b", "--branch"], "`--git-branch BRANCH` names the branch"),
-    ("verify", &["--full", "--everything"], "`mirrorkeep verify --all` verifies every build"),
-    ("*", &["--format", "--output", "-o"], "`--json` prints the answer as JSON"),
-];
-
-/// Subcommands that a verb does not have, by verb.
-const LACKING: [(&str, &str); 29] = [
-    (
-        "verify",
-        "`mirrorkeep verify --all` verifies every build, `mirrorkeep verify --sample 5%` a share of the mirror, and `mirrorkeep verify ID` one build",
-    ),
-    (
-        "publish",
-        "`mirrorkeep publish DIR --stream STREAM` names the stream; with `--git-branch BRANCH` instead, the layout finds it",
-    ),
-    (
-        "hold",
-        "`mirrorkeep hold ID --why TEXT` protects a build from pruning, and `mirrorkeep hold list` lists the holds",
-    ),
-    ("unhold", "`mirrorkeep hold list` lists the builds that are held"),
-    ("restore", "`mirrorkeep trash list` lists the builds that can be restored"),
-    ("history", "`mirrorkeep alias list` lists the aliases"),
-    ("resolve", "`mirrorkeep alias list` lists the aliases"),
-    ("alias set", "`mirrorkeep alias list` lists the aliases, and `mirrorkeep list` the builds"),
-    ("alias remove", "`mirrorkeep alias list` lists the aliases"),
-    ("show", "`mirrorkeep list` lists the builds"),
-    ("diff", "`mirrorkeep diff ID ID` compares two builds, and `mirrorkeep list` lists the builds"),
-    ("explain", "`mirrorkeep list` lists the builds, and `mirrorkeep plan` the verdict on each"),
-    ("label", "`mirrorkeep label ID KEY=VALUE` labels a build, and `mirrorkeep list` lists the builds"),
-    (
-        "withdraw",
-        "`mirrorkeep withdraw ID --why TEXT` takes a build out, and `mirrorkeep list` lists the builds",
-    ),
-    (
-        "vote",
-        "`mirrorkeep vote ID JOB success` records that a job passed on a build; `mirrorkeep pipeline show` names the jobs, and `mirrorkeep list` the builds",
-    ),
-    (
-        "gate",
-        "`mirrorkeep gate ID --all-missing` runs the gates that have not voted on a build; `mirrorkeep pipeline show` names the gates",
-    ),
-    (
-        "waive",
-        "`mirrorkeep waive STAGE JOB --until 3d --why TEXT` promotes without the vote of a job; `mirrorkeep stages` shows the stages and what each lacks",
-    ),
-    ("unwaive", "`mirrorkeep stages` shows the waivers"),
-    (
-        "reject",
-        "`mirrorkeep reject ID --why TEXT` keeps a build from every stage; `mirrorkeep stages` shows the candidates",
-    ),
-    ("unreject", "`mirrorkeep stages` shows the rejected builds"),
-    (
-        "demote",
-        "`mirrorkeep demote STAGE --stream STREAM --why TEXT` moves a stage back; `mirrorkeep stages` shows the stages and their streams",
-    ),
-    ("bundle", "`mirrorkeep layout show` shows the bundles, and `mirrorkeep bundle STREAM` makes one"),
-    ("images pins", "`mirrorkeep images pins FILE` reads the images that must be kept"),
-    (
-        "images list",
-        "`mirrorkeep images list ID` lists the images of a build, and `mirrorkeep list` the builds",
-    ),
-    ("images place", "`mirrorkeep images place REF` shows which build an image belongs to"),
-    ("copy", "`mirrorkeep copy FROM TO` copies builds from one mirror to another"),
-    ("pull", "`mirrorkeep pull URL DIR` keeps a copy of a mirror that is read over HTTP"),
-    ("policy set", "`mirrorkeep policy list` lists the shipped policies"),
-    ("pipeline set", "`mirrorkeep pipeline list` lists the shipped pipelines"),
-];
-
-/// Values of other tools, and the closest ones here.
-const VALUES: [(&str, &[&str], &str); 1] = [(
-    "--result",
-    &["unstable", "warning", "warnings", "failure", "failed", "passed", "ok", "aborted"],
-    "a build that readers should use is a `success`, any other a `fail`; `--label quality=unstable` can say more",
-)];
 
 /// What was typed in place of a verb, or after one.
 pub(super) enum Advice {
@@ -226,7 +16,7 @@ pub(super) enum Advice {
         /// What was typed.
         name: String,
         /// What does that here.
-        hint: &'static str,
+        hint: String,
     },
     /// The arguments of a verb cannot be used.
     Arguments(String),
@@ -248,19 +38,28 @@ pub(super) fn mirror(typed: &[OsString]) -> Option<OsString> {
 
 /// Returns what to type instead, if known.
 pub(super) fn advice(error: &clap::Error, command: &Command, typed: &[OsString]) -> Option<Advice> {
-    let (verb, command) = verb(command, typed);
+    let (verb, command, word) = verb(command, typed);
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.split(['=', ' ']).next().unwrap_or(text)),
         _ => None,
     };
+    // A word of another tool behind a verb, also where a build or a name is expected there.
+    let word = match error.kind() {
+        ErrorKind::InvalidSubcommand => text(ContextKind::InvalidSubcommand),
+        ErrorKind::UnknownArgument => text(ContextKind::InvalidArg).filter(|word| !word.starts_with('-')),
+        ErrorKind::ArgumentConflict | ErrorKind::MissingRequiredArgument => word,
+        _ => None,
+    };
+    if let Some((word, hint)) = word.and_then(|word| Some((word, below(&verb, word)?))) {
+        let name = format!("{verb} {word}");
+        let is_verb = command.has_subcommands();
+        return Some(if is_verb { Advice::Verb { name, hint } } else { Advice::Arguments(hint) });
+    }
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let word = text(ContextKind::InvalidSubcommand)?;
-            let has = |words: Words| words.contains(&word);
-            let below = BELOW.iter().find(|(above, words, _)| *above == verb && has(words));
-            let other = ELSEWHERE.iter().find(|(words, _)| verb.is_empty() && has(words));
-            let hint = below.map(|(.., hint)| *hint).or(other.map(|(_, hint)| *hint))?;
-            Some(Advice::Verb { name: format!("{verb} {word}").trim_start().to_owned(), hint })
+            let (_, hint) = ELSEWHERE.iter().find(|(words, _)| verb.is_empty() && words.contains(&word))?;
+            Some(Advice::Verb { name: word.to_owned(), hint: (*hint).to_owned() })
         }
         ErrorKind::UnknownArgument => {
             let option = text(ContextKind::InvalidArg)?;
@@ -286,6 +85,13 @@ pub(super) fn advice(error: &clap::Error, command: &Command, typed: &[OsString])
             let found = OPTIONS.iter().find(|(at, options, _)| fits(at) && options.contains(&option));
             found.map(|(.., hint)| Advice::Arguments((*hint).to_owned()))
         }
+        ErrorKind::ArgumentConflict if verb == "promote" => {
+            let given = error.to_string();
+            let both = ["--build", "--stream"].iter().all(|option| given.contains(option));
+            both.then(|| {
+                Advice::Arguments("the ID of a build has its stream: leave out `--stream`".to_owned())
+            })
+        }
         ErrorKind::ArgumentConflict if matches!(verb.as_str(), "publish" | "layout path") => {
             let given = error.to_string();
             let names = ["--git-branch", "--distro", "--field"].iter().any(|option| given.contains(option));
@@ -305,6 +111,18 @@ pub(super) fn advice(error: &clap::Error, command: &Command, typed: &[OsString])
         }
         _ => None,
     }
+}
+
+/// Returns what a word behind a verb is here.
+fn below(verb: &str, word: &str) -> Option<String> {
+    let (.., hint) = BELOW.iter().find(|(above, words, _)| *above == verb && fits(words, word))?;
+    Some(hint.replace("{}", &shell_word(word.as_ref())))
+}
+
+/// Returns the same for arguments that could be read, and with which the verb failed.
+pub(super) fn below_typed(command: &Command, typed: &[OsString]) -> Option<String> {
+    let (verb, _, word) = verb(command, typed);
+    below(&verb, word?)
 }
 
 /// Returns whether a name that clap suggests looks like what was typed.
@@ -386,25 +204,38 @@ pub(super) fn without_noise(error: &mut clap::Error, advised: bool) {
     }
 }
 
-/// Returns the verbs that were typed, as far as they exist, and the command of the last one.
-fn verb<'a>(command: &'a Command, typed: &[OsString]) -> (String, &'a Command) {
-    let (mut verbs, mut current) = (Vec::new(), command);
+/// Makes the usage in an error that of the whole verb, and not one of arguments that have nothing to do with what was typed.
+pub(super) fn with_usage(error: &mut clap::Error, mut command: Command, typed: &[OsString]) {
+    if !matches!(error.kind(), ErrorKind::UnknownArgument | ErrorKind::ArgumentConflict) {
+        return;
+    }
+    command.build();
+    let usage = verb(&command, typed).1.clone().render_usage();
+    error.insert(ContextKind::Usage, ContextValue::StyledStr(usage));
+}
+
+/// Returns the verbs that were typed, as far as they exist, the command of the last one, and the word behind it.
+fn verb<'a, 't>(command: &'a Command, typed: &'t [OsString]) -> (String, &'a Command, Option<&'t str>) {
+    let (mut verbs, mut current, mut behind) = (Vec::new(), command, None);
     let mut words = typed.iter().skip(1).filter_map(|word| word.to_str());
     while let Some(word) = words.next() {
         if word.starts_with('-') {
-            if !word.contains('=') && takes_value(command, word) {
+            if !word.contains('=') && (takes_value(command, word) || takes_value(current, word)) {
                 words.next();
             }
             continue;
         }
-        let Some(next) = current.find_subcommand(OsStr::new(word)) else { break };
+        let Some(next) = current.find_subcommand(OsStr::new(word)) else {
+            behind = Some(word);
+            break;
+        };
         verbs.push(next.get_name());
         current = next;
     }
-    (verbs.join(" "), current)
+    (verbs.join(" "), current, behind)
 }
 
-/// Returns whether an option of every verb has a value.
+/// Returns whether an option of a command has a value.
 fn takes_value(command: &Command, word: &str) -> bool {
     option(command, word).is_some_and(|arg| arg.get_action().takes_values())
 }
@@ -442,7 +273,7 @@ mod tests {
             assert!(found(at), "{at}");
             let words: Vec<OsString> =
                 ["mirrorkeep"].into_iter().chain(at.split(' ')).map(Into::into).collect();
-            let (_, command) = verb(&command, &words);
+            let (_, command, _) = verb(&command, &words);
             let none = options.iter().all(|option| !has_option(command, option.trim_start_matches('-')));
             assert!(none, "{at} has one of {options:?}");
         }

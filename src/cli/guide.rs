@@ -5,7 +5,13 @@ use clap::{Command, CommandFactory};
 
 /// The groups of verbs, in the order of the help.
 const GROUPS: [(&str, &[&str]); 5] = [
-    ("Publish", &["publish", "release", "due", "copy", "pull", "adopt", "label", "alias", "deliver", "sync"]),
+    (
+        "Publish",
+        &[
+            "publish", "release", "due", "branch", "copy", "pull", "adopt", "label", "alias", "deliver",
+            "sync",
+        ],
+    ),
     (
         "Look",
         &[
@@ -42,7 +48,7 @@ const GROUPS: [(&str, &[&str]); 5] = [
 pub(super) type Words = &'static [&'static str];
 
 /// Words that people know from other tools, and what does that here.
-pub(super) const ELSEWHERE: [(Words, &str); 38] = [
+pub(super) const ELSEWHERE: [(Words, &str); 44] = [
     (&["ls", "ll", "dir", "build", "builds", "snapshots"], "`mirrorkeep list` lists the builds"),
     (
         &["rm", "delete", "del", "remove", "forget", "unpublish", "retract", "yank", "revoke"],
@@ -58,7 +64,7 @@ pub(super) const ELSEWHERE: [(Words, &str); 38] = [
         "`mirrorkeep status` shows the state of the mirror, and `mirrorkeep show ID` a build",
     ),
     (
-        &["rollback", "revert"],
+        &["rollback", "revert", "rollout"],
         "`mirrorkeep demote STAGE --stream STREAM --why TEXT` moves a stage back, and `mirrorkeep alias set ALIAS ID --allow-backwards` another alias",
     ),
     (&["undo", "undelete", "untrash"], "`mirrorkeep restore ID` restores a build from the trash"),
@@ -117,8 +123,12 @@ pub(super) const ELSEWHERE: [(Words, &str); 38] = [
         "a build keeps its path; `mirrorkeep alias set ALIAS ID` sets an alias, and `mirrorkeep copy FROM TO` copies builds to another mirror",
     ),
     (
-        &["fetch", "download", "wget", "get"],
+        &["fetch", "download", "wget"],
         "`mirrorkeep pull URL DIR` keeps a copy of a mirror that is read over HTTP",
+    ),
+    (
+        &["get", "describe", "inspect", "cat"],
+        "`mirrorkeep list` lists the builds, and `mirrorkeep show ID` shows one and where its files are",
     ),
     (
         &["compare", "changes", "changelog"],
@@ -146,6 +156,23 @@ pub(super) const ELSEWHERE: [(Words, &str); 38] = [
     (
         &["schedule", "cron", "trigger"],
         "`mirrorkeep due STREAM --every 24h --run CMD` starts a build that is due",
+    ),
+    (
+        &["apply", "use", "install"],
+        "`mirrorkeep policy set FILE` puts a policy in force, `mirrorkeep pipeline set FILE` a pipeline, and `mirrorkeep release apply` carries out releases",
+    ),
+    (&["empty-trash", "empty"], "`mirrorkeep sweep` empties the trash"),
+    (
+        &["auth", "login", "credentials"],
+        "credentials come from the environment, such as AWS_ACCESS_KEY_ID: docs/object-store.md",
+    ),
+    (
+        &["mount", "browse", "open"],
+        "the files of a mirror are plain files below its directory; docs/serving.md serves them",
+    ),
+    (
+        &["run", "runs", "job", "jobs"],
+        "`mirrorkeep due STREAM --every 24h --run CMD` starts a build that is due, `mirrorkeep gate ID NAME` a gate, and `mirrorkeep log` shows what ran",
     ),
     (&["backup", "dump"], "`mirrorkeep copy FROM TO` copies builds from one mirror to another"),
     (

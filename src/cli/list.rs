@@ -49,7 +49,11 @@ impl Chosen {
     /// Warns of each stream that was typed and has no builds.
     fn warn<'a>(&self, mirror: &Mirror, streams: impl Iterator<Item = &'a Stream> + Clone) {
         let typed = self.0.iter().map(ToString::to_string).filter(|typed| !Matching::is_pattern(typed));
-        for why in typed.filter_map(|typed| unknown_stream(&typed, streams.clone())) {
+        for typed in typed {
+            let Some(mut why) = unknown_stream(&typed, streams.clone()) else { continue };
+            if typed.parse::<chrono::NaiveDate>().is_ok() {
+                why += &format!("; `mirrorkeep list --since {typed}` lists the builds since a day");
+            }
             mirror.warnings().add(why);
         }
     }

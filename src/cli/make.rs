@@ -231,7 +231,12 @@ pub(super) fn alias(setting: &Context, verb: AliasVerb) -> Outcome {
             let alias = path(&alias)?;
             let target = target_of(&mirror, &alias, path(&target)?)?;
             if let Some(why) = mirror.is_taken_by_layout(&alias) {
-                return Err(Usage(format!("`{alias}` cannot be an alias: {why}")).into());
+                let failure = Failure::from(Usage(format!("`{alias}` cannot be an alias: {why}")));
+                let hint = naming::alike(&mirror, alias.as_str());
+                return Err(match hint {
+                    Some(hint) => Failure { class: ErrorKind::Usage.hint(hint), ..failure },
+                    None => failure,
+                });
             }
             mirror.unknown_name(&alias).into_iter().for_each(|why| mirror.warnings().add(why));
             let permit = Permit { backwards: allow_backwards, no_success: allow_unsuccessful, stage: false };
@@ -272,6 +277,8 @@ fn required(mirror: &Mirror, alias: &RelPath) -> Option<String> {
     let Place::Stream { stream } = mirror.layout().place(&alias.parent()?) else { return None };
     let rules = mirror.alias_rules(&stream, &[]);
     rules.iter().find(|rule| rule.required && rule.name == alias.name())?;
+    // Without builds there is nothing to prune.
+    mirror.recorded().ok()?.iter().find(|id| id.stream == stream)?;
     let path = shell_word(alias.as_str().as_ref());
     Some(format!(
         "`{alias}` is required: without it, nothing of `{stream}` would be pruned; the next publish sets it again, and so does `mirrorkeep alias set {path} BUILD`"

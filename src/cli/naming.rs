@@ -28,17 +28,24 @@ pub(super) fn build(mirror: &Mirror, text: &str) -> Outcome<BuildId> {
         },
         Err(error) => Usage(format!("{error}")).into(),
     };
-    Err(match alike(mirror, text) {
+    Err(match whole_stream(mirror, text).or_else(|| alike(mirror, text)) {
         Some(hint) => Failure { class: wrong.class.kind.hint(hint), ..wrong },
         None => wrong,
     })
+}
+
+/// Returns a hint for the name of a stream that has builds.
+fn whole_stream(mirror: &Mirror, text: &str) -> Option<String> {
+    let stream: Stream = text.trim_end_matches('/').parse().ok()?;
+    let has = mirror.recorded().ok()?.iter().any(|id| id.stream == stream);
+    has.then(|| format!("`{stream}` is a stream: `mirrorkeep list {stream}` lists its builds"))
 }
 
 /// How many names a hint has.
 const NAMED: usize = 3;
 
 /// Returns a hint with the builds and aliases that have this last name, or with the alias that looks like it.
-fn alike(mirror: &Mirror, text: &str) -> Option<String> {
+pub(super) fn alike(mirror: &Mirror, text: &str) -> Option<String> {
     let (survey, _) = survey_to_show(mirror, now()).ok()?;
     let census = survey.census;
     let aliases: Vec<&str> = census.aliases.iter().map(|alias| alias.path.as_str()).collect();
@@ -156,6 +163,14 @@ pub(super) fn absent(mirror: &Mirror, id: &BuildId) -> Failure {
         return error.into();
     }
     let Some(last) = events.last() else {
+        if mirror.recorded().is_ok_and(|recorded| recorded.contains(id)) {
+            let error =
+                Failed(format!("there is no build `{id}`: it is recorded, was not pruned, and is missing"));
+            let hint = format!(
+                "restore it from a copy, or `mirrorkeep adopt --changed {id}` records that it is missing"
+            );
+            return Failure { error: Box::new(error), class: ErrorKind::Failed.hint(hint) };
+        }
         let failure = Failure::from(LabelActError::NoBuild(id.clone()));
         let hint = list_hint(mirror, &id.stream);
         return Failure { class: failure.class.kind.hint(hint), ..failure };

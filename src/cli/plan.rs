@@ -12,7 +12,7 @@ use crate::decide::policy::Policy;
 use crate::decide::{Plan, PreviousRuns, retain};
 use crate::model::{BuildId, Stamp};
 use crate::ops::Mode;
-use crate::render::{self, Rows};
+use crate::render::{self, Accept, Rows};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::Read;
@@ -33,12 +33,15 @@ pub(super) fn plan(setting: &Context, args: &PlanArgs) -> Outcome<Exit> {
         say::note(&format!("{done} {}", say::count(written as u64, "retention.json")));
     }
     show(setting, &plan, rows(args.expiring));
-    // Another policy, instant or census is not what a prune carries out.
-    let now = args.from.census.is_none() && args.from.policy.is_none() && args.from.at.is_none();
-    if let Some(digest) = plan.accept().filter(|_| now && !setting.json) {
+    if let Some(digest) = plan.accept().filter(|_| is_of_now(&args.from) && !setting.json) {
         say::out(&format!("`mirrorkeep prune --accept {digest}` deletes what a brake withholds\n"));
     }
     Ok(plan.outcome.into())
+}
+
+/// Returns whether a plan is the one that a prune would carry out: not by another policy, for another instant, or of a census.
+fn is_of_now(from: &PlanFrom) -> bool {
+    from.census.is_none() && from.policy.is_none() && from.at.is_none()
 }
 
 /// Returns which builds a table shows.
@@ -86,7 +89,10 @@ pub(super) fn explain(setting: &Context, args: &ExplainArgs) -> Outcome<Exit> {
         say::json(&Sorted(ExplainAnswer { explain: Version, at: plan.at, digest, build: verdict }));
     } else {
         let trash_until = policy.trash.after(plan.at, policy.zone);
-        say::out(&render::explain(verdict, trash_until, plan.accept(), say::paint()));
+        // Another policy, instant or census is not what a prune carries out.
+        let accept = plan.accept().filter(|_| is_of_now(&args.from));
+        let accept = accept.map(|digest| Accept { digest, builds: plan.held().count() });
+        say::out(&render::explain(verdict, trash_until, accept.as_ref(), say::paint()));
     }
     Ok(Exit::Done)
 }

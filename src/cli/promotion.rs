@@ -5,12 +5,12 @@ use super::args::{
     DemoteArgs, PromoteArgs, RejectArgs, StagesArgs, UnrejectArgs, UnwaiveArgs, VoteArg, VoteArgs, WaiveArgs,
 };
 use super::context::{Context, now};
-use super::exit::{Exit, Outcome, Usage};
+use super::exit::{Exit, Failure, Outcome, Usage};
 use super::{naming, say, when};
 use crate::commit::Moved;
 use crate::decide::pipeline::{Candidate, Waiver, WaiverScope};
 use crate::mirror::Mirror;
-use crate::model::{BuildId, RelPath, Stamp, Stream, check_line, shown};
+use crate::model::{BuildId, ErrorKind, RelPath, Stamp, Stream, check_line, shown};
 use crate::ops::Mode;
 use crate::ops::bundle::BundleReport;
 use crate::ops::matching::Matching;
@@ -530,7 +530,14 @@ pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
             ("CANDIDATE", Align::Left),
             ("LACKS", Align::Left),
         ];
-        let rows: Vec<Vec<String>> = list.iter().map(|one| row(one, at)).collect();
+        let mut rows: Vec<Vec<String>> = list.iter().map(|one| row(one, at)).collect();
+        let mut columns = columns.to_vec();
+        if list.iter().any(|one| one.announced_to_stage.is_some()) {
+            columns.insert(4, ("AFTER ANNOUNCEMENT", Align::Right));
+            for (row, one) in rows.iter_mut().zip(&list) {
+                row.insert(4, after_announcement(one));
+            }
+        }
         super::list::show(&columns, &rows, "no stream of the mirror has one of these stages");
     }
     let concerns: Vec<(String, String)> =
@@ -539,6 +546,15 @@ pub(super) fn stages(setting: &Context, args: &StagesArgs) -> Outcome<Exit> {
         say::note(&format!("warning: {why}; {hint}"));
     }
     Ok(if args.check && !concerns.is_empty() { Exit::Findings } else { Exit::Done })
+}
+
+/// Returns how long after its announcement a build got a stage.
+fn after_announcement(one: &StageStatus) -> String {
+    match one.announced_to_stage {
+        None => "-".to_owned(),
+        Some(seconds) if seconds < 0 => "before".to_owned(),
+        Some(seconds) => crate::render::age(seconds),
+    }
 }
 
 fn row(one: &StageStatus, at: Stamp) -> Vec<String> {
@@ -591,7 +607,10 @@ pub(super) fn history(setting: &Context, name: &str) -> Outcome {
     let alias = alias(name)?;
     let moves = crate::ops::promotion::track(&mirror, &alias)?;
     if moves.is_empty() && !is_name(&mirror, &alias)? {
-        return Err(Usage(format!("no alias `{alias}` exists or ever existed")).into());
+        let failure = Failure::from(Usage(format!("no alias `{alias}` exists or ever existed")));
+        let hint = naming::alike(&mirror, alias.as_str())
+            .unwrap_or_else(|| "`mirrorkeep alias list` lists the aliases".to_owned());
+        return Err(Failure { class: ErrorKind::Usage.hint(hint), ..failure });
     }
     if setting.json {
         say::json(&Sorted(HistoryAnswer { history: Version, alias: &alias, moves: &moves }));

@@ -20,8 +20,12 @@ use crate::record::{Hold, Lapsed};
 use crate::recover::LeftStage;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::process::{Command, Stdio};
+
+/// How many builds a hint names.
+const NAMED: usize = 3;
 
 fn build(id: &str) -> Outcome<BuildId> {
     Ok(id.parse().map_err(|error| Usage(format!("{error}")))?)
@@ -156,7 +160,7 @@ pub(super) fn digest(shown_by: &str, text: &str) -> Outcome<Digest> {
     let plain = text.strip_prefix("sha256:").unwrap_or(text);
     Ok(plain
         .parse()
-        .map_err(|error| Usage(format!("{error}; expected the digest that `{shown_by}` showed")))?)
+        .map_err(|_| Usage(format!("`{}` is not a digest; expected the one that `mirrorkeep {shown_by}` showed, `sha256:` and 64 hexadecimal digits", shown(text))))?)
 }
 
 fn tell(report: &PruneReport) {
@@ -308,7 +312,11 @@ pub(super) struct RestoreAnswer<'a> {
 }
 
 pub(super) fn restore(setting: &Context, id: &str, dry_run: bool) -> Outcome {
-    let (mirror, named, id) = (setting.open()?, id, build(id)?);
+    let (mirror, named) = (setting.open()?, id);
+    let id = build(named).map_err(|failure| match trashed_as(&mirror, named) {
+        Some(hint) => Failed { class: ErrorKind::Usage.hint(hint), ..failure },
+        None => failure,
+    })?;
     if mirror.layout().build_path(&id).is_err()
         && let Some(id) = naming::named(&mirror, named)?
     {
@@ -321,7 +329,8 @@ pub(super) fn restore(setting: &Context, id: &str, dry_run: bool) -> Outcome {
     let restored = crate::ops::retention::restore(&setting.session(&mirror), &id, Mode::of(dry_run))?;
     if let Some(tombstone) = withdrawn {
         say::note(&format!(
-            "warning: it was withdrawn at {}: {}; the aliases that it had then stay where they are",
+            "warning: it was withdrawn at {}: {}; the aliases that it had then stay where they are: `mirrorkeep check` names \
+             those that are older than the newest build, and `mirrorkeep alias set ALIAS {id}` sets one",
             tombstone.at.iso(),
             shown(&tombstone.why)
         ));
@@ -335,6 +344,20 @@ pub(super) fn restore(setting: &Context, id: &str, dry_run: bool) -> Outcome {
         say::out(&format!("{done} {}{until}\n", restored.id));
     }
     Ok(())
+}
+
+/// Returns a hint for a name without its stream: the builds in the trash that have it, or those to which it leads.
+fn trashed_as(mirror: &Mirror, named: &str) -> Option<String> {
+    let (trashed, _) = crate::ops::status::trashed(mirror).ok()?;
+    let found: BTreeSet<&BuildId> =
+        trashed.iter().map(|one| &one.id).filter(|id| id.name.as_str() == named).collect();
+    let commands: Vec<String> =
+        found.iter().take(NAMED).map(|id| format!("`mirrorkeep restore {id}`")).collect();
+    if !commands.is_empty() {
+        return Some(format!("{} restores it", commands.join(" or ")));
+    }
+    let list = "`mirrorkeep trash list` lists the builds that can be restored, by their IDs";
+    Some(naming::alike(mirror, named).map_or_else(|| list.to_owned(), |alike| format!("{list}; {alike}")))
 }
 
 /// The answer of `hold` and `unhold`.

@@ -37,6 +37,7 @@ pub(super) struct PublishAnswer<'a> {
 
 pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
+    has_git(args).iter().for_each(|note| say::note(note));
     let signers = sign::signers(&args.sign)?;
     let tagged = Tagged::read(setting, args)?;
     // A new mirror is made only after everything else was checked.
@@ -166,6 +167,19 @@ fn read_recipe(file: &Path, workspace: &Path) -> Outcome<Vec<SourceSpec>> {
 }
 
 /// Returns the sources of all files, with their paths in the build.
+/// Returns a note that the directory of a checkout is published as a part of the build.
+fn has_git(args: &PublishArgs) -> Option<String> {
+    let chosen = args.recipe.is_some() || args.only_listed.is_some();
+    let at = args.source.as_ref().filter(|_| !chosen)?.join(".git");
+    let has = at.exists() && !args.exclude.iter().any(|pattern| pattern == ".git");
+    has.then(|| {
+        format!(
+            "`{}` is published with the build; `--exclude .git` leaves it out",
+            shown(&at.display().to_string())
+        )
+    })
+}
+
 fn sources(args: &PublishArgs) -> Outcome<Vec<SourceSpec>> {
     let mut specs = Vec::new();
     if let Some(source) = &args.source {

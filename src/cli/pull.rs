@@ -126,7 +126,7 @@ fn options(args: &PullArgs) -> Outcome<PullOptions> {
         unsigned_builds: args.unsigned_builds,
         alarm: alarm.seconds(),
         withdraw: args.withdraw.then_some(args.withdraw_at_most),
-        anew: args.anew,
+        restart: args.restart,
         trace: args.trace.clone(),
         patience,
         mode: Mode::of(args.dry_run),

@@ -143,7 +143,7 @@ fn finding_text(finding: &Finding) -> String {
 
 fn applied(setting: &Context, args: &ReleaseApplyArgs) -> Outcome<Exit> {
     for person in &args.approved_by {
-        check_line(person).map_err(|error| Usage(format!("--approved-by: {error}")))?;
+        check_line(person.trim()).map_err(|error| Usage(format!("--approved-by: {error}")))?;
     }
     if let Some(key) = &args.sign {
         check_line(key).map_err(|error| Usage(format!("--sign: {error}")))?;
@@ -151,25 +151,31 @@ fn applied(setting: &Context, args: &ReleaseApplyArgs) -> Outcome<Exit> {
     let keys = sign::keys(&args.requests.keyring, &[])?;
     let signing = Signing { key: args.sign.clone(), approved_by: args.approved_by.clone() };
     let mirror = setting.open()?;
-    let report =
-        apply(&setting.session(&mirror), &request(&args.requests), &signing, &keys, Mode::of(args.dry_run))?;
+    let (session, mode) = (setting.session(&mirror), Mode::of(args.dry_run));
+    let (report, ended) = apply(&session, &request(&args.requests), &signing, &keys, mode)?;
     warn(&report.warnings);
     if setting.json {
         say::json(&Sorted(ReleaseApplyAnswer { release: Version, dry_run: args.dry_run, report: &report }));
     } else {
         say::out(&apply_text(&report));
     }
-    for one in report.releases.iter().filter(|one| one.outcome == EntryOutcome::Failed) {
+    // What ended the command is said by itself.
+    let told = report.releases.len() - usize::from(ended.is_some());
+    let failed = |one: &&EntryReport| one.outcome == EntryOutcome::Failed;
+    for one in report.releases.iter().take(told).filter(failed) {
         let why = one.why.clone().or_else(|| one.findings.first().map(ToString::to_string));
         say::note(&format!("error: {} was not released: {}", name(one), shown(&why.unwrap_or_default())));
+    }
+    if let Some(error) = ended {
+        return Err(error.into());
     }
     let any = |outcome| report.releases.iter().any(|one| one.outcome == outcome);
     Ok(if any(EntryOutcome::Failed) {
         Exit::Failed
-    } else if any(EntryOutcome::Refused) || !report.findings.is_empty() {
+    } else if any(EntryOutcome::Refused) {
         Exit::Findings
     } else {
-        Exit::Done
+        exit_of(&report.findings)
     })
 }
 
@@ -207,8 +213,14 @@ fn apply_text(report: &ApplyReport) -> String {
             }
         }
     }
-    if report.releases.is_empty() && report.findings.is_empty() {
-        text += &format!("nothing to release: {} applied\n", say::count(report.applied as u64, "release"));
+    let applied = say::count(report.applied as u64, "release");
+    match report.base {
+        0 if report.releases.is_empty() && report.findings.is_empty() => {
+            text += &format!("nothing to release: {applied} applied\n");
+        }
+        0 => {}
+        1 => text += "1 release of the base is not applied here; it counts as done\n",
+        count => text += &format!("{count} releases of the base are not applied here; they count as done\n"),
     }
     text
 }

@@ -9,9 +9,9 @@ use super::mirror_url::MirrorUrl;
 use super::owner::other_owner;
 use super::progress::Bar;
 use super::{
-    adopt, changes, check, complete, copy, deliver, diff, due, events, export, gate, guess, guide, images,
-    journal, list, log, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull,
-    release, retire, say, site, status, sync, verify, withdraw,
+    adopt, branch, changes, check, complete, copy, deliver, diff, due, events, export, gate, guess, guide,
+    images, journal, list, log, look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish,
+    pull, release, retire, say, site, status, sync, verify, withdraw,
 };
 use crate::decide::PlanOutcome;
 use crate::mirror::{Mirror, Warnings, chain};
@@ -121,7 +121,12 @@ pub fn main() -> ExitCode {
                 Some(hint) => format!("{room}; {hint}"),
                 None => room,
             });
-            let hint = room.as_deref().or(error.class.hint.as_deref()).or(owner.as_deref());
+            // A word of another tool can be read as a name or a build, which is then not there.
+            let meant = (error.class.kind == ErrorKind::Usage)
+                .then(|| guess::below_typed(&guide::command(), &std::env::args_os().collect::<Vec<_>>()))
+                .flatten();
+            let hint =
+                room.as_deref().or(meant.as_deref()).or(error.class.hint.as_deref()).or(owner.as_deref());
             let code = Exit::from(error.class.kind) as u8;
             say::failure(&*error.error, hint);
             if setting.json {
@@ -141,6 +146,7 @@ fn not_read(mut error: clap::Error) -> u8 {
     }
     let advice = guess::advice(&error, &guide::command(), &typed);
     guess::without_noise(&mut error, advice.is_some());
+    guess::with_usage(&mut error, guide::command(), &typed);
     match &advice {
         Some(Advice::Verb { name, hint }) => {
             say::failure(&Usage(format!("there is no command `{}`", shown(name))), Some(hint));
@@ -153,8 +159,7 @@ fn not_read(mut error: clap::Error) -> u8 {
         }
     }
     let hint = match &advice {
-        Some(Advice::Verb { hint, .. }) => Some(*hint),
-        Some(Advice::Arguments(hint)) => Some(hint.as_str()),
+        Some(Advice::Verb { hint, .. } | Advice::Arguments(hint)) => Some(hint.as_str()),
         None => None,
     };
     let json = typed.iter().skip(1).take_while(|word| *word != "--").any(|word| word == "--json");
@@ -302,6 +307,7 @@ fn run(setting: &Context, verb: Verb) -> Outcome<Exit> {
         Verb::Init(args) => make::init(setting, &args)?,
         Verb::Publish(args) => publish::publish(setting, &args)?,
         Verb::Copy(args) => return copy::copy(setting, &args),
+        Verb::Branch(args) => return branch::branch(setting, &args),
         Verb::Pull(args) => return pull::pull(setting, &args),
         Verb::Status(args) => return status::status(setting, &args),
         Verb::Metrics(args) => metrics::metrics(setting, &args)?,

@@ -1,9 +1,9 @@
 //! The JSON schema of each answer, generated from the serialized types.
 
 use super::{
-    adopt, changes, check, complete, copy, deliver, diff, due, export, gate, images, journal, judged, list,
-    look, make, man, metrics, pipeline, plan, policy, promotion, prune, publish, pull, release, retire, say,
-    site, sync, verify, withdraw,
+    adopt, branch, changes, check, complete, copy, deliver, diff, due, export, gate, images, journal, judged,
+    list, look, make, man, metrics, pipeline, plan, policy, policy_diff, promotion, prune, publish, pull,
+    release, retire, say, site, sync, verify, withdraw,
 };
 use crate::census::Census;
 use crate::decide::Plan;
@@ -11,7 +11,7 @@ use crate::decide::events::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildConfirmed, BuildHeld, BuildLabelled,
     BuildPlain, BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, Envelope, ImagesPinned,
     ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, ReleaseApplied, RunEnded, RunRequested,
-    RunStarted, StageMoved, StageWaiver, StreamRetirement, StreamUnretired, type_of,
+    RunStarted, StageMoved, StageWaiver, StreamBranched, StreamRetirement, StreamUnretired, type_of,
 };
 use crate::decide::{pipeline as stages, policy as rules};
 use crate::ops::deliver::DeliverStatus;
@@ -50,6 +50,7 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<make::InitAnswer<'_>>("init"),
         moving::<publish::PublishAnswer<'_>>("publish"),
         moving::<copy::CopyAnswer<'_>>("copy"),
+        moving::<branch::BranchAnswer<'_>>("branch"),
         moving::<pull::PullAnswer<'_>>("pull"),
         plain::<Status>("status"),
         plain::<site::SiteAnswer<'_>>("site"),
@@ -121,7 +122,7 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<judged::PolicyLint<'_>>("policy lint"),
         plain::<PolicyTest>("policy test"),
         plain::<policy::SimulateAnswer<'_>>("policy simulate"),
-        plain::<policy::DiffAnswer>("policy diff"),
+        plain::<policy_diff::DiffAnswer>("policy diff"),
         plain::<policy::PolicySetAnswer<'_>>("policy set"),
         plain::<export::RedirectsAnswer<'_>>("export redirects"),
         plain::<export::CacheRulesAnswer<'_>>("export cache-rules"),
@@ -176,6 +177,7 @@ pub fn event_schemas() -> Vec<AnswerSchema> {
         event::<RunStarted>(EventKind::Started, "event run.started.v1"),
         event::<RunEnded>(EventKind::Ended, "event run.ended.v1"),
         event::<ReleaseApplied>(EventKind::Released, "event release.applied.v1"),
+        event::<StreamBranched>(EventKind::Branched, "event stream.branched.v1"),
         event::<StreamRetirement>(EventKind::Retiring, "event stream.retiring.v1"),
         event::<StreamRetirement>(EventKind::Retired, "event stream.retired.v1"),
         event::<StreamUnretired>(EventKind::Unretired, "event stream.unretired.v1"),

@@ -62,8 +62,8 @@ fn run(setting: &Context, args: SyncArgs) -> Outcome<Exit> {
     let targets = required_targets(&mirror)?;
     let session = setting.session(&mirror);
     let verify = if args.verify == VerifyArg::All { Verify::All } else { Verify::Sample };
-    let (anew, delete_at_most, mode) = (args.anew, args.delete_at_most, Mode::of(args.dry_run));
-    let options = SyncOptions { names: args.names, verify, anew, delete_at_most, mode };
+    let (restart, delete_at_most, mode) = (args.restart, args.delete_at_most, Mode::of(args.dry_run));
+    let options = SyncOptions { names: args.names, verify, restart, delete_at_most, mode };
     let report = sync(&session, &targets, &options, &setting.opener())?;
     if setting.json {
         say::data(&Sorted(SyncAnswer { sync: Version, dry_run: args.dry_run, report: &report }));

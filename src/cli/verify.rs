@@ -27,7 +27,7 @@ pub(super) fn verify(setting: &Context, args: &VerifyArgs) -> Outcome<Exit> {
     let mirror = setting.open()?;
     let which = match (args.sample.as_deref(), args.all) {
         (Some(percent), _) => Which::Sample(hundredths(percent)?),
-        (None, true) => Which::All { anew: args.anew },
+        (None, true) => Which::All { restart: args.restart },
         (None, false) => Which::Builds(builds(&mirror, &args.ids)?),
     };
     let by = if args.read { By::Bytes } else { By::Notes };

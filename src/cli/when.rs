@@ -9,16 +9,18 @@ use chrono::NaiveDate;
 const ACCEPTED: &str =
     "a time like `20190131T060000Z`, a day like `2019-01-31` or `tomorrow`, or a span like `7d` is accepted";
 
-/// Parses the start of a range: an instant, the first second of a day in UTC, or a span before now.
+/// Parses the start of a range: an instant, the first second of a day in UTC, or a span before now, of which months and years begin
+/// with a day.
 pub(super) fn past(option: &str, text: &str, now: Stamp) -> Outcome<Stamp> {
     let first = day(text, now).and_then(|day| start_of(day, chrono_tz::UTC));
-    read(option, text, first, |seconds| now.checked_add(-seconds))
+    read(option, text, first, |span| span.before(now, chrono_tz::UTC))
 }
 
-/// Parses the end of a range: an instant, the last second of a day in UTC, or a span from now.
+/// Parses the end of a range: an instant, the last second of a day in UTC, or a span from now, of which months and years end with a
+/// day, as in a policy.
 pub(super) fn future(option: &str, text: &str, now: Stamp) -> Outcome<Stamp> {
     let last = day(text, now).and_then(|day| start_of(day.succ_opt()?, chrono_tz::UTC)?.checked_add(-1));
-    read(option, text, last, |seconds| now.checked_add(seconds))
+    read(option, text, last, |span| Some(span.after(now, chrono_tz::UTC)))
 }
 
 fn day(text: &str, now: Stamp) -> Option<NaiveDate> {
@@ -36,9 +38,9 @@ fn read(
     option: &str,
     text: &str,
     day: Option<Stamp>,
-    span: impl FnOnce(i64) -> Option<Stamp>,
+    span: impl FnOnce(Span) -> Option<Stamp>,
 ) -> Outcome<Stamp> {
-    let span = || span(text.parse::<Span>().ok()?.seconds());
+    let span = || span(text.parse().ok()?);
     let found = day.or_else(|| text.parse().ok()).or_else(span);
     Ok(found.ok_or_else(|| Usage(format!("{option}: `{text}` is not a time; {ACCEPTED}")))?)
 }
@@ -58,6 +60,8 @@ mod tests {
             ("yesterday", "2019-01-30T00:00:00Z", "2019-01-30T23:59:59Z"),
             ("tomorrow", "2019-02-01T00:00:00Z", "2019-02-01T23:59:59Z"),
             ("36h", "2019-01-30T00:00:00Z", "2019-02-02T00:00:00Z"),
+            ("1mo", "2018-12-31T00:00:00Z", "2019-02-28T23:59:59Z"),
+            ("2y", "2017-01-31T00:00:00Z", "2021-01-31T23:59:59Z"),
         ];
         for (text, before, after) in cases {
             assert_eq!(past("--since", text, now).unwrap().iso(), before);

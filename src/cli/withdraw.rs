@@ -33,6 +33,11 @@ pub(super) fn withdraw(setting: &Context, args: &WithdrawArgs) -> Outcome<Exit> 
     let session = setting.session(&mirror);
     let run = |mode| crate::ops::withdraw::withdraw(&session, &what, mode);
     if args.purge && !args.yes && !args.dry_run {
+        if !std::io::stdin().is_terminal() {
+            let why =
+                "--purge deletes for good and asks for the ID on a terminal; --yes confirms it elsewhere";
+            return Err(Usage(why.to_owned()).into());
+        }
         // A refusal comes before any question.
         let trial = run(Mode::Trial)?;
         if !setting.json {
@@ -74,10 +79,6 @@ impl Classify for Named {
 
 /// Asks for the ID of the build, since what is deleted at once cannot come back.
 fn confirm(id: &BuildId) -> Outcome {
-    if !std::io::stdin().is_terminal() {
-        let why = "--purge deletes for good and asks for the ID on a terminal; --yes confirms it elsewhere";
-        return Err(Usage(why.to_owned()).into());
-    }
     say::always(&format!("type `{id}` to delete it for good:"));
     let mut typed = String::new();
     let read = std::io::stdin().lock().read_line(&mut typed);

@@ -214,9 +214,11 @@ pub(crate) fn due(
 ) -> Result<Due, RepointError> {
     let mut due = Due::default();
     let Ok(dir) = mirror.layout().stream_path(stream) else { return Ok(due) };
-    if mirror.refuse_retiring(stream).is_err() {
+    match mirror.refuse_retiring(stream) {
+        Ok(()) => {}
+        Err(error @ StateError::Store(_)) => return Err(error.into()),
         // Its names stay where they are until they are removed.
-        return Ok(due);
+        Err(_) => return Ok(due),
     }
     // A stage that follows a rule of the layout is a mistake, and an unreadable pipeline stops no publish.
     let pipeline = pipeline_of(mirror).unwrap_or_else(|error| {

@@ -48,7 +48,10 @@ pub fn lint(policy: &Policy, census: Option<&Census>) -> Vec<Finding> {
     }
     for stream in census.into_iter().flat_map(Census::lines) {
         if policy.family(&stream.stream).is_none() {
-            let message = format!("no family fits the stream `{}`; all its builds are kept", stream.stream);
+            let message = format!(
+                "no family fits the stream `{}`; all its builds are kept; `match: \"**\"` fits every stream, and `*` only names without `/`",
+                stream.stream
+            );
             findings.push(finding("uncovered-stream", "families", message));
         }
     }
@@ -200,6 +203,10 @@ fn unused(policy: &Policy, index: usize, family: &Family, census: &Census, findi
     let own = |stream: &Stream| policy.family(stream).is_some_and(|found| std::ptr::eq(found, family));
     let mut streams = census.streams.iter().filter(|stream| own(&stream.stream)).peekable();
     if streams.peek().is_none() {
+        // Any pattern matches nothing where there is nothing.
+        if census.lines().next().is_none() {
+            return;
+        }
         let message = format!("`{}` matches no stream of the mirror", family.pattern);
         findings.push(finding("unused-family", format!("families[{index}].match"), message));
         return;

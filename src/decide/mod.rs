@@ -1,6 +1,7 @@
 //! What should change: pure decisions over a census.
 
 mod alias;
+pub mod branch;
 pub mod bundle;
 pub mod changes;
 pub mod check;

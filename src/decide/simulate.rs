@@ -30,6 +30,8 @@ pub struct Tick {
     pub bytes: u64,
     /// Builds that went in this run.
     pub pruned: u64,
+    /// How many of them expire only because the policy was edited, so that prune withholds them until a person accepts that.
+    pub deferred: u64,
     /// Builds that a brake or freeze held back.
     pub withheld: u64,
 }
@@ -53,11 +55,17 @@ pub fn coming(census: &Census, how: Forward) -> u64 {
 
 /// Returns what is there after each run; brakes hold as they would.
 pub fn simulate(census: &Census, policy: &Policy, how: Forward) -> Vec<Tick> {
-    simulate_to_end(census, policy, how).0
+    simulate_to_end(census, policy, how, None).0
 }
 
-/// Returns the same, with what is there after the last run.
-pub fn simulate_to_end(census: &Census, policy: &Policy, how: Forward) -> (Vec<Tick>, Census) {
+/// Returns the same, with what is there after the last run, and how many builds the policy of the last accepted plan would have
+/// kept, if there is another one: the simulation deletes them, as after an `--accept`.
+pub fn simulate_to_end(
+    census: &Census,
+    policy: &Policy,
+    how: Forward,
+    accepted: Option<&Policy>,
+) -> (Vec<Tick>, Census) {
     let mut census = census.clone();
     let mut sources: Vec<Source> =
         census.streams.iter().enumerate().filter_map(|(index, stream)| source(index, stream, how)).collect();
@@ -70,6 +78,13 @@ pub fn simulate_to_end(census: &Census, policy: &Policy, how: Forward) -> (Vec<T
         }
         let plan = retain(&census, policy, now, &PreviousRuns::default());
         let gone: HashSet<_> = plan.expiring().map(|verdict| verdict.id.clone()).collect();
+        let before = accepted.map(|accepted| retain(&census, accepted, now, &PreviousRuns::default()));
+        let only_now = |verdict: &&Verdict| {
+            before.as_ref().is_some_and(|before| {
+                before.verdict(&verdict.id).is_some_and(|before| before.fate != Fate::Expire)
+            })
+        };
+        let deferred = plan.expiring().filter(only_now).count();
         for stream in &mut census.streams {
             let name = &stream.stream;
             stream.builds.retain(|build| {
@@ -84,6 +99,7 @@ pub fn simulate_to_end(census: &Census, policy: &Policy, how: Forward) -> (Vec<T
             builds,
             bytes: census.streams.iter().map(on_disk).sum(),
             pruned: gone.len() as u64,
+            deferred: deferred as u64,
             withheld: withheld as u64,
         });
         match now.checked_add(how.every.max(60)) {
@@ -294,6 +310,18 @@ mod tests {
         };
         assert_eq!(counts(&[0, 1, 2, 3]), [(2, 2, 0)]);
         assert_eq!(counts(&[0, 1, 2, 3, 4]), [(5, 0, 3)]);
+    }
+
+    #[test]
+    fn what_expires_only_by_an_edit_is_counted_whenever_it_expires() {
+        let (old, new) = (policy("[{within: 30d}]"), policy("[{within: 3d}]"));
+        let counts = |accepted: Option<&Policy>| {
+            let ticks = simulate_to_end(&census(&[0, 1, 2, 5]), &new, forward(5, 2, None), accepted).0;
+            ticks.iter().map(|tick| (tick.pruned, tick.deferred)).collect::<Vec<_>>()
+        };
+        assert_eq!(counts(Some(&old)), [(2, 2), (1, 1), (0, 0)]);
+        assert_eq!(counts(None), [(2, 0), (1, 0), (0, 0)]);
+        assert_eq!(counts(Some(&new)), counts(None));
     }
 
     #[test]

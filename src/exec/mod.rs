@@ -16,14 +16,15 @@ use std::io::{self, Seek, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread::sleep;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::{sleep, spawn};
 use std::time::{Duration, Instant};
 use tail::Tail;
 
 /// The environment variable with the password of a minisign key, which is for no other command.
 pub const MINISIGN_PASSWORD: &str = "MIRRORKEEP_MINISIGN_PASSWORD";
 
-/// How often to check whether a command has ended.
+/// How often to check whether a command is to be ended.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// How long a command may take to end after SIGTERM, and its output to end after it.
@@ -256,15 +257,18 @@ fn wait(mut child: Child, started: Instant, limit: Duration, stop: &CancelToken)
     let kill = |signal| kill_process_group(group, signal).ok();
     let mut early: Option<(End, Instant)> = None;
     // The command is not reaped until its group was ended: its process ID could be used again.
-    while !has_ended(group)? {
+    let ended = end_told(group);
+    loop {
+        match ended.recv_timeout(PAUSE) {
+            Ok(told) => break told?,
+            Err(RecvTimeoutError::Disconnected) => return Err(io::Error::other("its watcher ended")),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
         match early {
             None if stop.check().is_err() => early = Some((End::Stopped, Instant::now())),
             None if started.elapsed() >= limit => early = Some((End::TimeLimit(limit), Instant::now())),
             Some((_, asked)) if asked.elapsed() >= GRACE => break,
-            _ => {
-                sleep(PAUSE);
-                continue;
-            }
+            _ => continue,
         }
         kill(Signal::TERM);
     }
@@ -281,13 +285,20 @@ fn wait(mut child: Child, started: Instant, limit: Duration, stop: &CancelToken)
     Ok(early.map_or_else(|| end_of(status), |(end, _)| end))
 }
 
-/// Returns whether a process has ended, without reaping it.
-fn has_ended(process: Pid) -> io::Result<bool> {
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    match waitid(WaitId::Pid(process), options) {
-        Err(Errno::INTR) => Ok(false),
-        found => Ok(found?.is_some()),
-    }
+/// Returns what tells at once that a process has ended, which does not reap it.
+fn end_told(process: Pid) -> Receiver<io::Result<()>> {
+    let (tell, told) = channel();
+    spawn(move || {
+        let ended = loop {
+            match waitid(WaitId::Pid(process), WaitIdOptions::EXITED | WaitIdOptions::NOWAIT) {
+                Err(Errno::INTR) => {}
+                ended => break ended,
+            }
+        };
+        // Nobody listens any more where the command was not waited for.
+        tell.send(ended.map(drop).map_err(io::Error::from)).ok();
+    });
+    told
 }
 
 fn end_of(status: ExitStatus) -> End {

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::io::{self, PipeReader, Read};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{JoinHandle, sleep, spawn};
-use std::time::{Duration, Instant};
+use std::thread::spawn;
+use std::time::Duration;
 
 /// The end of an output that may still go on.
 pub(super) struct Tail {
     kept: Arc<Mutex<Kept>>,
-    reading: JoinHandle<()>,
+    /// Is closed when the output ends.
+    reading: Receiver<()>,
 }
 
 struct Kept {
@@ -25,18 +27,17 @@ impl Tail {
     pub(super) fn read(from: PipeReader, most: usize) -> Self {
         let kept = Arc::new(Mutex::new(Kept { bytes: VecDeque::new(), most, omitted: 0 }));
         let taken = Arc::clone(&kept);
-        let reading = spawn(move || {
+        let (open, reading) = channel();
+        spawn(move || {
             read_all(from, |bytes| taken.lock().unwrap_or_else(PoisonError::into_inner).take(bytes));
+            drop(open);
         });
         Self { kept, reading }
     }
 
     /// Returns the end of the output once it ended; if that takes longer than `wait`, the present end.
     pub(super) fn after(self, wait: Duration) -> String {
-        let began = Instant::now();
-        while !self.reading.is_finished() && began.elapsed() < wait {
-            sleep(Duration::from_millis(5));
-        }
+        self.reading.recv_timeout(wait).ok();
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).text()
     }
 }

@@ -76,6 +76,19 @@ impl Layout {
         Ok(known.min().or(by_hand.then_some(MovedBy::Hand)))
     }
 
+    /// Returns the numbers of the entries of `aliases` that are known in a stream; none for a stream without a place.
+    pub fn alias_entries(&self, stream: &Stream) -> BTreeSet<usize> {
+        let Ok((class, _)) = self.stream_class(stream) else { return BTreeSet::new() };
+        let all = self.0.aliases.iter().enumerate();
+        all.filter(|(_, pattern)| pattern.is_for(class, Some(stream))).map(|(index, _)| index).collect()
+    }
+
+    /// Returns the streams of an entry of `aliases`, as the layout file writes them; none if it is known in all.
+    pub fn alias_streams(&self, index: usize) -> Vec<String> {
+        let streams = self.0.aliases.get(index).map(|pattern| &pattern.streams);
+        streams.into_iter().flatten().map(|pattern| pattern.as_str().to_owned()).collect()
+    }
+
     /// Returns the name beside the builds of a stream that is most similar to one that the layout does not know
     /// there; `own` are names of the mirror itself.
     pub fn nearest_alias(&self, stream: &Stream, name: &str, own: Vec<String>) -> Option<String> {

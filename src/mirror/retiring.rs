@@ -32,9 +32,7 @@ impl Mirror {
         let at = Self::retirement_at(stream);
         match self.store().read(&at, LIMIT) {
             Err(error) if error.is_not_found() => Ok(None),
-            Err(error) => {
-                Err(StateError::Retirement { stream: stream.clone(), at, why: super::chain(&error) })
-            }
+            Err(error) => Err(error.into()),
             Ok(bytes) => Retirement::parse(&bytes, stream).map(Some).map_err(|why| StateError::Retirement {
                 stream: stream.clone(),
                 at,

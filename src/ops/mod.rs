@@ -6,6 +6,7 @@
 pub mod adopt;
 pub mod alias;
 pub mod archive;
+pub mod branch;
 pub mod bundle;
 pub mod changes;
 pub mod check;

@@ -107,6 +107,8 @@ pub enum EventKind {
     Ended,
     /// A release was tagged and named.
     Released,
+    /// A new stream began after the pattern of another one.
+    Branched,
     /// The retirement of a stream began, or was announced.
     Retiring,
     /// A stream is retired.
@@ -119,7 +121,7 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Initialised,
         Self::Configured,
         Self::Published,
@@ -147,6 +149,7 @@ impl EventKind {
         Self::Started,
         Self::Ended,
         Self::Released,
+        Self::Branched,
         Self::Retiring,
         Self::Retired,
         Self::Unretired,

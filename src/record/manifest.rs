@@ -79,7 +79,7 @@ pub enum ManifestError {
     #[error("line {0} is damaged")]
     Line(usize),
     /// The last line is missing or has another count.
-    #[error("it is cut off or damaged: its last line does not count the others")]
+    #[error("it is incomplete or damaged: its last line does not state the number of the others")]
     Cut,
 }
 

@@ -7,7 +7,7 @@
 use super::{
     Archive, Event, EventKind, Hold, Promotion, Released, Retirement, RunOutcome, RunReason, Waived,
 };
-use crate::model::{Digest, ImageRef, Outcome, RelPath, Stamp};
+use crate::model::{BuildId, Digest, ImageRef, Outcome, RelPath, Stamp, Stream};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -277,6 +277,18 @@ pub enum Payload {
         /// The release.
         release: Released,
     },
+    /// A stream begins after the pattern of another one.
+    Branched {
+        /// The old stream.
+        like: Stream,
+        /// The build of the old stream with which it begins; nothing if it begins empty.
+        seed: Option<BuildId>,
+        /// The inherited build in the new stream; nothing if it begins empty.
+        build: Option<BuildId>,
+        /// The day in the release calendar, if one was given.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        date: Option<String>,
+    },
     /// The retirement of a stream begins, or is announced.
     Retiring {
         /// How it is retired.
@@ -334,6 +346,7 @@ impl Payload {
             Self::Started { .. } => EventKind::Started,
             Self::Ended { .. } => EventKind::Ended,
             Self::Released { .. } => EventKind::Released,
+            Self::Branched { .. } => EventKind::Branched,
             Self::Retiring { .. } => EventKind::Retiring,
             Self::Retired { .. } => EventKind::Retired,
             Self::Unretired { .. } => EventKind::Unretired,
@@ -440,6 +453,14 @@ pub struct Details {
     pub built: Option<BTreeMap<String, Option<String>>>,
     #[serde(deserialize_with = "or_nothing")]
     pub release: Option<Released>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub like: Option<Stream>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub seed: Option<BuildId>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub build: Option<BuildId>,
+    #[serde(deserialize_with = "or_nothing")]
+    pub date: Option<String>,
     #[serde(deserialize_with = "or_nothing")]
     pub retirement: Option<Retirement>,
     #[serde(deserialize_with = "or_nothing")]

@@ -210,6 +210,7 @@ fn is_done(lock: &WriteLock<'_>, intent: &Event) -> Result<bool, RecoverError> {
         | EventKind::Started
         | EventKind::Ended
         | EventKind::Released
+        | EventKind::Branched
         | EventKind::Recovered => true,
     })
 }

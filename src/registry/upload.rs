@@ -279,7 +279,9 @@ impl Checked {
             let piece = match timeout(self.silence, self.from.chunk()).await {
                 Ok(Ok(piece)) => piece,
                 Ok(Err(error)) => return Err(self.fail(Fault::Torn(innermost(&error)))),
-                Err(_) => return Err(self.fail(Fault::Torn("the registry was silent".to_owned()))),
+                Err(_) => {
+                    return Err(self.fail(Fault::Torn("the registry did not answer in time".to_owned())));
+                }
             };
             let Some(piece) = piece else { break };
             self.seen += piece.len() as u64;

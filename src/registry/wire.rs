@@ -350,15 +350,15 @@ fn log(ask: &Ask, answer: Option<&Response>, took: Duration) {
     trace!("{method} {}://{host}{port}{path}: {ended} in {took:.1?}", ask.url.scheme());
 }
 
-/// Returns the error that a server is silent.
+/// Returns the error that a server did not answer in time.
 pub(super) fn silent(act: &Act, time: Duration) -> Miss {
-    let why = format!("the registry was silent for {} s", time.as_secs().max(1));
+    let why = format!("the registry did not answer within {} s", time.as_secs().max(1));
     Miss::Again(RegistryError::Broken { act: act.clone(), why }, None)
 }
 
 /// Returns the error that a connection broke.
 pub(super) fn broken(act: &Act, why: &str) -> RegistryError {
-    RegistryError::Broken { act: act.clone(), why: format!("the connection broke: {}", shown(why)) }
+    RegistryError::Broken { act: act.clone(), why: format!("the connection failed: {}", shown(why)) }
 }
 
 /// Returns a builder of the client for a URL: it follows no redirect and sends no referrer, and hosts on this machine are not

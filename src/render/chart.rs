@@ -17,6 +17,9 @@ pub struct Series {
     pub bytes: u64,
     /// Builds that were deleted since the previous instant.
     pub pruned: u64,
+    /// How many of them expire only because the policy was edited: prune withholds them until a person accepts that
+    /// (`policy_change: defer`), and the simulation deletes them.
+    pub deferred: u64,
     /// Builds that a brake or freeze withholds.
     pub withheld: u64,
 }
@@ -33,15 +36,25 @@ pub fn chart(series: &[Series], columns: usize) -> String {
     format!("{builds}\n{size}{braked}")
 }
 
-/// Returns since when a brake or freeze withholds builds; nothing where none does.
+/// Returns since when a brake or freeze withholds builds, and what an edit of the policy deletes; nothing where neither does.
 pub(super) fn told(series: &[Series]) -> String {
-    let Some(first) = series.iter().find(|point| point.withheld > 0) else { return String::new() };
-    let last = series.last().map_or(0, |last| last.withheld);
-    format!(
-        "a brake or freeze withholds builds since {}; {} at the end",
-        first.at.iso(),
-        count(last, "build")
-    )
+    let mut said = Vec::new();
+    if let Some(first) = series.iter().find(|point| point.withheld > 0) {
+        let last = count(series.last().map_or(0, |last| last.withheld), "build");
+        said.push(format!("a brake or freeze withholds builds since {}; {last} at the end", first.at.iso()));
+    }
+    let deferred: u64 = series.iter().map(|point| point.deferred).sum();
+    if deferred > 0 {
+        said.push(format!(
+            "{} of the {} that the simulation deletes {} only because the policy was edited: `mirrorkeep prune` withholds {} until \
+             a person accepts the plan (policy_change: defer)",
+            deferred,
+            count(series.iter().map(|point| point.pruned).sum(), "build"),
+            if deferred == 1 { "expires" } else { "expire" },
+            if deferred == 1 { "it" } else { "them" },
+        ));
+    }
+    said.join("\n")
 }
 
 const HEIGHT: u64 = 8;
@@ -154,6 +167,7 @@ mod tests {
             builds: *builds,
             bytes: builds * 1024,
             pruned: 0,
+            deferred: 0,
             withheld: 0,
         };
         (0..).zip(values).map(point).collect()

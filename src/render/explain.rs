@@ -5,9 +5,18 @@ use crate::model::{Stamp, shown};
 use crate::render::paint::{Paint, bytes};
 use crate::render::plan::{group, verdict_word};
 
-/// Returns why a build is kept or deleted; `trash_until` is when its bytes would be deleted, and `accept` the plan that
+/// A plan that is accepted as a whole.
+#[derive(Debug)]
+pub struct Accept {
+    /// Its digest, as `prune --accept` takes it.
+    pub digest: String,
+    /// How many builds it withholds, as a whole or parts of them.
+    pub builds: usize,
+}
+
+/// Returns why a build is kept or deleted; `trash_until` is when its bytes would be deleted, and `accept` the plan of now, which
 /// deletes what a brake withholds.
-pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<String>, paint: Paint) -> String {
+pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<&Accept>, paint: Paint) -> String {
     let word = verdict_word(verdict.fate);
     let (word, note) = match verdict.fate {
         Fate::Expire if verdict.archive.is_some() => (paint.red(word), going(verdict)),
@@ -48,8 +57,17 @@ pub fn explain(verdict: &Verdict, trash_until: Stamp, accept: Option<String>, pa
     }
     if verdict.waits_its_turn() {
         rows.push(("to delete it".to_owned(), "nothing to do: one of the next runs deletes it".to_owned()));
-    } else if let Some(digest) = accept.filter(|_| verdict.is_held_back() && !is_frozen(verdict)) {
-        rows.push(("to delete it".to_owned(), format!("`mirrorkeep prune --accept {digest}`")));
+    } else if let Some(Accept { digest, builds }) =
+        accept.filter(|_| verdict.is_held_back() && !is_frozen(verdict))
+    {
+        if verdict.fate == Fate::Withheld {
+            rows.push(("to delete it".to_owned(), format!("`mirrorkeep withdraw {} --why '…'`", verdict.id)));
+        }
+        let all = match builds {
+            1 => "deletes what is withheld, which is of this build alone".to_owned(),
+            all => format!("deletes what is withheld of all {all} builds"),
+        };
+        rows.push(("to accept all".to_owned(), format!("`mirrorkeep prune --accept {digest}` {all}")));
     }
     for (left, right) in &mut rows {
         *left = shown(left).into_owned();

@@ -88,6 +88,11 @@ pub fn sentence(event: &Event) -> String {
             format!("ended the build of {to}: {}", text_of(event, "outcome").unwrap_or("not known"))
         }
         EventKind::Released => format!("released {to}"),
+        EventKind::Branched => {
+            let with =
+                text_of(event, "seed").map(|seed| format!(", beginning with {seed}")).unwrap_or_default();
+            format!("branched {to} from {}{with}", text_of(event, "like").unwrap_or_default())
+        }
         EventKind::Retiring => {
             let stated = event.stated().retirement;
             let why = stated.as_ref().map(|stated| format!(": {}", stated.why)).unwrap_or_default();

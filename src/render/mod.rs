@@ -25,7 +25,7 @@ pub use crate::record::person;
 pub use cache_rules::{CacheRules, CacheServer, cache_rules};
 pub use chart::{Series, chart, svg};
 pub use diff::{Listed, diff};
-pub use explain::explain;
+pub use explain::{Accept, explain};
 pub use findings::{findings, findings_page, findings_total, ignored};
 pub use history::sentence;
 pub use images::{image_lists, image_pins, image_pins_list, image_place, image_prune};

@@ -197,9 +197,26 @@ fn check(status: &Status) -> String {
     }
 }
 
+/// Returns how many warnings there are beside what needs attention.
+fn warned(status: &Status) -> String {
+    let mut parts = Vec::new();
+    match status.warnings.len() as u64 {
+        0 => {}
+        warnings => parts.push(format!("{} below", count(warnings, "warning"))),
+    }
+    match status.check.as_ref().map_or(0, |check| check.warning) {
+        0 => {}
+        warnings => {
+            let warnings = count(warnings, "warning");
+            parts.push(format!("the last check found {warnings}, which `mirrorkeep check` lists"));
+        }
+    }
+    if parts.is_empty() { String::new() } else { format!("; {}", parts.join("; ")) }
+}
+
 fn attention(status: &Status, paint: Paint) -> String {
     if status.attention.is_empty() {
-        return format!("{}\n", paint.green("nothing needs attention"));
+        return format!("{}{}\n", paint.green("nothing needs attention"), warned(status));
     }
     let mut text = format!("{}\n", paint.yellow("needs attention:"));
     for one in status.attention.iter().take(REASONS) {

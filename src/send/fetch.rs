@@ -5,13 +5,13 @@
 
 use super::answer::said;
 use super::network::Network;
+use super::redirect;
 use crate::model::{Patience, RETRIES, RelPath, retry_after, url_path};
 use crate::progress::CancelToken;
 use crate::registry::{client_builder, innermost};
 use bytes::Bytes;
 use chrono::Utc;
 use reqwest::header::{CONTENT_LENGTH, RETRY_AFTER};
-use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
 use std::fmt;
 use std::future::Future;
@@ -26,9 +26,6 @@ use url::Url;
 
 /// How often the wish to stop is looked at.
 const TICK: Duration = Duration::from_millis(100);
-
-/// How many redirects are followed.
-const REDIRECTS: usize = 5;
 
 /// The pause before the second attempt, and the longest between later ones.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(10));
@@ -69,7 +66,7 @@ enum Miss {
 impl Fetcher {
     /// Returns what reads below an address with the time limit of the environment.
     pub fn new(base: &Url, patience: Patience, stop: CancelToken) -> Result<Self, String> {
-        let builder = client_builder(base, patience.silence()).redirect(Policy::limited(REDIRECTS));
+        let builder = client_builder(base, patience.silence()).redirect(redirect::policy());
         let client = builder.build().map_err(|error| innermost(&error))?;
         let network = Network::shared(2).map_err(|error| error.to_string())?;
         let base = base.clone();
@@ -151,7 +148,7 @@ impl Inner {
                 let seconds = most.as_secs().max(1);
                 return Err(io::Error::new(
                     ErrorKind::TimedOut,
-                    format!("the server was silent for {seconds} s"),
+                    format!("the server did not answer within {seconds} s"),
                 ));
             }
             if let Ok(done) = timeout(left.min(TICK), &mut what).await {
@@ -175,6 +172,9 @@ impl Inner {
             }
         })?;
         self.answered.store(true, Ordering::Relaxed);
+        if let Some(why) = redirect::unfollowed(&response) {
+            return Err(Miss::Final(io::Error::other(why)));
+        }
         let status = response.status();
         match status {
             StatusCode::OK => Ok(response),
@@ -211,7 +211,7 @@ impl Read for Body {
             let silence = from.patience.silence();
             let chunk = from.run(from.patient(response.chunk(), silence))??;
             let chunk = chunk.map_err(|error| {
-                io::Error::other(format!("the connection broke: {}", said(&innermost(&error))))
+                io::Error::other(format!("the connection failed: {}", said(&innermost(&error))))
             })?;
             let Some(chunk) = chunk else { return Ok(0) };
             self.read += chunk.len() as u64;

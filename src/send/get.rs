@@ -2,10 +2,10 @@
 
 use super::answer::said;
 use super::network::Network;
+use super::redirect;
 use crate::progress::CancelToken;
 use crate::registry::{client_builder, innermost};
 use futures_util::future::{Either, select};
-use reqwest::redirect::Policy;
 use reqwest::{Client, StatusCode};
 use std::pin::pin;
 use std::time::Duration;
@@ -15,12 +15,9 @@ use url::Url;
 /// How often the wish to stop is looked at.
 const TICK: Duration = Duration::from_millis(50);
 
-/// How many redirects are followed.
-const REDIRECTS: usize = 5;
-
 /// Returns the bytes at an address; nothing where the server states that there is nothing. Fails with why.
 pub fn get(url: &Url, most: u64, limit: Duration, stop: &CancelToken) -> Result<Option<Vec<u8>>, String> {
-    let builder = client_builder(url, limit).redirect(Policy::limited(REDIRECTS));
+    let builder = client_builder(url, limit).redirect(redirect::policy());
     let client = builder.build().map_err(|error| innermost(&error))?;
     let network = Network::here().map_err(|error| error.to_string())?;
     let stopped = async {
@@ -41,6 +38,9 @@ pub fn get(url: &Url, most: u64, limit: Duration, stop: &CancelToken) -> Result<
 async fn asked(client: &Client, url: &Url, most: u64) -> Result<Option<Vec<u8>>, String> {
     let why = |error: reqwest::Error| said(&innermost(&error));
     let mut response = client.get(url.clone()).send().await.map_err(why)?;
+    if let Some(why) = redirect::unfollowed(&response) {
+        return Err(why);
+    }
     match response.status() {
         StatusCode::OK => {}
         StatusCode::NOT_FOUND | StatusCode::GONE => return Ok(None),

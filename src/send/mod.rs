@@ -14,6 +14,7 @@ mod mail;
 mod message;
 mod network;
 mod post;
+mod redirect;
 mod secret;
 mod sync;
 mod tls;

@@ -1,10 +1,10 @@
 //! Reading the commits of a workspace with git.
 //!
 //! As in StarlingX' tool: every checkout whose `.git` is at most five levels below the workspace counts, except the
-//! repo tool's own. Links to directories are not followed, except a `.git` that is one. Git itself determines what is
+//! repo tool's own and those in a mirror. Links to directories are not followed, except a `.git` that is one. Git itself determines what is
 //! checked out.
 
-use crate::model::shown;
+use crate::model::{OWN_DIR, shown};
 use crate::record::Context;
 use rayon::prelude::*;
 use std::io;
@@ -22,7 +22,7 @@ const REPO_TOOL: &str = ".repo/repo";
 const NAMED: usize = 10;
 
 /// Variables with which a caller's environment could select another repository.
-pub(crate) const GIT_ENVIRONMENT: [&str; 5] =
+const GIT_ENVIRONMENT: [&str; 5] =
     ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE"];
 
 /// The commits of a workspace, and what was skipped.
@@ -85,6 +85,11 @@ pub fn context_of(workspace: &Path) -> Result<Checkouts, GitError> {
                 continue;
             }
         };
+        // The builds of a mirror below the workspace are no sources of the next one.
+        if entry.depth() > 0 && entry.path().join(OWN_DIR).join("mirror.yaml").is_file() {
+            walker.skip_current_dir();
+            continue;
+        }
         if entry.file_name() != ".git" || entry.depth() == 0 {
             continue;
         }

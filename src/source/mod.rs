@@ -12,7 +12,6 @@ mod lines;
 mod problem;
 mod remote;
 
-pub(crate) use git::GIT_ENVIRONMENT;
 pub use git::{Checkouts, GitError, context_of};
 pub use hash::{Watched, hash};
 pub use lines::Lines;

@@ -50,7 +50,7 @@ impl fmt::Display for Call {
 pub struct Spy {
     inner: Arc<dyn Store>,
     faults: Vec<(usize, Fault)>,
-    meanwhile: Option<(usize, Box<dyn Fn() + Send + Sync>)>,
+    meanwhile: Vec<(usize, Box<dyn Fn() + Send + Sync>)>,
     calls: Mutex<Vec<Call>>,
 }
 
@@ -74,7 +74,7 @@ enum Does {
 impl Spy {
     /// Returns a spy that records the calls and makes none fail.
     pub fn new(inner: Arc<dyn Store>) -> Self {
-        Self { inner, faults: Vec::new(), meanwhile: None, calls: Mutex::default() }
+        Self { inner, faults: Vec::new(), meanwhile: Vec::new(), calls: Mutex::default() }
     }
 
     /// Also makes the call number `nth` fail; the first is number 1.
@@ -84,10 +84,10 @@ impl Spy {
         self
     }
 
-    /// Runs a function just before the call number `nth`, in place of another process.
+    /// Also runs a function just before the call number `nth`, in place of another process.
     #[must_use]
     pub fn meanwhile(mut self, nth: usize, act: impl Fn() + Send + Sync + 'static) -> Self {
-        self.meanwhile = Some((nth, Box::new(act)));
+        self.meanwhile.push((nth, Box::new(act)));
         self
     }
 
@@ -111,7 +111,7 @@ impl Spy {
         calls.push(Call { method, at: at.clone() });
         let now = calls.len();
         drop(calls);
-        if let Some((_, act)) = self.meanwhile.as_ref().filter(|(nth, _)| *nth == now) {
+        for (_, act) in self.meanwhile.iter().filter(|(nth, _)| *nth == now) {
             act();
         }
         let hits = |(nth, fault): &&(usize, Fault)| match fault {

@@ -168,6 +168,8 @@ fn every_field_of_an_answer_is_told() {
     other.ok(&["init"]);
     let [here, there] = [&rig, &other].map(|rig| rig.mirror("").to_str().unwrap().to_owned());
     fields(&rig.json(&["copy", &here, &there]), &mut found);
+    let branch = ["branch", "feature/x/centos", "--like", "master/centos"];
+    fields(&rig.json(&[&branch[..], &["--seed", &trimmed, "--dry-run"]].concat()), &mut found);
     pulled(&rig, &mut found);
     fs::create_dir_all(rig.mirror("").with_file_name("copied")).unwrap();
     let targets = format!(
@@ -302,6 +304,9 @@ fn every_answer_carries_the_version_of_its_form() {
         ("adopt", &["adopt"]),
         ("recover", &["recover"]),
         ("copy", &["copy", &here, &there]),
+        ("branch", &["branch", "feature/x/centos", "--like", "master/centos"]),
+        ("branch", &["branch", "feature/y/centos", "--like", "master/centos", "--seed", "latest_build"]),
+        ("branch", &["branch", "a/b", "--like", "master/centos"]),
         ("sync", &["sync", "--dry-run"]),
         ("sync", &["sync"]),
         ("lint", &["sync", "lint"]),

@@ -70,6 +70,7 @@ fn eventful() -> Rig {
     for call in calls {
         rig.ok(call);
     }
+    rig.ok(&["branch", "master/debian", "--like", "master/centos"]);
     lay(&rig, "master/debian/20181201T060000Z", &[("outputs/success", ""), ("outputs/iso/a.iso", "a")]);
     rig.ok(&["adopt"]);
     fs::remove_dir_all(rig.mirror("master/debian/20181201T060000Z")).unwrap();
@@ -121,6 +122,7 @@ fn every_event_has_the_form_of_its_type_and_none_is_left_out() {
         "stage.promoted",
         "stage.unwaived",
         "stage.waived",
+        "stream.branched",
     ];
     assert_eq!(found, expected);
     let ids: BTreeSet<&str> = before.iter().map(|event| event["id"].as_str().unwrap()).collect();

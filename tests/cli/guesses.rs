@@ -37,8 +37,109 @@ fn verbs_of_other_tools_name_the_verb_here() {
         (&["trash"], "`mirrorkeep trash list`"),
         (&["policy", "apply", "x"], "`mirrorkeep policy set FILE`"),
         (&["policy", "validate", "x"], "`mirrorkeep policy lint FILE`"),
+        (&["hold", "remove", A_ID], "`mirrorkeep unhold ID`"),
+        (&["hold", "rm", A_ID, "--why", "x"], "`mirrorkeep unhold ID`"),
+        (&["hold", "add", A_ID, "--why", "x"], "`mirrorkeep hold ID --why TEXT`"),
+        (&["hold", "ls"], "`mirrorkeep hold list`"),
+        (&["get", "builds"], "`mirrorkeep list`"),
+        (&["describe", A_ID], "`mirrorkeep show ID`"),
+        (&["rollout", "undo"], "`mirrorkeep demote STAGE"),
+        (&["apply", "-f", "x.yaml"], "`mirrorkeep policy set FILE`"),
+        (&["empty-trash"], "`mirrorkeep sweep`"),
+        (&["trash", "rm", A_ID], "`mirrorkeep sweep`"),
+        (&["release", "list"], "`mirrorkeep events --type release.applied`"),
+        (&["release", "create"], "`mirrorkeep release apply`"),
+        (&["pipeline", "run"], "`mirrorkeep promote`"),
     ] {
         advised(&rig, args, advice);
+    }
+}
+
+#[test]
+fn what_is_typed_behind_a_verb_that_takes_no_such_thing_names_what_does_that() {
+    let rig = Rig::new();
+    rig.publish(A, &[]);
+    for (args, advice) in [
+        (&["man", "/tmp/man"][..], "`mirrorkeep man --out /tmp/man`"),
+        (&["man", "status"], "`mirrorkeep help status`"),
+        (&["layout", "show", "starlingx"], "`mirrorkeep layout show --layout starlingx`"),
+        (&["status", "master/centos"], "`mirrorkeep list master/centos`"),
+        (&["prune", A_ID], "`mirrorkeep withdraw ID --why TEXT`"),
+        (&["prune", "--at", "3d"], "`mirrorkeep plan --at 3d --expiring`"),
+        (&["verify", "5%"], "`mirrorkeep verify --sample 5%`"),
+        (&["promote", "stable", A_ID], &format!("`mirrorkeep promote STAGE --build {A_ID}`")),
+        (&["promote", "stable", "--stream", "master/centos", "--build", A_ID], "leave out `--stream`"),
+        (&["label", A_ID, "--add", "a=b"], "`mirrorkeep label ID KEY=VALUE`"),
+        (&["events", "-f"], "`--follow`"),
+        (&["unhold", "--all"], "`mirrorkeep hold list`"),
+        (&["sync", "--to", "/mnt"], "targets.yaml"),
+        (&["show", "--latest"], "`mirrorkeep show STREAM/latest_build`"),
+        (&["list", "-C", "/srv"], "`--mirror DIR|URL`"),
+        (&["export", "redirects"], "`--for nginx`"),
+        (&["vote", A_ID, "smoke", "pass"], "`success`"),
+        (&["policy", "set"], "`mirrorkeep policy set FILE`"),
+        (&["copy", A_ID, "/mnt/spare"], &format!("/mnt/spare {A_ID}` copies it")),
+        (&["show", "master/centos"], "`mirrorkeep list master/centos` lists its builds"),
+        (&["history", "latest_build"], "the whole name is `master/centos/latest_build`"),
+        (&["restore", A], "`mirrorkeep trash list`"),
+    ] {
+        advised(&rig, args, advice);
+    }
+    rig.ok(&["withdraw", A_ID, "--why", "x"]);
+    advised(&rig, &["restore", A], &format!("`mirrorkeep restore {A_ID}` restores it"));
+    // The value of an option is no word behind the verb.
+    let said = rig.ends(2, &["prune", "--accept", "yes"]);
+    assert!(said.contains("`yes` is not a digest") && !said.contains("hint: "), "{said}");
+    // The usage is that of the verb, and names no other option.
+    let said = rig.ends(2, &["list", "--reversed"]);
+    assert!(said.contains("Usage: mirrorkeep list [OPTIONS]"), "{said}");
+}
+
+#[test]
+fn an_alias_without_its_stream_is_answered_where_a_stream_has_its_place() {
+    let rig = Rig::new();
+    rig.ok(&["init", "--layout", "generic"]);
+    let work = rig.write("f", "x").work("").to_str().unwrap().to_owned();
+    rig.ok(&["publish", &work, "--stream", "main/debian", "--build", A]);
+    let set = ["alias", "set", "latest_build", &format!("main/debian/{A}")];
+    advised(&rig, &set, "the whole name is `main/debian/latest_build`");
+}
+
+#[test]
+fn words_that_are_read_as_names_are_answered_when_there_is_no_such_name() {
+    let rig = Rig::new();
+    rig.publish(A, &[]);
+    let settings =
+        |name: &str, text: &str| fs::write(rig.mirror(&format!(".mirrorkeep/{name}")), text).unwrap();
+    settings("deliver.yaml", "deliver: 1\nto: [{name: hook, run: [/bin/true]}]\n");
+    settings("targets.yaml", "targets: 1\nto: [{name: spare, directory: /nowhere}]\n");
+    for (args, advice) in [
+        (&["deliver", "retry"][..], "`mirrorkeep deliver unpark NAME`"),
+        (&["deliver", "skip"], "`mirrorkeep deliver park NAME`"),
+        (&["deliver", "list"], "`mirrorkeep deliver status`"),
+        (&["sync", "status"], "`mirrorkeep freshness`"),
+    ] {
+        advised(&rig, args, advice);
+    }
+}
+
+#[test]
+fn numbers_of_seconds_have_units_and_numbers_of_events_say_that_they_are_no_times() {
+    let rig = Rig::new();
+    rig.publish(A, &[]);
+    for wait in ["0", "90", "90s", "1m", "2h", "1d"] {
+        rig.ok(&["list", "--wait", wait]);
+    }
+    for wait in ["", "m", "1.5m", "-1", "5x", "99999999999d"] {
+        let said = rig.ends(2, &["list", &format!("--wait={wait}")]);
+        assert!(said.contains("`90s` or `5m`"), "{wait}: {said}");
+    }
+    for args in [&["events", "--since", "1d"][..], &["deliver", "replay", "ci", "--since", "2026-12-01"]] {
+        let said = rig.ends(2, args);
+        assert!(
+            said.contains("number of an event") && said.contains("`mirrorkeep log --since 1d`"),
+            "{said}"
+        );
     }
 }
 
@@ -309,12 +410,76 @@ fn a_policy_that_was_set_is_not_reported_as_one_that_would_be() {
     let set = ["policy", "set", file.to_str().unwrap()];
     let would = rig.ok(&[&set[..], &["--dry-run"]].concat());
     assert!(would.contains("1 more build would expire, 0 more would be kept"), "{would}");
+    let waits = "1 build would be withheld from prune (policy_change defer: the policy was edited)";
+    assert!(would.contains(waits) && !would.contains("--accept"), "{would}");
     let done = rig.ok(&set);
     assert!(
         done.contains("1 more build will expire, 0 more will be kept") && !done.contains("would"),
         "{done}"
     );
-    assert!(rig.ok(&set).starts_with("no build is affected\n"));
+    let again = rig.ok(&set);
+    assert!(again.starts_with("no build is affected now\n1 build is withheld from prune"), "{again}");
+    // The command works when it is pasted.
+    let accept = again.split('`').find(|part| part.contains("--accept")).unwrap().to_owned();
+    rig.ok(&["prune", "--accept", accept.split(' ').next_back().unwrap()]);
+    assert_eq!(rig.there(), [B]);
+    assert!(!rig.ok(&set).contains("withheld"));
+}
+
+#[test]
+fn a_policy_that_is_set_names_what_expires_once_the_protections_of_age_are_over() {
+    let rig = Rig::new();
+    let policy = |name: &str, pattern: &str| {
+        let file = rig.work("..").join(name);
+        let text = format!(
+            "version: 1\ndefaults: {{floor: 1}}\nfamilies:\n  - {{name: all, match: \"{pattern}\", keep: [{{last: 1}}]}}\n"
+        );
+        fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    rig.ok(&["init", "--policy", &policy("old.yaml", "*")]);
+    rig.builds([A, B]);
+    let status = rig.json(&["status"])["attention"].to_string();
+    assert!(
+        status.contains("no family of the policy fits any stream") && status.contains("`**`"),
+        "{status}"
+    );
+    let new = policy("new.yaml", "**");
+    let would = rig.ok(&["policy", "set", &new, "--dry-run"]);
+    assert!(would.starts_with("no build is affected now\n1 more build would expire until "), "{would}");
+    let said = rig.ok(&["policy", "set", &new]);
+    let soon =
+        "once `min_age` and `superseded_grace` are over; 1 of these will be withheld until a person accepts";
+    assert!(said.contains("1 more build will expire until ") && said.contains(soon), "{said}");
+    let plan = rig.json_ends(4, &["plan", "--at", "3d"]);
+    assert_eq!(plan["totals"]["withheld"], 1, "{plan}");
+    let set = rig.json(&["policy", "set", &new]);
+    assert_eq!(set["waiting"]["withheld"], serde_json::json!([]));
+    // What plan withholds for a day, a simulation deletes, and says so.
+    let series = rig.json(&["policy", "simulate", "--for", "5d"]);
+    let deferred: u64 =
+        series["series"].as_array().unwrap().iter().map(|one| one["deferred"].as_u64().unwrap()).sum();
+    assert_eq!(deferred, 1, "{series}");
+    let chart = rig.ok(&["policy", "simulate", "--for", "5d"]);
+    assert!(chart.contains("until a person accepts the plan (policy_change: defer)"), "{chart}");
+}
+
+#[test]
+fn what_is_withheld_is_deleted_one_by_one_or_all_together_and_explain_says_which() {
+    let rig = Rig::new();
+    rig.policy("keep: [{last: 3}]").builds([A, B, "20260103T000000Z"]);
+    let file = rig.work("..").join("new.yaml");
+    let text = "version: 1\ndefaults: {min_age: 0h, superseded_grace: 0h, floor: 1}\nfamilies:\n  - {name: all, match: \"**\", keep: [{last: 1}]}\n";
+    fs::write(&file, text).unwrap();
+    rig.ok(&["policy", "set", file.to_str().unwrap()]);
+    let said = rig.ok(&["explain", A_ID]);
+    let line = |what: &str| said.lines().find(|line| line.trim_start().starts_with(what)).unwrap_or_default();
+    assert!(line("to delete it ").contains(&format!("`mirrorkeep withdraw {A_ID} --why '…'`")), "{said}");
+    assert!(line("to accept all").contains("` deletes what is withheld of all 2 builds"), "{said}");
+    // A plan for another instant is not accepted.
+    assert!(!rig.ok(&["explain", A_ID, "--at", "3d"]).contains("--accept"));
+    rig.ok(&["withdraw", A_ID, "--why", "…"]);
+    assert_eq!(rig.there().len(), 2);
 }
 
 #[test]

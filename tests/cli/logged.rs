@@ -109,6 +109,7 @@ fn sentences(rig: &Rig) -> Vec<Vec<String>> {
         &format!("withdraw {BUILD} --why test --dry-run"),
         "retire master/centos --why test --no-archive --no-redirects --dry-run",
         &format!("copy {here} {other}"),
+        &format!("branch feature/x/centos --like master/centos --seed {BUILD}"),
     ];
     all.iter().map(|text| text.split(' ').map(str::to_owned).collect()).collect()
 }

@@ -3,6 +3,7 @@
 pub(crate) mod addressed;
 pub(crate) mod adopt;
 pub(crate) mod answers;
+mod branch;
 pub(crate) mod colours;
 pub(crate) mod completing;
 mod dangling;
@@ -24,7 +25,7 @@ pub(crate) mod logged;
 mod metrics;
 mod newcomer;
 pub(crate) mod packaged;
-mod pages;
+pub(crate) mod pages;
 pub(crate) mod promotion;
 pub(crate) mod pruning;
 pub(crate) mod publish;

@@ -56,6 +56,7 @@ fn expected(zsh: &str) -> BTreeSet<String> {
         "/usr/share/doc/mirrorkeep/LICENSE",
         "/usr/share/doc/mirrorkeep/README.md",
         "/usr/share/doc/mirrorkeep/examples/nginx.conf",
+        "/usr/share/doc/mirrorkeep/examples/nginx-bucket.conf",
         zsh,
     ]
     .map(str::to_owned)

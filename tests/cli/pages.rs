@@ -52,7 +52,7 @@ fn scene() -> Rig {
 }
 
 /// Returns every page below a directory.
-fn pages(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn pages(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut dirs = vec![dir.to_owned()];
     while let Some(dir) = dirs.pop() {

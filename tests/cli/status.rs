@@ -68,6 +68,23 @@ fn a_healthy_mirror_needs_no_attention_and_says_what_is_not_known() {
 }
 
 #[test]
+fn warnings_are_counted_where_nothing_needs_attention() {
+    let rig = healthy();
+    let id = format!("master/centos/{NEW}");
+    rig.ok(&["withdraw", &id, "--why", "x"]);
+    rig.ok(&["restore", &id]);
+    // The alias stays at the older build.
+    rig.ends(5, &["check"]);
+    assert_eq!(reasons(&rig), Vec::<String>::new());
+    let text = rig.ok(&["status"]);
+    let line = text.lines().find(|line| line.starts_with("nothing needs attention")).unwrap();
+    assert!(
+        line.contains("; the last check found ") && line.ends_with("which `mirrorkeep check` lists"),
+        "{text}"
+    );
+}
+
+#[test]
 fn an_empty_mirror_without_a_policy_says_so() {
     let rig = Rig::new();
     rig.ok(&["init", "--policy", "none"]);
@@ -94,7 +111,7 @@ fn a_person_should_look_at_a_broken_alias_a_missing_build_and_errors_of_the_last
     looks(&rig, "the last check found");
     assert_eq!(check["builds"][0]["id"], format!("master/centos/{OLD}"));
     assert!(
-        rig.ok(&["status"]).contains(&format!("errors: master/centos/{OLD}; `mirrorkeep check` lists them"))
+        rig.ok(&["status"]).contains(&format!("errors: master/centos/{OLD}; `mirrorkeep check` looks again"))
     );
     fs::remove_dir_all(rig.mirror(&format!("master/centos/{OLD}"))).unwrap();
     looks(&rig, "the build is recorded, was not pruned, and is missing");

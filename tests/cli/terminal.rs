@@ -87,7 +87,7 @@ fn no_verb_prints_what_a_terminal_acts_on() {
     requests.commit("Hostile");
     let requests = requests.at().display().to_string();
     let link = format!("master/centos/{NAME}");
-    let calls: [&[&str]; 88] = [
+    let calls: [&[&str]; 93] = [
         &["status"],
         &["metrics"],
         &["release", "check", "--requests", &requests],
@@ -101,6 +101,11 @@ fn no_verb_prints_what_a_terminal_acts_on() {
         &["due", "master/centos", "--request", "--why", HOSTILE],
         &["due", "master/centos", "--request", "--why", "a bug"],
         &["due", HOSTILE],
+        &["branch", HOSTILE, "--like", "master/centos"],
+        &["branch", "feature/x/centos", "--like", HOSTILE],
+        &["branch", "feature/x/centos", "--like", "master/centos", "--seed", HOSTILE],
+        &["branch", "feature/x/centos", "--like", "master/centos", "--seed", ID, "--build", HOSTILE],
+        &["branch", "feature/x/centos", "--like", "master/centos", "--seed", ID],
         &["due", "master/centos", "--git", HOSTILE],
         &["due", "master/centos", "--changed", HOSTILE],
         &["due", "master/centos", "--dry-run", "--run", HOSTILE],

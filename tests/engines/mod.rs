@@ -4,6 +4,7 @@ pub(crate) mod between;
 mod cache_rules;
 mod closure;
 pub(crate) mod cluster;
+mod pages;
 pub(crate) mod readers;
 pub(crate) mod redirects;
 pub(crate) mod serving;

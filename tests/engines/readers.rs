@@ -1,8 +1,11 @@
 //! Readers that go on while the name moves under them: nginx and Apache with the rules, and real apt and dnf.
 
+mod bucket;
+
 use super::serving::{apache_with, contrib};
 use super::web::{Running, at};
 use crate::support::rig::Rig;
+use crate::support::servers::Engine;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -39,6 +42,8 @@ struct Site {
     rig: Rig,
     server: Running,
     next: AtomicUsize,
+    /// Where the mirror is, if it is in a bucket.
+    bucket: Option<Engine>,
 }
 
 impl Site {
@@ -84,7 +89,7 @@ impl Site {
             fs::write(&settings, format!("{text}{readers}")).unwrap();
             args
         });
-        Self { rig, server, next: AtomicUsize::new(0) }
+        Self { rig, server, next: AtomicUsize::new(0), bucket: None }
     }
 
     /// Publishes the next build, with files by which it is told, and returns its name.
@@ -102,7 +107,16 @@ impl Site {
 
     fn publish_as_it_is(&self, name: &str) {
         let work = self.rig.work("");
-        self.rig.ok(&["publish", work.to_str().unwrap(), "--stream", STREAM, "--build", name]);
+        self.keep(&["publish", work.to_str().unwrap(), "--stream", STREAM, "--build", name]);
+    }
+
+    /// Runs a command on the mirror, which must succeed, and returns its answer.
+    #[track_caller]
+    fn keep(&self, args: &[&str]) -> String {
+        let Some(engine) = &self.bucket else { return self.rig.ok(args) };
+        let output = engine.command(bucket::NAME).args(args).output().unwrap();
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
     }
 
     fn address(&self) -> String {
@@ -428,7 +442,7 @@ fn sessions(site: &Site, client: &dyn Client, lay: &(dyn Fn(&str) + Sync)) -> (u
                 let name = build(site.next.fetch_add(1, Ordering::Relaxed));
                 lay(&name);
                 site.publish_as_it_is(&name);
-                site.rig.ok(&["prune", "--io-priority", "normal"]);
+                site.keep(&["prune", "--io-priority", "normal"]);
                 moves.fetch_add(1, Ordering::Relaxed);
                 std::thread::sleep(STAYS);
             }

@@ -88,7 +88,7 @@ pub(super) fn contrib(name: &str, with: &[(&str, String)]) -> String {
 }
 
 /// Starts nginx with these rules for aliases.
-fn nginx(rig: &Rig, rules: &str) -> Running {
+pub(super) fn nginx(rig: &Rig, rules: &str) -> Running {
     let root = rig.mirror("").display().to_string();
     Running::start("nginx", |dir, port| {
         let ours = [

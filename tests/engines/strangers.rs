@@ -138,7 +138,7 @@ fn a_request_that_is_tried_again_is_reported() {
 }
 
 /// Returns what rclone answers about the bucket of an engine.
-fn rclone(engine: &Engine, args: &[&str]) -> String {
+pub(in crate::engines) fn rclone(engine: &Engine, args: &[&str]) -> String {
     let mut command = Command::new(program("rclone/bin/rclone"));
     let through = engine.command("any");
     let secret = |name: &str| {

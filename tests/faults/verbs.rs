@@ -12,6 +12,7 @@ use crate::support::twice::{Left, every_read};
 use crate::support::view::{self, chain};
 use mirrorkeep::commit::Permit;
 use mirrorkeep::decide::InputPatterns;
+use mirrorkeep::decide::branch::Counterparts;
 use mirrorkeep::decide::changes::{Head, Item, Known, Part, SignedHead};
 use mirrorkeep::decide::due::{Runs, TELLING};
 use mirrorkeep::decide::pipeline::Pipeline;
@@ -19,6 +20,7 @@ use mirrorkeep::decide::targets::Targets;
 use mirrorkeep::layout::Layout;
 use mirrorkeep::mirror::{Chosen, Commands, Mirror, Setup};
 use mirrorkeep::model::{BuildId, Digest, Patience, RelPath, Stamp, Stream};
+use mirrorkeep::ops::branch::BranchRequest;
 use mirrorkeep::ops::changes;
 use mirrorkeep::ops::deliver::{Outcome, Until, deliver, required_deliver};
 use mirrorkeep::ops::due::{DueOutcome, DueRequest, due};
@@ -166,6 +168,7 @@ verbs! { STRIDE STRIDE_OF_TWO:
     write_changes from for_changes
     deliver_events from subscribed
     release from pruned
+    branch_empty from pruned
     retire_stream from labelled
     cancel_retirement from retiring
     request_build from pruned
@@ -177,6 +180,7 @@ verbs! { LONG_STRIDE LONG_STRIDE_OF_TWO:
     sync_targets from pruned
     archive_expired from with_archive
     pull_builds from pruned
+    branch from branching
     bundle from with_sets
     promote_set from voted_sets
     promote_set_with_commands from carrying_sets
@@ -579,6 +583,34 @@ fn release(session: &Session<'_>) -> Result<(), String> {
     record(session, &Release { released, labels }).map(drop).map_err(chain)
 }
 
+/// Begins a stream without a build.
+fn branch_empty(session: &Session<'_>) -> Result<(), String> {
+    branched(session, None)
+}
+
+/// Begins a stream with the build that has the stage in the old one, and the stage in the new one.
+fn branch(session: &Session<'_>) -> Result<(), String> {
+    one_by_one(|| branched(session, Some("tested")))
+}
+
+fn branched(session: &Session<'_>, seed: Option<&str>) -> Result<(), String> {
+    let request = BranchRequest {
+        counterparts: Counterparts::read("master/debian", "master/centos").unwrap(),
+        seed: seed.map(str::to_owned),
+        build: None,
+        without: BTreeSet::new(),
+        date: None,
+    };
+    let report = mirrorkeep::ops::branch::branch(session, &request, Mode::Real).map_err(chain)?;
+    if report.lacks.is_empty() { Ok(()) } else { Err(format!("{:?}", report.lacks)) }
+}
+
+/// Has a stage in every stream of `master`, to which the third build was promoted after the second.
+fn branching(session: &Session<'_>) -> Result<(), String> {
+    voted_by(session, PIPELINE.replace("master/centos", "master/*"))?;
+    done(session.mirror().shared_store(), promote)
+}
+
 /// Retires a stream at once, without an archive; what was held there is kept.
 fn retire_stream(session: &Session<'_>) -> Result<(), String> {
     retired(session, 0)
@@ -761,7 +793,7 @@ fn pull_builds(session: &Session<'_>) -> Result<(), String> {
         unsigned_builds: false,
         alarm: i64::MAX,
         withdraw: None,
-        anew: false,
+        restart: false,
         trace: Some("spare".to_owned()),
         patience: Patience::default(),
         mode: Mode::Real,
@@ -798,7 +830,7 @@ fn sync_targets(session: &Session<'_>) -> Result<(), String> {
     let options = SyncOptions {
         names: Vec::new(),
         verify: Verify::Sample,
-        anew: false,
+        restart: false,
         delete_at_most: None,
         mode: Mode::Real,
     };

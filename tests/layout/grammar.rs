@@ -72,7 +72,7 @@ fn the_committed_schema_is_the_programs() {
     assert_eq!(
         committed,
         Layout::schema(),
-        "write it anew: mirrorkeep layout schema > layouts/layout.schema.json"
+        "write it again: mirrorkeep layout schema > layouts/layout.schema.json"
     );
 }
 

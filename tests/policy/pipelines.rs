@@ -50,7 +50,7 @@ fn names_that_a_layout_moves_by_rules_are_told() {
 fn the_committed_schema_of_pipelines_is_the_programs() {
     let committed = include_str!("../../pipelines/pipeline.schema.json");
     let committed: serde_json::Value = serde_json::from_str(committed).unwrap();
-    let how = "write it anew: mirrorkeep pipeline schema > pipelines/pipeline.schema.json";
+    let how = "write it again: mirrorkeep pipeline schema > pipelines/pipeline.schema.json";
     assert_eq!(committed, Pipeline::schema(), "{how}");
 }
 

@@ -31,7 +31,7 @@ fn an_older_or_rewritten_list_and_that_of_another_mirror_are_refused() {
     let to = scene.to();
     let text = scene.copy.ends(3, &["pull", &other.server.url(), &to]);
     assert!(text.contains("this copy is of"), "{text}");
-    scene.copy.ok(&["pull", &other.server.url(), &to, "--anew", "--dry-run"]);
+    scene.copy.ok(&["pull", &other.server.url(), &to, "--restart", "--dry-run"]);
     let own = scene.up.mirror("");
     let text = scene.up.ends(2, &["pull", &scene.server.url(), own.to_str().unwrap()]);
     assert!(text.contains("itself"), "{text}");
@@ -65,6 +65,11 @@ fn a_file_that_differs_is_named_and_its_build_is_not_shown() {
         ("bootimage.iso", Lie::Status(404), "404"),
         ("bootimage.iso", Lie::Status(403), "403"),
         ("bootimage.iso", Lie::Redirect("http://127.0.0.1:1/x".to_owned()), "bootimage.iso"),
+        (
+            "bootimage.iso",
+            Lie::Redirect("bootimage.iso".to_owned()),
+            "the server redirects more than 5 times",
+        ),
         ("SHA256SUMS", Lie::Bytes(b"x\n".to_vec()), "is not what the change list names"),
         ("SHA256SUMS", Lie::Endless, "SHA256SUMS"),
     ] {
@@ -253,4 +258,27 @@ fn a_mirror_of_another_kind_or_an_odd_address_is_named() {
     scene.copy.fails(1, "there is no change list", &["pull", &server.url(), &to]);
     scene.copy.fails(2, "--alarm", &["pull", &server.url(), &to, "--alarm", "soon"]);
     scene.copy.fails(2, "--trace", &["pull", &server.url(), &to, "--trace", "../x"]);
+}
+
+/// A server must not make a copy read files of its own machine, or speak to it in another protocol.
+#[test]
+fn a_redirect_to_anything_but_http_is_refused() {
+    for to in ["file:///etc/passwd", "file://localhost/etc/passwd", "ftp://127.0.0.1/x", "data:text/plain,x"]
+    {
+        let scene = Scene::new(&BUILDS[..1], 9);
+        let said =
+            format!("redirects to `{to}`; only redirects to http:// and https:// addresses are followed");
+        for file in ["latest.json", "-all.jsonl", "SHA256SUMS", "bootimage.iso"] {
+            scene.server.tell_the_truth().lie(file, Lie::Redirect(to.to_owned())).asked();
+            let output = briefly(&scene, &[]);
+            let text = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert_eq!(output.status.code(), Some(1), "{file}: {text}");
+            assert!(text.contains(&said), "{file}: {text}");
+            assert!(!scene.copy.mirror("master").exists(), "{file}");
+            let asked = scene.server.asked().into_iter().filter(|path| path.ends_with(file)).count();
+            assert_eq!(asked, 1, "trying again does not help");
+        }
+        scene.server.tell_the_truth();
+        scene.pull(0, &[]);
+    }
 }

@@ -110,7 +110,7 @@ fn what_was_withdrawn_there_is_reported_until_it_is_withdrawn_here() {
     assert_eq!(scene.pull(5, &["--dry-run", "--withdraw"])["withdrawn"], json!([id]));
     assert_eq!(scene.pull(0, &["--withdraw"])["followed"], json!([id]));
     assert_eq!(scene.copy.there(), [BUILDS[0], BUILDS[2]]);
-    scene.pull(0, &["--anew"]);
+    scene.pull(0, &["--restart"]);
     assert_eq!(scene.copy.there(), [BUILDS[0], BUILDS[2]]);
 }
 
@@ -137,7 +137,7 @@ fn what_upstream_has_again_is_not_withdrawn_and_comes_back() {
     scene.copy.ok(&["withdraw", &id, "--why", "our own reason"]);
     withdraw("a mistake");
     restore();
-    let report = scene.pull(0, &["--anew"]);
+    let report = scene.pull(0, &["--restart"]);
     assert_eq!(report["skipped"], json!([{ "id": id, "why": "it was withdrawn here" }]));
 }
 
@@ -173,7 +173,7 @@ fn a_name_that_moves_to_a_build_that_was_skipped_brings_it() {
     let report = scene.pull(0, &["--trace", "copy"]);
     assert_eq!((report["builds"].as_array().unwrap().len(), &report["left"]), (1, &json!([])));
     assert_eq!(scene.copy.latest().as_deref(), Some(BUILDS[0]));
-    // Another policy decides anew.
+    // Another policy decides again.
     scene.copy.policy("keep: [{last: 9}]");
     scene.pull(0, &[]);
     assert_eq!(scene.copy.there(), BUILDS[..3]);

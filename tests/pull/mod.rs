@@ -1,5 +1,6 @@
 //! Copies that are kept over HTTP: from servers that tell the truth, and from others.
 
+mod between;
 mod hostile;
 mod kept;
 mod list;

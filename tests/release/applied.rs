@@ -243,7 +243,18 @@ fn what_was_applied_is_neither_changed_nor_applied_again() {
     let other = Rig::new();
     other.ok(&["init", "--layout", "openstack-tarballs"]);
     let told = scene.requests.ends(&other, 0, &["release", "apply", "--base", "HEAD"]);
-    assert_eq!(told, "nothing to release: 12 releases applied\n");
+    assert_eq!(told, "12 releases of the base are not applied here; they count as done\n");
+    let json =
+        scene.requests.command(&other, &["release", "apply", "--base", "HEAD", "--json"]).output().unwrap();
+    let answer: Value = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&answer["applied"], &answer["base"]), (&json!(0), &json!(12)));
+    // One that was corrected since, and that was never applied, is not passed over.
+    let told = scene.requests.ends(&other, 5, &["release", "apply", "--base", "HEAD~1"]);
+    assert!(told.contains("only-appended: `1.0.0` was changed") && told.contains("without --base"), "{told}");
+    assert!(
+        told.contains("12 releases of the base are not applied here") && !told.contains("nothing"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -10,27 +10,27 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-const NOVA: &str = "openstack/nova";
+pub(super) const NOVA: &str = "openstack/nova";
 
 /// A mirror, nova with three commits, and a repository of requests.
-struct Scene {
-    rig: Rig,
-    requests: Requests,
-    commits: [String; 3],
+pub(super) struct Scene {
+    pub(super) rig: Rig,
+    pub(super) requests: Requests,
+    pub(super) commits: [String; 3],
 }
 
 /// Returns an entry of nova, and further lines of it.
-fn entry(version: &str, commit: &str, more: &str) -> String {
+pub(super) fn entry(version: &str, commit: &str, more: &str) -> String {
     format!("  - version: {version}\n    projects:\n      - {{repo: {NOVA}, hash: {commit}}}\n{more}")
 }
 
 /// Returns a request with these entries.
-fn request(entries: &[String]) -> String {
+pub(super) fn request(entries: &[String]) -> String {
     format!("team: nova\nrelease-model: cycle-with-rc\nreleases:\n{}", entries.concat())
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let rig = Rig::new();
         rig.ok(&["init", "--layout", "openstack-tarballs"]);
         let requests = Requests::beside(&rig);
@@ -39,32 +39,40 @@ impl Scene {
     }
 
     /// Commits a request, and returns the commit.
-    fn asks(&self, name: &str, entries: &[String], message: &str) -> String {
+    pub(super) fn asks(&self, name: &str, entries: &[String], message: &str) -> String {
         self.requests.write(&format!("requests/2024.1/{name}.yaml"), &request(entries));
         self.requests.commit(message)
     }
 
     #[track_caller]
-    fn check(&self, code: i32, args: &[&str]) -> String {
+    pub(super) fn check(&self, code: i32, args: &[&str]) -> String {
         self.requests.ends(&self.rig, code, &[&["release", "check"], args].concat())
     }
 
     #[track_caller]
-    fn apply(&self, code: i32, args: &[&str]) -> String {
+    pub(super) fn apply(&self, code: i32, args: &[&str]) -> String {
         self.requests.ends(&self.rig, code, &[&["release", "apply"], args].concat())
     }
 
-    fn events(&self) -> usize {
+    pub(super) fn events(&self) -> usize {
         self.rig.ok(&["events", "--type", "release.*"]).lines().count()
     }
 
+    /// Makes a hook of the repository of nova.
+    pub(super) fn hook(&self, name: &str, script: &str) {
+        let hook = self.requests.remote(NOVA).join("hooks").join(name);
+        fs::create_dir_all(hook.parent().unwrap()).unwrap();
+        fs::write(&hook, format!("#!/bin/sh\n{script}\n")).unwrap();
+        fs::set_permissions(&hook, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
     /// Returns the names of the tags of nova.
-    fn tags(&self) -> Vec<String> {
+    pub(super) fn tags(&self) -> Vec<String> {
         self.requests.tags(NOVA).into_iter().map(|(name, _)| name).collect()
     }
 
     /// Returns the lines of a tag with that key.
-    fn stated(&self, tag: &str, key: &str) -> Vec<String> {
+    pub(super) fn stated(&self, tag: &str, key: &str) -> Vec<String> {
         let text = git(&self.requests.remote(NOVA), &["cat-file", "tag", tag]);
         let start = format!("meta:{key}: ");
         text.lines().filter_map(|line| line.strip_prefix(&*start)).map(str::to_owned).collect()

@@ -100,11 +100,11 @@ fn a_manifest_that_is_not_as_it_is_written_is_refused_with_its_line() {
     case("d\te\n", "d\t/e\n", "line 6 is damaged");
     case("d\te\n", "p\te\n", "line 6 is damaged");
     case("d\tf\n", &format!("f\t{NONE}\t7\t444\t0\t0\t-\t-\tf\n"), "line 7 is damaged");
-    case("d\tf\n", "", "cut off");
-    case("end\t6", "end\t06", "cut off");
-    case("end\t6\n", "end\t6", "cut off");
-    case("end\t6\n", "end\t6\nd\tg\n", "cut off");
-    case("end\t6\n", "", "cut off");
+    case("d\tf\n", "", "incomplete");
+    case("end\t6", "end\t06", "incomplete");
+    case("end\t6\n", "end\t6", "incomplete");
+    case("end\t6\n", "end\t6\nd\tg\n", "incomplete");
+    case("end\t6\n", "", "incomplete");
 }
 
 /// A damaged manifest ends with its error: whoever reads line by line must not go on behind it.

@@ -28,6 +28,9 @@ pub(crate) enum Lie {
     Redirect(String),
 }
 
+/// What happens while a client waits.
+type Act = Box<dyn FnOnce() + Send>;
+
 /// A web server that serves a directory.
 pub(crate) struct Served {
     at: SocketAddr,
@@ -40,6 +43,8 @@ struct State {
     asked: Mutex<Vec<String>>,
     /// Ends of paths, and how these are answered.
     lies: Mutex<Vec<(String, Lie)>>,
+    /// Ends of paths, and what happens once, before such a path is answered.
+    meanwhile: Mutex<Vec<(String, Act)>>,
     ended: AtomicBool,
 }
 
@@ -52,6 +57,7 @@ impl Served {
             root: root.to_owned(),
             asked: Mutex::default(),
             lies: Mutex::default(),
+            meanwhile: Mutex::default(),
             ended: AtomicBool::new(false),
         };
         let state = Arc::new(state);
@@ -75,6 +81,12 @@ impl Served {
     /// Answers every path with that end in this way.
     pub(crate) fn lie(&self, end: &str, lie: Lie) -> &Self {
         self.state.lies.lock().unwrap().push((end.to_owned(), lie));
+        self
+    }
+
+    /// Does something once, in place of another process, just before a path with that end is answered for the first time.
+    pub(crate) fn meanwhile(&self, end: &str, act: impl FnOnce() + Send + 'static) -> &Self {
+        self.state.meanwhile.lock().unwrap().push((end.to_owned(), Box::new(act)));
         self
     }
 
@@ -112,7 +124,15 @@ impl State {
         let path = percent_decode_str(request.target()).decode_utf8().unwrap().into_owned();
         let path = path.trim_start_matches('/').to_owned();
         self.asked.lock().unwrap().push(path.clone());
-        let at = self.root.join(&path);
+        let act = {
+            let mut waiting = self.meanwhile.lock().unwrap();
+            let nth = waiting.iter().position(|(end, _)| path.ends_with(end));
+            nth.map(|nth| waiting.remove(nth).1)
+        };
+        if let Some(act) = act {
+            act();
+        }
+        let at = self.root.join(path.split('?').next().unwrap_or_default());
         let bytes = if at.is_file() { fs::read(&at).ok() } else { None };
         let lie = self.lies.lock().unwrap().iter().rev().find(|(end, _)| path.ends_with(end)).cloned();
         let whole = |bytes: Vec<u8>| Message::answer(200).body(bytes);

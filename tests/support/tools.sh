@@ -38,6 +38,8 @@ rabbitmq-server rabbitmq-server deliver::bus::real
 htpasswd apache2-utils registry::real
 /usr/lib/python3/dist-packages/prometheus_client python3-prometheus-client cli::metrics
 /usr/lib/python3/dist-packages/feedparser python3-feedparser cli::site
+chromium chromium engines::pages
+java default-jre-headless engines::pages::a_validator
 /usr/lib/python3/dist-packages/html5lib python3-html5lib cli::pages::every_page_is_valid_and_can_be_read_by_a_screen_reader
 END
 }
@@ -80,7 +82,7 @@ missing() {
 
 venv() { python3 -c 'import ensurepip, venv' 2>/dev/null; }
 servers() { [ -e target/servers/azurite/done ] && [ -e target/servers/weed/done ] && [ -e target/servers/rclone/done ] &&
-    [ -e target/servers/fedora-messaging/done ]; }
+    [ -e target/servers/fedora-messaging/done ] && [ -e target/servers/browser/done ]; }
 
 case $1 in
 install)

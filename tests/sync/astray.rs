@@ -1,6 +1,6 @@
 //! Names of a target never lead astray, whatever was restored, lost or moved, and what vanished here stays there.
 
-use super::scene::{BUILDS, STREAM, Scene, whole};
+use super::scene::{BUILDS, STREAM, Scene, daemon, whole};
 use serde_json::json;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -118,7 +118,7 @@ fn a_state_from_a_backup_leaves_no_withdrawn_build_unreported() {
 
 #[test]
 fn a_name_that_was_removed_while_nothing_was_known_goes_and_its_build_waits_for_it() {
-    for how in ["anew", "lost", "cut off"] {
+    for how in ["restart", "lost", "cut off"] {
         let scene = Scene::new([BUILDS[0], BUILDS[1], BUILDS[2]]);
         let stable = format!("{STREAM}/latest_green_build");
         scene.rig.ok(&["alias", "set", &stable, &id(BUILDS[0])]);
@@ -128,7 +128,7 @@ fn a_name_that_was_removed_while_nothing_was_known_goes_and_its_build_waits_for_
         // Before what was removed goes there, the build is withdrawn, too.
         scene.rig.ok(&["withdraw", &id(BUILDS[0]), "--why", "wrong"]);
         let done = match how {
-            "anew" => scene.sync(0, &["--anew"]),
+            "restart" => scene.sync(0, &["--restart"]),
             "lost" => {
                 fs::remove_file(&state).unwrap();
                 scene.sync(0, &[])
@@ -171,7 +171,7 @@ fn a_damaged_state_fills_no_directory_that_is_not_mounted() {
     fs::remove_dir_all(scene.to("spare")).unwrap();
     fs::create_dir(scene.to("spare")).unwrap();
     scene.rig.fails(3, "lost its trace", &["sync"]);
-    scene.sync(0, &["--anew"]);
+    scene.sync(0, &["--restart"]);
     scene.same("spare");
 }
 
@@ -289,5 +289,65 @@ fn pages_name_no_build_that_is_not_there() {
     fs::File::options().write(true).open(&iso).unwrap().set_modified(time).unwrap();
     scene.sync(0, &[]);
     assert!(!named().is_empty());
+    scene.same("spare");
+}
+
+#[test]
+fn builds_that_a_target_lost_are_sent_again_before_names_are_said_to_be_right() {
+    let scene = two_streams();
+    let server = daemon(&scene.to("far"), "");
+    let far = format!("  - {{name: far, rsync: 'rsync://127.0.0.1:{}/up/'}}\n", server.port());
+    let spare = scene.spare("");
+    for (name, target) in [("spare", &spare), ("far", &far)] {
+        scene.targets(target);
+        scene.sync(0, &[]);
+        let build = |build: &str| scene.to(&format!("{name}/{STREAM}/{build}"));
+        let again = |lost: &[String]| {
+            let done = scene.sync(0, &[]);
+            assert_eq!(done["builds"], json!(lost));
+            let told = done["warnings"].to_string();
+            assert!(lost.iter().all(|id| told.contains(&format!("files of `{id}` were missing"))), "{told}");
+            scene.same(name);
+            assert_eq!(scene.sync(0, &[])["outcome"], "current");
+        };
+        // All builds of a stream with their names, a build to which no name leads, and one to which a name does.
+        fs::remove_dir_all(scene.to(&format!("{name}/master"))).unwrap();
+        again(&[id(BUILDS[0]), id(BUILDS[1])]);
+        fs::remove_dir_all(build(BUILDS[0])).unwrap();
+        again(&[id(BUILDS[0])]);
+        fs::remove_dir_all(build(BUILDS[1])).unwrap();
+        again(&[id(BUILDS[1])]);
+        // Something at the top of one to which a name leads.
+        fs::remove_file(build(BUILDS[1]).join("SHA256SUMS")).unwrap();
+        again(&[id(BUILDS[1])]);
+        fs::remove_dir_all(build(BUILDS[1]).join("outputs")).unwrap();
+        again(&[id(BUILDS[1])]);
+        // What is put into a build here is not sent, and is not missed there.
+        let strange = scene.rig.mirror(&format!("{STREAM}/{}/0-notes", BUILDS[1]));
+        fs::write(&strange, "").unwrap();
+        assert_eq!(scene.sync(0, &[])["outcome"], "current");
+        fs::remove_file(strange).unwrap();
+    }
+}
+
+#[test]
+fn a_target_that_loses_a_build_again_is_behind_and_its_name_waits() {
+    let scene = Scene::new([BUILDS[0], BUILDS[1]]);
+    scene.sync(0, &[]);
+    let lost = scene.to("spare").join(id(BUILDS[1]));
+    let script = format!("case \"$*\" in *%L*) rm -rf '{}';; esac\nexec \"$real\" \"$@\"", lost.display());
+    let output = scene.with_rsync(&script, &["sync", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let answer: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let done = &answer["report"]["targets"][0];
+    assert_eq!(done["failures"][0]["path"], json!(id(BUILDS[1])));
+    assert!(done["failures"][0]["error"].as_str().unwrap().contains("lost it again"), "{done}");
+    let waits = format!("`{}` waits until `{}` is whole there", latest(), id(BUILDS[1]));
+    assert_eq!(done["waits"], json!([waits]));
+    scene.rig.builds([BUILDS[2]]);
+    let output = scene.with_rsync(&script, &["sync"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(whole(&scene.to("spare"), &latest()).as_deref(), Some(BUILDS[2]));
+    scene.sync(0, &[]);
     scene.same("spare");
 }

@@ -55,7 +55,7 @@ fn a_trace_that_cannot_be_believed_is_a_problem() {
     let id = scene.trace("spare")["mirror"].as_str().unwrap().to_owned();
     let serial = scene.trace("spare")["serial"].clone();
     for (wrong, said) in [
-        (text.trim_end().to_owned(), "it is cut off"),
+        (text.trim_end().to_owned(), "it is incomplete"),
         ("{\"trace\":1}\n".to_owned(), "it is not a trace"),
         ("\u{1b}[2J\n".to_owned(), "it is not a trace"),
         (text.replace(&id, "other"), "is the copy of another mirror"),

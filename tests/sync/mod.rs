@@ -2,6 +2,8 @@
 //! whatever a target does and whenever the command is killed.
 
 mod astray;
+mod beside;
+mod between;
 mod broken;
 mod carried;
 mod freshness;

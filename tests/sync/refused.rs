@@ -62,9 +62,9 @@ fn one_that_lost_everything_is_not_filled_again_unasked() {
     scene.sync(0, &[]);
     fs::remove_dir_all(scene.to("spare")).unwrap();
     fs::create_dir(scene.to("spare")).unwrap();
-    scene.rig.fails(3, "`mirrorkeep sync spare --anew` sends everything again", &["sync"]);
+    scene.rig.fails(3, "`mirrorkeep sync spare --restart` sends everything again", &["sync"]);
     assert_eq!(fs::read_dir(scene.to("spare")).unwrap().count(), 0);
-    scene.sync(0, &["--anew"]);
+    scene.sync(0, &["--restart"]);
     scene.same("spare");
 }
 
@@ -75,7 +75,7 @@ fn the_copy_of_another_mirror_stays_one() {
     let other = Scene::new([BUILDS[1]]);
     other.targets(&scene.spare(""));
     other.rig.fails(3, "`spare` is the copy of another mirror", &["sync"]);
-    other.rig.fails(3, "`spare` is the copy of another mirror", &["sync", "--anew"]);
+    other.rig.fails(3, "`spare` is the copy of another mirror", &["sync", "--restart"]);
     scene.same("spare");
 }
 

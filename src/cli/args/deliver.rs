@@ -53,7 +53,7 @@ Example:\n  mirrorkeep deliver status")]
         /// The subscriber
         name: String,
         /// The number of the first event, as `mirrorkeep events` prints it
-        #[arg(long, value_name = "SEQ", value_parser = clap::value_parser!(u64).range(1..))]
+        #[arg(long, value_name = "SEQ", value_parser = super::event_number::<1>)]
         since: u64,
         /// Show what would be done, and change nothing
         #[arg(long)]

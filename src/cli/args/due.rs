@@ -24,7 +24,7 @@ pub(in crate::cli) struct DueArgs {
     #[arg(long, value_name = "[PATH=]FILE")]
     pub(in crate::cli) changed: Vec<String>,
     /// Number of seconds that each repository may take to answer
-    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = super::seconds::<1, 3600>)]
     pub(in crate::cli) git_limit: u64,
     /// Request a build by hand; the next run answers it
     #[arg(long, requires = "why")]

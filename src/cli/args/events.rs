@@ -6,7 +6,7 @@ use clap::Args;
 #[derive(Debug, Args)]
 pub(in crate::cli) struct EventsArgs {
     /// Only events with this number or a higher one [default: all]
-    #[arg(long, value_name = "SEQ", default_value_t = 1, hide_default_value = true)]
+    #[arg(long, value_name = "SEQ", default_value = "1", hide_default_value = true, value_parser = super::event_number::<0>)]
     pub(in crate::cli) since: u64,
     /// Wait for the next event after the last one, until interrupted
     #[arg(long)]

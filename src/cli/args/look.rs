@@ -34,7 +34,7 @@ pub(in crate::cli) struct PlanArgs {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ExplainArgs {
-    /// The build
+    /// The build, or an alias that resolves to one; of a census the ID
     pub(in crate::cli) id: String,
     #[command(flatten)]
     pub(in crate::cli) from: PlanFrom,
@@ -110,8 +110,8 @@ pub(in crate::cli) struct VerifyArgs {
     #[arg(long, value_name = "FILE|BASE64")]
     pub(in crate::cli) minisign_key: Vec<String>,
     /// With --all: start from the first build instead of resuming an interrupted run
-    #[arg(long, requires = "all")]
-    pub(in crate::cli) anew: bool,
+    #[arg(long, alias = "anew", requires = "all")]
+    pub(in crate::cli) restart: bool,
 }
 
 #[derive(Debug, Subcommand)]

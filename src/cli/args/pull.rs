@@ -40,9 +40,9 @@ pub(in crate::cli) struct PullArgs {
     /// Write project/trace/NAME into the copy, by which the mirror can read how far it is
     #[arg(long, value_name = "NAME")]
     pub(in crate::cli) trace: Option<String>,
-    /// Compare everything, and accept an older list or that of another mirror
-    #[arg(long)]
-    pub(in crate::cli) anew: bool,
+    /// Ignore what earlier runs recorded: read everything, and accept an older list or the list of another mirror
+    #[arg(long, alias = "anew")]
+    pub(in crate::cli) restart: bool,
     /// Show what would be done, and change nothing
     #[arg(long)]
     pub(in crate::cli) dry_run: bool,

@@ -8,7 +8,7 @@ pub(in crate::cli) enum ReleaseVerb {
     /// Check the requests of a git repository, all problems at once
     #[command(
         after_help = "Only commits are read, never the working tree. docs/releases.md lists the rules. Exits with 5 if a rule is violated, with 1 if
-a repository cannot be asked and nothing else is found.
+something cannot be found out and nothing else is found.
 
 Examples:
   mirrorkeep release check --requests /srv/requests --base origin/main
@@ -50,14 +50,14 @@ pub(in crate::cli) struct RequestsArgs {
     /// Revision whose releases are old: they must not have changed, and are not looked at again
     #[arg(long, value_name = "REV")]
     pub(in crate::cli) base: Option<String>,
-    /// Directory in which clones of the repositories are kept for the next run [default: a temporary one]
+    /// Directory in which clones of the repositories are kept for the next run, for one command at a time [default: a temporary one]
     #[arg(long, value_name = "DIR")]
     pub(in crate::cli) work: Option<PathBuf>,
     /// File with the OpenPGP keys that may sign tags: a tag that exists must be signed by one of them; repeatable
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) keyring: Vec<PathBuf>,
     /// Number of seconds that each call of git may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = super::seconds::<1, 86_400>)]
     pub(in crate::cli) git_limit: u64,
 }
 
@@ -110,7 +110,7 @@ pub(in crate::cli) struct ShowTagArgs {
     #[arg(long)]
     pub(in crate::cli) shell: bool,
     /// Number of seconds that each call of git may take
-    #[arg(long, value_name = "SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..=86400))]
+    #[arg(long, value_name = "SECONDS", default_value = "600", value_parser = super::seconds::<1, 86_400>)]
     pub(in crate::cli) git_limit: u64,
 }
 

@@ -14,9 +14,9 @@ pub(in crate::cli) struct SyncArgs {
     /// How much is read again at the target
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = VerifyArg::Sample)]
     pub(in crate::cli) verify: VerifyArg,
-    /// Compare everything, also with a target that lost what was sent to it
-    #[arg(long)]
-    pub(in crate::cli) anew: bool,
+    /// Ignore what earlier runs recorded: compare everything, and fill a target that is empty
+    #[arg(long, alias = "anew")]
+    pub(in crate::cli) restart: bool,
     /// Maximum number of builds that are deleted at a target [default: a quarter of those sent, at least 10]
     #[arg(long, value_name = "N")]
     pub(in crate::cli) delete_at_most: Option<usize>,

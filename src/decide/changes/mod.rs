@@ -16,7 +16,7 @@ pub use part::{Change, Item, Key, ListedBuild, ListedManifest, ListedName, Part}
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChangesError {
     /// It has no end.
-    #[error("it is cut off")]
+    #[error("it is incomplete")]
     Cut,
     /// It is something else.
     #[error("it is not of a change list: {0}")]

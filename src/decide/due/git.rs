@@ -72,6 +72,17 @@ impl fmt::Display for GitSource {
     }
 }
 
+/// Fails if an address is not passed to git; `shown` is what a person wrote for it.
+pub fn check_address(url: &str, shown: &str) -> Result<(), String> {
+    let why = match unprintable(shown) {
+        Some(c) => Err(format!("it contains {}", crate::model::named(c))),
+        None => check_url(url),
+    };
+    why.map_err(|why| {
+        format!("`{}` is not the address of a repository: {why}", shortened(shown).escape_debug())
+    })
+}
+
 /// Returns a text for a message, without what may be a user, a password or a token.
 fn shortened(text: &str) -> String {
     let (text, query) = text.split_once('?').map_or((text, ""), |(text, _)| (text, "?…"));

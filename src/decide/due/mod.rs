@@ -9,6 +9,6 @@ mod runs;
 
 pub use answer::{Answer, compared, every, requested};
 pub use context_source::{ContextSource, ContextSourceError};
-pub use git::{GitSource, GitSourceError, commit_in};
+pub use git::{GitSource, GitSourceError, check_address, commit_in};
 pub use known::checkout_of;
 pub use runs::{Request, Runs, TELLING, Tried};

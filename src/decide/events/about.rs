@@ -79,6 +79,10 @@ impl About {
                 let build = stated.release.as_ref().and_then(|release| release.build.clone());
                 build.map_or_else(Self::default, |id| at(id, layout))
             }
+            EventKind::Branched => {
+                let of_build = stated.build.clone().map_or_else(Self::default, |id| at(id, layout));
+                Self { stream: event.to.parse().ok(), ..of_build }
+            }
             EventKind::Initialised
             | EventKind::Configured
             | EventKind::Pinned

@@ -310,6 +310,22 @@ data! {
         release: Option<Released>,
     }
 
+    /// A stream begins after the pattern of another one.
+    StreamBranched {
+        /// The new stream.
+        stream: Option<Stream>,
+        /// The old stream.
+        like: Option<Stream>,
+        /// The build of the old stream with which it begins; `null` if it begins empty.
+        seed: Option<BuildId>,
+        /// The inherited build in the new stream; `null` if it begins empty.
+        build: Option<BuildId>,
+        /// The path of that build.
+        path: Option<RelPath>,
+        /// The day in the release calendar, if one was given.
+        date: Option<String>,
+    }
+
     /// The retirement of a stream began, was announced or completed.
     StreamRetirement {
         /// The stream.
@@ -422,6 +438,7 @@ pub enum EventData {
     Started(RunStarted),
     Ended(RunEnded),
     Released(Box<ReleaseApplied>),
+    Branched(StreamBranched),
     Retirement(Box<StreamRetirement>),
     Unretired(StreamUnretired),
     Recovered(JournalRecovered),
@@ -529,6 +546,11 @@ impl EventData {
             }
             EventKind::Released => {
                 Self::Released(Box::new(ReleaseApplied { common, stream, release: stated.release }))
+            }
+            EventKind::Branched => {
+                let (like, seed, build, date) = (stated.like, stated.seed, stated.build, stated.date);
+                let path = about.path.clone();
+                Self::Branched(StreamBranched { common, stream, like, seed, build, path, date })
             }
             EventKind::Retiring | EventKind::Retired => {
                 Self::Retirement(Box::new(retirement(common, stream, stated.retirement)))

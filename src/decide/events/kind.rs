@@ -40,6 +40,7 @@ pub fn type_name(kind: EventKind) -> &'static str {
         EventKind::Started => "run.started",
         EventKind::Ended => "run.ended",
         EventKind::Released => "release.applied",
+        EventKind::Branched => "stream.branched",
         EventKind::Retiring => "stream.retiring",
         EventKind::Retired => "stream.retired",
         EventKind::Unretired => "stream.unretired",

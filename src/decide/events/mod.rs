@@ -18,7 +18,7 @@ pub use data::{
     AliasGeneration, AliasMoved, AliasRemoved, BuildAdopted, BuildConfirmed, BuildHeld, BuildLabelled,
     BuildPlain, BuildPruned, BuildPublished, BuildSwept, BuildTrimmed, EventData, ImagesPinned,
     ImagesUntagged, JournalRecovered, MirrorConfigured, MirrorData, ReleaseApplied, RunEnded, RunRequested,
-    RunStarted, StageMoved, StageWaiver, StreamRetirement, StreamUnretired,
+    RunStarted, StageMoved, StageWaiver, StreamBranched, StreamRetirement, StreamUnretired,
 };
 pub use filter::Filter;
 pub use kind::{Choice, ChoiceError, type_name, type_of};

@@ -58,7 +58,8 @@ pub(super) fn purge(event: &Event, stated: &Details, about: &About, layout: &Lay
         | EventKind::Unrequested
         | EventKind::Started
         | EventKind::Ended
-        | EventKind::Released => return Vec::new(),
+        | EventKind::Released
+        | EventKind::Branched => return Vec::new(),
     }
     layout.public_dirs().for_each(|dir| list.add(dir, "/*"));
     list.all

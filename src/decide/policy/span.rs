@@ -78,6 +78,18 @@ impl Span {
         let next = last.and_then(|last| last.checked_add_days(Days::new(1)));
         next.and_then(|next| start_of(next, zone)?.checked_add(-1)).unwrap_or(Stamp::MAX)
     }
+
+    /// Returns the first instant that lies within this span before `end`: months and years begin with the same day of an earlier month,
+    /// or its last day where there is no such day. Nothing where it lies before the start of time.
+    pub fn before(self, end: Stamp, zone: Tz) -> Option<Stamp> {
+        let months = match self.unit {
+            Unit::Month => self.count,
+            Unit::Year => self.count.checked_mul(12)?,
+            _ => return end.checked_add(-self.seconds()),
+        };
+        let day = end.instant().with_timezone(&zone).date_naive();
+        start_of(day.checked_sub_months(Months::new(months))?, zone)
+    }
 }
 
 impl Span {

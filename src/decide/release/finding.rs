@@ -119,7 +119,9 @@ impl Rule {
             Self::VersionForm => "write the version as the release model says (docs/releases.md)",
             Self::VersionOrder => "add a newer version, or `flags: [forced]` for an older one that is meant",
             Self::TagTwice => "choose another version for one of them",
-            Self::OnlyAppended => "restore the entries that the base has, and add new ones after them",
+            Self::OnlyAppended => {
+                "restore the entries that the base has, and add new ones after them; one that was never applied can be corrected: without --base, `mirrorkeep release check` and `mirrorkeep release apply` take it for a new one"
+            }
             Self::Repositories => "list each repository once, with a commit",
             Self::FinalCommit => "release the commits of the candidate, or make another candidate first",
             Self::EolRepositories => {
@@ -139,7 +141,7 @@ impl Rule {
             Self::BuildMissing => "`mirrorkeep list` lists the builds",
             Self::BuildResult => "name a build that succeeded",
             Self::BuildVotes => "`mirrorkeep stages` shows what builds wait for",
-            Self::NotKnown => "run it again once that can be read",
+            Self::NotKnown => "put right what it says, and run it again",
         }
     }
 }
@@ -169,6 +171,9 @@ pub struct Finding {
     pub message: String,
     /// What to do about it.
     pub hint: &'static str,
+    /// The position of the entry: a version may be there twice.
+    #[serde(skip)]
+    pub entry: Option<usize>,
 }
 
 impl Finding {
@@ -183,6 +188,7 @@ impl Finding {
             key: String::new(),
             message: message.into(),
             hint: rule.hint(),
+            entry: None,
         }
     }
 
@@ -202,10 +208,10 @@ impl Finding {
         }
     }
 
-    /// Returns the finding as one about an entry.
+    /// Returns the finding as one about the entry at a position.
     #[must_use]
-    pub(super) fn of_entry(self, version: &str) -> Self {
-        Self { version: Some(version.to_owned()), ..self }
+    pub(super) fn of_entry(self, entry: usize, version: &str) -> Self {
+        Self { version: Some(version.to_owned()), entry: Some(entry), ..self }
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the YAML of a request to its meaning, every problem reported at once with its place.
 
 use super::finding::{Finding, Rule};
+use super::kinds::ReleaseModel;
 use super::request::{Entry, Project, Request};
 use super::schema::{EntryFile, EntryFlag, ProjectFile, RepositoryFile, RepositoryFlag, RequestFile};
 use super::settings::stream_of;
@@ -13,6 +14,9 @@ use std::sync::LazyLock;
 
 /// The directory of the requests.
 const DIR: &str = "requests/";
+
+/// The series of projects that have no cycle, so that their requests need no release model.
+const NO_CYCLE: [&str; 2] = ["independent", "_independent"];
 
 /// The most entries of a file, and repositories of an entry.
 const MOST: (usize, usize) = (2000, 200);
@@ -51,8 +55,23 @@ impl Request {
         };
         let mut loading = Loading { document: &document, found: found(problems) };
         let request = loading.request(raw, file, series, name);
-        let found = loading.found;
-        (Some(Self { document: document.clone(), ..request }), found)
+        let found = loading.found.into_iter().map(|finding| request.of_its_entry(finding)).collect();
+        (Some(request), found)
+    }
+
+    /// Returns a finding as one about the entry in which its key is.
+    fn of_its_entry(&self, finding: Finding) -> Finding {
+        let index = finding.key.strip_prefix("releases[").and_then(|rest| rest.split_once(']'));
+        let index = index.and_then(|(index, _)| index.parse::<usize>().ok());
+        match index.and_then(|index| Some((index, self.entries.get(index)?))) {
+            Some((index, entry)) => finding.of_entry(index, &entry.text),
+            None => finding,
+        }
+    }
+
+    /// Returns whether a path can be that of a request.
+    pub(super) fn is_place(file: &str) -> bool {
+        place(file).is_ok()
     }
 
     /// Returns the JSON schema of a request.
@@ -93,7 +112,7 @@ fn place(file: &str) -> Result<(&str, &str), String> {
 fn pieces(document: &Document, first: Vec<Problem>, unknown: Vec<Problem>) -> Vec<Problem> {
     let mut pieces = Pieces::beside(document, unknown);
     pieces.take_any::<String>("team");
-    pieces.take_any::<super::kinds::ReleaseModel>("release-model");
+    pieces.take_any::<ReleaseModel>("release-model");
     for name in document.keys("repository-settings") {
         pieces.take::<Option<RepositoryFile>>(&format!("repository-settings.{name}"));
     }
@@ -143,21 +162,22 @@ impl Loading<'_> {
             let why = format!("{} releases; at most {} are accepted", releases.len(), MOST.0);
             self.finding(Rule::FileForm, "releases", why);
         }
-        let mut entries = Vec::new();
-        for (index, one) in releases.into_iter().take(MOST.0).enumerate() {
-            let start = self.found.len();
-            let entry = self.entry(&format!("releases[{index}]"), one);
-            for finding in self.found.iter_mut().skip(start) {
-                finding.version = Some(entry.text.clone());
+        let each = releases.into_iter().take(MOST.0).enumerate();
+        let entries = each.map(|(index, one)| self.entry(&format!("releases[{index}]"), one)).collect();
+        let model = raw.release_model.unwrap_or_else(|| {
+            if NO_CYCLE.contains(&series) {
+                return ReleaseModel::Independent;
             }
-            entries.push(entry);
-        }
+            let why = "missing field `release-model`; a request of the series `independent` or `_independent` alone may lack it";
+            self.finding(Rule::FileForm, "", why);
+            ReleaseModel::CycleWithRc
+        });
         Request {
             file: file.to_owned(),
             series: series.to_owned(),
             name: name.to_owned(),
             team: raw.team,
-            model: raw.release_model,
+            model,
             stream: raw.stream,
             repositories,
             entries,

@@ -4,8 +4,11 @@ use super::kinds::ReleaseModel;
 use super::settings::{Settings, stream_of};
 use super::version::{ReleaseType, ReleaseVersion};
 use crate::model::{BuildId, Document, Label, Stream};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fmt;
+
+/// The directory of the requests.
+pub const REQUESTS: &str = "requests";
 
 /// A request: what of one project is released in one series.
 #[derive(Debug, Clone)]
@@ -76,6 +79,13 @@ impl fmt::Display for EntryId {
     }
 }
 
+impl EntryId {
+    /// Returns the path of its request.
+    pub fn file(&self) -> String {
+        format!("{REQUESTS}/{}/{}.yaml", self.series, self.name)
+    }
+}
+
 impl Entry {
     /// Returns its type, if its version is one.
     pub fn kind(&self) -> Option<ReleaseType> {
@@ -97,6 +107,17 @@ impl Request {
     /// Returns which entry one of its entries is.
     pub fn id(&self, entry: &Entry) -> EntryId {
         EntryId { series: self.series.clone(), name: self.name.clone(), version: entry.text.clone() }
+    }
+
+    /// Returns the positions of the entries that are new. A second one of a version is, whatever the first one is.
+    pub fn new_entries(&self, is_old: impl Fn(&EntryId) -> bool) -> BTreeSet<usize> {
+        let (mut seen, mut new) = (HashSet::new(), BTreeSet::new());
+        for (index, entry) in self.entries.iter().enumerate() {
+            if !seen.insert(&entry.text) || !is_old(&self.id(entry)) {
+                new.insert(index);
+            }
+        }
+        new
     }
 
     /// Returns the labels that the build of an entry gets.

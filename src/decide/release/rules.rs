@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 /// The settings of a request repository.
 pub const SETTINGS: &str = "releases.yaml";
 
-/// The directory of the requests.
-pub const REQUESTS: &str = "requests";
+/// What to do about a tag that another file had.
+const RENAMED: &str = "choose another version, or give the file its former name";
 
 /// What a file of a request repository is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,8 +38,8 @@ pub struct Judged {
     pub settings: Option<Settings>,
     /// The requests that can be used, by path.
     pub requests: Vec<Request>,
-    /// The entries that the base has.
-    pub old: BTreeSet<EntryId>,
+    /// The entries that are neither in the base nor applied, by request and position.
+    pub pending: Vec<(usize, usize)>,
     /// What violates a rule, by file and line.
     pub findings: Vec<Finding>,
 }
@@ -61,6 +61,8 @@ pub fn judge(files: &Files, base: Option<&Files>, applied: &Applied) -> Judged {
             "the file is missing at the root of the repository",
         )),
     }
+    let base = Base::read(base, files, &mut judged.findings);
+    let is_old = |id: &EntryId| base.old.contains(id) || applied.contains_key(id);
     for (file, contents) in files.iter().filter(|(file, _)| *file != SETTINGS) {
         match contents {
             Contents::Unfit(why) => {
@@ -68,59 +70,91 @@ pub fn judge(files: &Files, base: Option<&Files>, applied: &Applied) -> Judged {
             }
             Contents::Text(text) => {
                 let (request, found) = Request::load(text, file);
-                judged.findings.extend(found);
+                let new = request.as_ref().map(|request| request.new_entries(is_old)).unwrap_or_default();
+                // What is old had a form that was accepted then.
+                let is_new = |finding: &Finding| finding.entry.is_none_or(|index| new.contains(&index));
+                judged.findings.extend(found.into_iter().filter(is_new));
+                if !base.unread.contains(file) {
+                    judged.pending.extend(new.into_iter().map(|index| (judged.requests.len(), index)));
+                }
                 judged.requests.extend(request);
             }
         }
     }
-    let mut bases = BTreeMap::new();
-    for (file, contents) in base.into_iter().flatten().filter(|(file, _)| *file != SETTINGS) {
-        // What the base has and cannot be read says nothing about new entries.
-        if let Contents::Text(text) = contents
-            && let (Some(request), _) = Request::load(text, file)
-        {
-            judged.old.extend(request.entries.iter().map(|entry| request.id(entry)));
-            bases.insert(file.as_str(), request);
-        }
-    }
     let mut found = Vec::new();
     for request in &judged.requests {
-        if let Some(base) = bases.get(request.file.as_str()) {
+        if let Some(base) = base.requests.get(&request.file) {
             only_appended(request, base, &mut found);
         }
-        for (index, entry) in request.entries.iter().enumerate() {
-            let id = request.id(entry);
-            // A second entry of that name is new, whatever the base has.
-            let mut before = request.entries.iter().take(index);
-            let is_again = before.any(|known| known.text == entry.text);
-            if is_again || !judged.old.contains(&id) && !applied.contains_key(&id) {
-                one(request, index, judged.settings.as_ref(), &mut found);
-            }
+    }
+    for (number, index) in &judged.pending {
+        if let Some(request) = judged.requests.get(*number) {
+            one(request, *index, judged.settings.as_ref(), &mut found);
         }
     }
-    for (file, base) in &bases {
-        let gone = !files.contains_key(*file) && !base.entries.is_empty();
+    let mut taken = Taken::default();
+    for (file, request) in &base.requests {
+        let is_gone = !files.contains_key(file);
+        taken.request(request, is_gone);
+        let gone = is_gone && !request.entries.is_empty();
         found.extend(gone.then(|| {
-            let count = match base.entries.len() {
+            let count = match request.entries.len() {
                 1 => "1 release".to_owned(),
                 count => format!("{count} releases"),
             };
             Finding::of_file(Rule::OnlyAppended, file, format!("the file was removed, with {count}"))
         }));
     }
-    let mut taken = Taken::default();
-    for base in bases.values() {
-        taken.request(base);
-    }
     for (id, release) in applied {
         taken.applied(id, release);
     }
-    let is_old = |id: &EntryId| judged.old.contains(id) || applied.contains_key(id);
-    twice(&judged.requests, taken, is_old, &mut found);
+    let is_known = |request: &Request, id: &EntryId| base.unread.contains(&request.file) || is_old(id);
+    twice(&judged.requests, taken, is_known, &mut found);
     judged.findings.extend(found);
     judged.findings.sort();
     judged.findings.dedup();
     judged
+}
+
+/// What the base has.
+#[derive(Default)]
+struct Base {
+    /// The requests that can be read, by path.
+    requests: BTreeMap<String, Request>,
+    /// Their entries.
+    old: BTreeSet<EntryId>,
+    /// The files that cannot be read: which of their entries are new is not known, so none is.
+    unread: BTreeSet<String>,
+}
+
+impl Base {
+    fn read(base: Option<&Files>, files: &Files, found: &mut Vec<Finding>) -> Self {
+        let mut read = Self::default();
+        // A file in another place never was a request.
+        let is_request = |file: &String| *file != SETTINGS && Request::is_place(file);
+        for (file, contents) in base.into_iter().flatten().filter(|(file, _)| is_request(file)) {
+            let (request, why) = match contents {
+                Contents::Text(text) => Request::load(text, file),
+                Contents::Unfit(why) => (None, vec![Finding::of_file(Rule::FilePlace, file, why.clone())]),
+            };
+            if let Some(request) = request {
+                read.old.extend(request.entries.iter().map(|entry| request.id(entry)));
+                read.requests.insert(file.clone(), request);
+                continue;
+            }
+            read.unread.insert(file.clone());
+            // If it was not changed, what is wrong with it now says it.
+            if files.get(file) != Some(contents) {
+                let why = why.first().map(|finding| finding.message.as_str()).unwrap_or_default();
+                let why = format!(
+                    "the file cannot be read in the base, so which of its releases are new is not known: {why}"
+                );
+                let hint = "give a base in which the file can be read";
+                found.push(Finding { hint, ..Finding::of_file(Rule::NotKnown, file, why) });
+            }
+        }
+        read
+    }
 }
 
 /// Returns a finding about a key of an entry.
@@ -135,7 +169,7 @@ impl Request {
             if key.is_empty() { format!("releases[{index}]") } else { format!("releases[{index}].{key}") };
         let finding = Finding::at(rule, &self.document, &path, message);
         match self.entries.get(index) {
-            Some(entry) => finding.of_entry(&entry.text),
+            Some(entry) => finding.of_entry(index, &entry.text),
             None => finding,
         }
     }
@@ -151,12 +185,13 @@ fn one(request: &Request, index: usize, settings: Option<&Settings>, found: &mut
     if !request.repositories.is_empty() {
         for (number, project) in entry.projects.iter().enumerate() {
             let key = format!("projects[{number}].repo");
-            let why = match request.repositories.get(&project.repo) {
-                None => format!("`{}` is not in `repository-settings`", project.repo),
-                Some(false) => format!("`{}` is retired in `repository-settings`", project.repo),
+            let (why, hint) = match request.repositories.get(&project.repo) {
+                None => ("not in", "add the repository to `repository-settings`, or leave it out"),
+                Some(false) => ("retired in", "leave the repository out"),
                 Some(true) => continue,
             };
-            found.push(at(request, index, Rule::Repositories, &key, why));
+            let why = format!("`{}` is {why} `repository-settings`", project.repo);
+            found.push(Finding { hint, ..at(request, index, Rule::Repositories, &key, why) });
         }
     }
     let Some(version) = &entry.version else { return };
@@ -188,6 +223,7 @@ fn series(request: &Request, index: usize, entry: &Entry, settings: &Settings) -
     let name = &request.series;
     let Some(series) = settings.series(name) else {
         let known = settings.names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let known = if known.is_empty() { "none".to_owned() } else { known };
         let why = format!("releases.yaml has no series `{name}`; it has {known}");
         return Some(at(request, index, Rule::SeriesClosed, "version", why));
     };
@@ -318,34 +354,69 @@ fn only_appended(request: &Request, base: &Request, found: &mut Vec<Finding>) {
     }
 }
 
-/// Which tags and builds entries have, with the file or the entry that has each.
+/// Who has a tag.
+enum Owner {
+    /// The file at a path.
+    File(String),
+    /// A file of the base that is gone.
+    Gone(String),
+    /// A release that was applied, wherever its entry is now.
+    Applied(EntryId),
+}
+
+impl Owner {
+    /// Returns whether an entry of a file may have it, too: within one file the order of versions says it.
+    fn is(&self, request: &Request) -> bool {
+        match self {
+            Self::File(file) | Self::Gone(file) => *file == request.file,
+            Self::Applied(id) => id.series == request.series && id.name == request.name,
+        }
+    }
+
+    /// Returns that it has the tag, and what to do.
+    fn has(&self, tag: &str, repo: &str) -> (String, &'static str) {
+        match self {
+            Self::File(file) => {
+                (format!("{file} makes the tag `{tag}` in `{repo}`, too"), Rule::TagTwice.hint())
+            }
+            Self::Gone(file) => {
+                (format!("{file}, which the base has, makes the tag `{tag}` in `{repo}`, too"), RENAMED)
+            }
+            Self::Applied(id) => {
+                (format!("`{id}`, which was applied, has the tag `{tag}` in `{repo}`"), RENAMED)
+            }
+        }
+    }
+}
+
+/// Which tags and builds entries have, with who has each.
 #[derive(Default)]
 struct Taken {
-    tags: HashMap<(String, String), String>,
+    tags: HashMap<(String, String), Owner>,
     builds: HashMap<BuildId, EntryId>,
 }
 
 impl Taken {
-    /// Takes what the entries of a request have.
-    fn request(&mut self, request: &Request) {
-        request.entries.iter().for_each(|entry| self.entry(request, entry));
+    /// Takes what the entries of a request of the base have.
+    fn request(&mut self, request: &Request, is_gone: bool) {
+        request.entries.iter().for_each(|entry| self.entry(request, entry, is_gone));
     }
 
-    fn entry(&mut self, request: &Request, entry: &Entry) {
+    fn entry(&mut self, request: &Request, entry: &Entry, is_gone: bool) {
         for project in &entry.projects {
-            let tag = (project.repo.clone(), entry.text.clone());
-            self.tags.entry(tag).or_insert_with(|| request.file.clone());
+            let file = request.file.clone();
+            let owner = if is_gone { Owner::Gone(file) } else { Owner::File(file) };
+            self.tags.entry((project.repo.clone(), entry.text.clone())).or_insert(owner);
         }
         if let Some(build) = &entry.build {
             self.builds.entry(build.clone()).or_insert_with(|| request.id(entry));
         }
     }
 
-    /// Takes what a release has that was applied, wherever its entry is now.
     fn applied(&mut self, id: &EntryId, release: &Released) {
         for repo in release.commits.keys() {
-            let file = format!("{REQUESTS}/{}/{}.yaml", id.series, id.name);
-            self.tags.entry((repo.clone(), id.version.clone())).or_insert(file);
+            let tag = (repo.clone(), id.version.clone());
+            self.tags.entry(tag).or_insert_with(|| Owner::Applied(id.clone()));
         }
         if let Some(build) = &release.build {
             self.builds.entry(build.clone()).or_insert_with(|| id.clone());
@@ -358,26 +429,25 @@ impl Taken {
 fn twice(
     requests: &[Request],
     mut taken: Taken,
-    is_old: impl Fn(&EntryId) -> bool,
+    is_old: impl Fn(&Request, &EntryId) -> bool,
     found: &mut Vec<Finding>,
 ) {
     for request in requests {
-        for entry in request.entries.iter().filter(|entry| is_old(&request.id(entry))) {
-            taken.entry(request, entry);
+        for entry in request.entries.iter().filter(|entry| is_old(request, &request.id(entry))) {
+            taken.entry(request, entry, false);
         }
     }
     for request in requests {
         for (index, entry) in request.entries.iter().enumerate() {
-            let id = request.id(entry);
-            if is_old(&id) {
+            if is_old(request, &request.id(entry)) {
                 continue;
             }
             for (number, project) in entry.projects.iter().enumerate() {
                 let tag = (project.repo.clone(), entry.text.clone());
-                // Within one file the order of versions says it.
-                if let Some(file) = taken.tags.get(&tag).filter(|file| **file != request.file) {
-                    let why = format!("{file} makes the tag `{}` in `{}`, too", entry.text, project.repo);
-                    found.push(at(request, index, Rule::TagTwice, &format!("projects[{number}].repo"), why));
+                if let Some(owner) = taken.tags.get(&tag).filter(|owner| !owner.is(request)) {
+                    let (why, hint) = owner.has(&entry.text, &project.repo);
+                    let key = format!("projects[{number}].repo");
+                    found.push(Finding { hint, ..at(request, index, Rule::TagTwice, &key, why) });
                 }
             }
             if let Some(build) = &entry.build
@@ -386,7 +456,7 @@ fn twice(
                 let why = format!("`{build}` is the build of {other}, too");
                 found.push(at(request, index, Rule::BuildTwice, "build", why));
             }
-            taken.entry(request, entry);
+            taken.entry(request, entry, false);
         }
     }
 }

@@ -17,8 +17,10 @@ use std::collections::BTreeMap;
 pub(super) struct RequestFile {
     /// The team that is responsible.
     pub(super) team: String,
-    /// Which types of releases there are.
-    pub(super) release_model: ReleaseModel,
+    /// Which types of releases there are; a request of the series `independent` or `_independent` may lack it, and has final
+    /// releases alone.
+    #[serde(default)]
+    pub(super) release_model: Option<ReleaseModel>,
     /// The stream into which builds of it are published, where `stream` of releases.yaml does not say it.
     #[serde(default)]
     pub(super) stream: Option<String>,

@@ -4,7 +4,7 @@ use super::finding::{Finding, Rule};
 use super::kinds::Status;
 use super::schema::{SeriesFile, SettingsFile};
 use super::version::is_series;
-use crate::decide::due::GitSource;
+use crate::decide::due::{GitSource, check_address};
 use crate::decide::policy::unknown::{self, Pieces};
 use crate::model::{Document, Problem, Stream, named, unprintable};
 use serde_json::Value;
@@ -152,8 +152,7 @@ fn remote(template: &str) -> Result<(), String> {
             template.escape_debug()
         ));
     }
-    let source = format!("{}@HEAD", template.replace(REPO, "a/b")).parse::<GitSource>();
-    source.map(drop).map_err(|error| error.to_string())
+    check_address(&template.replace(REPO, "a/b"), template)
 }
 
 /// Returns the stream of a repository, from a template with `{repo}`, `{series}` and `{name}`.

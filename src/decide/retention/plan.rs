@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// The version of the JSON form.
@@ -260,6 +260,24 @@ impl Plan {
     /// Returns what `prune --accept` takes to delete what brakes withhold; nothing if it would delete nothing more.
     pub fn accept(&self) -> Option<String> {
         self.acceptable.then(|| format!("sha256:{}", self.digest))
+    }
+
+    /// Returns the verdicts that a brake or freeze withholds, as a whole or of parts, until a person acts.
+    pub fn held(&self) -> impl Iterator<Item = &Verdict> {
+        self.builds.iter().filter(|verdict| verdict.is_held_back() && !verdict.waits_its_turn())
+    }
+
+    /// Returns the rules by which these are withheld, each with what it means where its name does not say it.
+    pub fn held_by(&self) -> String {
+        let reasons = self.held().flat_map(|one| one.reasons.iter().chain(&one.parts_withheld));
+        let rules: BTreeSet<&str> = reasons
+            .map(|why| match &*why.rule {
+                "policy_change defer" => "policy_change defer: the policy was edited",
+                "first_run" => "first_run: the first deletion on a mirror with builds of other tools",
+                rule => rule,
+            })
+            .collect();
+        rules.into_iter().collect::<Vec<_>>().join(", ")
     }
 
     /// Returns the verdict on a build.

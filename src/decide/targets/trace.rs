@@ -57,7 +57,7 @@ pub struct Hop {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TraceError {
     /// It has no end.
-    #[error("it is cut off: it has no line end")]
+    #[error("it is incomplete: it has no line end")]
     Cut,
     /// It is something else.
     #[error("it is not a trace: {0}")]

@@ -108,7 +108,7 @@ fn laid_down(
             },
             Whose::Publisher => "it is being published".to_owned(),
             Whose::GivenUp => {
-                "its publisher was cut off: publish it again, or `mirrorkeep recover`".to_owned()
+                "its publisher was interrupted: publish it again, or run `mirrorkeep recover`".to_owned()
             }
             Whose::Unsure => {
                 "the trash cannot be read, so it may be what is left of a pruned build".to_owned()

@@ -97,8 +97,32 @@ pub fn label(
     drop: &[String],
     mode: Mode,
 ) -> Result<LabelReport, LabelActError> {
-    let mirror = session.mirror();
     let (lock, old) = begin(session, id, mode)?;
+    changed(session, (lock.as_ref(), &old), set, drop)
+}
+
+/// Sets labels of a build, unless `may` says under the lock that it must not get them now.
+pub(crate) fn label_if<E: From<LabelActError>>(
+    session: &Session<'_>,
+    id: &BuildId,
+    set: &[Label],
+    may: impl FnOnce() -> Result<bool, E>,
+) -> Result<Option<LabelReport>, E> {
+    let (lock, old) = begin(session, id, Mode::Real)?;
+    if !may()? {
+        return Ok(None);
+    }
+    Ok(Some(changed(session, (lock.as_ref(), &old), set, &[])?))
+}
+
+/// Sets and removes labels of a build whose record is `old`; without a lock, nothing is written.
+fn changed(
+    session: &Session<'_>,
+    (lock, old): (Option<&WriteLock<'_>>, &BuildRecord),
+    set: &[Label],
+    drop: &[String],
+) -> Result<LabelReport, LabelActError> {
+    let (mirror, id) = (session.mirror(), &old.id);
     let mut record = old.clone();
     let now = session.now();
     for label in set {
@@ -118,14 +142,14 @@ pub fn label(
     let changed = record.labels != old.labels;
     let labels = record.labels.clone();
     let mut aliases = Vec::new();
-    if let Some(lock) = lock.as_ref().filter(|_| changed) {
+    if let Some(lock) = lock.filter(|_| changed) {
         let wanted = set.iter().map(|label| (label.key().to_owned(), Value::from(label.value())));
         let gone = drop.iter().map(|key| (key.clone(), Value::Null));
-        if !relabel(lock, &old, &record, wanted.chain(gone).collect(), now)? {
+        if !relabel(lock, old, &record, wanted.chain(gone).collect(), now)? {
             return Err(LabelActError::Going(id.clone()));
         }
     }
-    if let Some(lock) = &lock {
+    if let Some(lock) = lock {
         // Also if nothing changed: an earlier run may have been interrupted before the aliases moved.
         aliases = follow_rules(lock, id, now)?;
     }

@@ -93,6 +93,9 @@ pub enum ArchiveError {
     /// The copy ended before it.
     #[error("it was not copied, since the archive accepts no more: {0}")]
     NotReached(String),
+    /// It was copied, and a name was not set.
+    #[error("`{0}` stays until every name in the archive is set; the next run tries again")]
+    Unnamed(BuildId),
     /// It could not be copied.
     #[error(transparent)]
     Copy(#[from] CopyError),
@@ -141,7 +144,8 @@ impl Classify for ArchiveError {
             | Self::Differs { .. }
             | Self::Damaged { .. }
             | Self::Unreadable(..)
-            | Self::NotReached(_) => ErrorKind::Failed.into(),
+            | Self::NotReached(_)
+            | Self::Unnamed(_) => ErrorKind::Failed.into(),
             Self::Copy(error) => error.class(),
             Self::Hold(_, error) => error.class(),
             Self::NoPlace(error) => error.class(),

@@ -144,12 +144,19 @@ impl Run<'_> {
         let there: BTreeSet<BuildId> = done.builds.into_iter().map(|copied| copied.id).collect();
         let ended = done.ended_by.map(|error| chain(&error)).unwrap_or_default();
         let mut failures = done.failures;
+        // The names come after the builds, so that their failure is that of no build. What stays here is copied again, with
+        // the names.
+        let is_named = failures.iter().all(|failure| failure.path.parse::<BuildId>().is_ok());
         contents.retain(|id, _| {
-            if whole.contains(id) || there.contains(id) {
+            if whole.contains(id) || is_named && there.contains(id) {
                 return true;
             }
             if !failures.iter().any(|failure| failure.path == id.to_string()) {
-                let error = ArchiveError::NotReached(ended.clone());
+                let error = if there.contains(id) {
+                    ArchiveError::Unnamed(id.clone())
+                } else {
+                    ArchiveError::NotReached(ended.clone())
+                };
                 failures.push(Failure { path: id.to_string(), error: chain(&error) });
             }
             false

@@ -97,7 +97,9 @@ pub fn export(
     }
     let mut report = ChangesReport::default();
     if let Some(why) = &found.broken {
-        report.warnings.push(format!("the change list is written anew: {why}"));
+        report
+            .warnings
+            .push(format!("the change list cannot be continued, and is written from the start: {why}"));
     }
     let last = found.head.as_ref().filter(|_| found.broken.is_none()).map(|head| (head, &found.known));
     // One that was put back from a copy: readers know later editions.

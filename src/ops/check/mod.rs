@@ -291,7 +291,7 @@ fn in_the_way(mirror: &Mirror, id: &BuildId, error: &StoreError) -> (RelPath, St
 fn told_unsealed(found: Unsealed) -> Option<(RelPath, String)> {
     let whose = match found.whose {
         Whose::Publisher => return None,
-        Whose::GivenUp => "a publisher was cut off more than a day ago",
+        Whose::GivenUp => "a publisher was interrupted more than a day ago",
         Whose::Others => "files that mirrorkeep did not put there",
         Whose::Unsure => "files of unknown origin; a directory of the trash cannot be read",
     };

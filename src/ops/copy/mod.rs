@@ -30,7 +30,7 @@ use crate::session::Session;
 use crate::sign::{Checksums, Signers, there as signatures};
 use crate::source::gather::leads_to;
 use crate::source::{Lines, Source, hash};
-use crate::store::{Share, io_pool};
+use crate::store::{Share, StoreError, io_pool};
 use choose::Chosen;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -133,11 +133,19 @@ pub struct UnmovedAlias {
 pub fn copy(from: &Mirror, session: &Session<'_>, copying: &CopyOptions) -> Result<CopyReport, CopyError> {
     let to = session.mirror();
     let copy = Copy { from, to, session, copying };
+    on_threads(from, to, || copy.run())
+}
+
+/// Runs something on as many threads as two stores need.
+pub(crate) fn on_threads<T: Send, E: From<StoreError> + Send>(
+    from: &Mirror,
+    to: &Mirror,
+    run: impl FnOnce() -> Result<T, E> + Send,
+) -> Result<T, E> {
     if !(from.store().abilities().slow_calls || to.store().abilities().slow_calls) {
-        return copy.run();
+        return run();
     }
-    let threads = io_pool(to.store(), AT_ONCE.max(rayon::current_num_threads()))?;
-    threads.install(|| copy.run())
+    io_pool(to.store(), AT_ONCE.max(rayon::current_num_threads()))?.install(run)
 }
 
 /// One copying, with what all its steps share.
@@ -217,7 +225,7 @@ impl Copy<'_> {
         }
         let publishing = as_publishing(id, record.result);
         let run = PublishRun { session: self.session, publishing: &publishing };
-        let prepared = self.prepare(id, record.clone(), manifest)?;
+        let prepared = brought((self.from, id), (self.to, id), record.clone(), manifest)?;
         let mut done = match self.copying.mode {
             Mode::Real => run.lay_out(prepared)?,
             Mode::Trial => tried(&run, &prepared)?,
@@ -228,52 +236,6 @@ impl Copy<'_> {
             PublishOutcome::Published | PublishOutcome::Trial => Vec::new(),
         };
         Ok(copied(done, labels))
-    }
-
-    /// Checks that the target has a place for everything of a build.
-    fn prepare(&self, id: &BuildId, record: BuildRecord, manifest: Manifest) -> Result<Prepared, CopyError> {
-        let path = self.to.layout().build_path(id)?;
-        let brought = self.foreign_sums(&path, &record, &manifest)?;
-        let signatures = signatures(self.from.store(), &path);
-        let signatures =
-            signatures.map_err(|error| CopyError::Source(self.from.store().shown(), error.into()))?;
-        let sums = Checksums { brought, signatures };
-        let mut source = Source::elsewhere(Arc::new(self.from.shared_store()), path.clone(), manifest);
-        links_stay(self.to, &path, &source)?;
-        let strays = strays(self.to, &path, &source);
-        if !strays.is_empty() {
-            return Err(PublishError::Strays(strays).into());
-        }
-        if !self.from.store().abilities().directories
-            && let Some(there) = self.to.manifest(id)?
-        {
-            // Of empty directories an object store says nothing, so those that are there are no difference.
-            source.dirs = there.dirs;
-        }
-        let warnings = [without_directories(self.to, &mut source), unserved_links(self.to, &source)];
-        let mut prepared = Prepared::copied(path, source, record, sums);
-        let warnings = warnings.into_iter().flatten();
-        prepared.warnings.extend(warnings.map(|warning| format!("{id}: {warning}")));
-        Ok(prepared)
-    }
-
-    /// Returns SHA256SUMS of a build where somebody else wrote it, so that what signs it stays right.
-    fn foreign_sums(
-        &self,
-        path: &RelPath,
-        record: &BuildRecord,
-        manifest: &Manifest,
-    ) -> Result<Option<Vec<u8>>, CopyError> {
-        let ours = hash(&mut Lines::sums(manifest)).map_err(CopyError::Hash)?;
-        let Some(wanted) = record.sums.filter(|sums| *sums != ours) else { return Ok(None) };
-        let at = path.child(SUMS_NAME).unwrap_or_default();
-        let bytes = self.from.store().read(&at, SUMS_LIMIT);
-        let bytes = bytes.map_err(|error| CopyError::Source(self.from.store().shown(), error.into()))?;
-        let found = Digest::of(&bytes);
-        if found != wanted {
-            return Err(CopyError::Sums { at, found, wanted });
-        }
-        Ok(Some(bytes))
     }
 
     /// Moves the names, unless there is none that could lead to what came.
@@ -287,6 +249,57 @@ impl Copy<'_> {
             report.ended_by = Some(error);
         }
     }
+}
+
+/// Returns what brings a build of one mirror to another, or to another stream of the same; fails if the target has no place for
+/// everything of it.
+pub(crate) fn brought(
+    (from, source): (&Mirror, &BuildId),
+    (to, id): (&Mirror, &BuildId),
+    record: BuildRecord,
+    manifest: Manifest,
+) -> Result<Prepared, CopyError> {
+    let (there, path) = (from.layout().build_path(source)?, to.layout().build_path(id)?);
+    let brought = foreign_sums(from, &there, &record, &manifest)?;
+    let signatures = signatures(from.store(), &there);
+    let signatures = signatures.map_err(|error| CopyError::Source(from.store().shown(), error.into()))?;
+    let sums = Checksums { brought, signatures };
+    let mut source = Source::elsewhere(Arc::new(from.shared_store()), there, manifest);
+    links_stay(to, &path, &source)?;
+    let strays = strays(to, &path, &source);
+    if !strays.is_empty() {
+        return Err(PublishError::Strays(strays).into());
+    }
+    if !from.store().abilities().directories
+        && let Some(there) = to.manifest(id)?
+    {
+        // Of empty directories an object store says nothing, so those that are there are no difference.
+        source.dirs = there.dirs;
+    }
+    let warnings = [without_directories(to, &mut source), unserved_links(to, &source)];
+    let mut prepared = Prepared::copied(path, source, record, sums);
+    let warnings = warnings.into_iter().flatten();
+    prepared.warnings.extend(warnings.map(|warning| format!("{id}: {warning}")));
+    Ok(prepared)
+}
+
+/// Returns SHA256SUMS of a build where somebody else wrote it, so that what signs it stays right.
+fn foreign_sums(
+    from: &Mirror,
+    path: &RelPath,
+    record: &BuildRecord,
+    manifest: &Manifest,
+) -> Result<Option<Vec<u8>>, CopyError> {
+    let ours = hash(&mut Lines::sums(manifest)).map_err(CopyError::Hash)?;
+    let Some(wanted) = record.sums.filter(|sums| *sums != ours) else { return Ok(None) };
+    let at = path.child(SUMS_NAME).unwrap_or_default();
+    let bytes = from.store().read(&at, SUMS_LIMIT);
+    let bytes = bytes.map_err(|error| CopyError::Source(from.store().shown(), error.into()))?;
+    let found = Digest::of(&bytes);
+    if found != wanted {
+        return Err(CopyError::Sums { at, found, wanted });
+    }
+    Ok(Some(bytes))
 }
 
 /// Fails for a link that leads elsewhere than into the build or into another, through whatever other links of it.

@@ -166,8 +166,18 @@ impl Naming<'_> {
         (there, own): (&BTreeSet<BuildId>, &BTreeSet<RelPath>),
         report: &mut Names,
     ) -> Result<(), CopyError> {
-        let builds = builds_of(self.to, stream, None)?;
+        let mut builds = builds_of(self.to, stream, None)?;
         let came = |name| there.contains(&BuildId::new(stream.clone(), name));
+        let unread = builds.iter().filter(|build| build.problem.is_some() && came(build.build.clone()));
+        let unread: Vec<BuildId> =
+            unread.map(|build| BuildId::new(stream.clone(), build.build.clone())).collect();
+        if !unread.is_empty() {
+            // A build that came and could not be read would leave its names to an older one.
+            for id in &unread {
+                self.to.record(id)?;
+            }
+            builds = builds_of(self.to, stream, None)?;
+        }
         let mut asked = BTreeSet::new();
         for rule in self.to.alias_rules(stream, &builds) {
             // The newest that came and fits is the one that could move the name.

@@ -11,8 +11,9 @@ use crate::record::Event;
 use crate::store::StoreError;
 use std::time::{Duration, Instant};
 
-/// How many numbers one write covers while events follow each other.
-const WINDOW: u64 = 128;
+/// How many numbers one write covers at least and at most while events follow each other: twice as many as the one before, so that
+/// thousands of events take a few writes.
+const WINDOW: (u64, u64) = (128, 8192);
 
 /// How long a settled number may be in memory only.
 const SOON: Duration = Duration::from_secs(1);
@@ -28,6 +29,10 @@ pub(super) struct Progress<'m> {
     sent_before: u64,
     /// Events up to this number may have been sent by this process.
     sent: u64,
+    /// That number at the last write.
+    sent_then: u64,
+    /// How many numbers the last write covered.
+    window: u64,
     /// The settled line of the journal, if it is not written yet.
     settled: Option<Event>,
     written: Instant,
@@ -82,7 +87,7 @@ impl<'m> Progress<'m> {
                 (fresh((seq, sum), seq), kept, Began::New(seq))
             }
         };
-        let sent_before = cursor.ahead;
+        let (sent_before, sent) = (cursor.ahead, cursor.seq);
         let changed = began != Began::Again;
         let mut progress = Self {
             mirror,
@@ -90,7 +95,9 @@ impl<'m> Progress<'m> {
             cursor,
             kept,
             sent_before,
-            sent: 0,
+            sent,
+            sent_then: sent,
+            window: 0,
             settled: None,
             written: Instant::now(),
             changed,
@@ -120,8 +127,9 @@ impl<'m> Progress<'m> {
         if seq <= self.cursor.ahead {
             return Ok(());
         }
-        let more = if self.written.elapsed() < SOON { WINDOW - 1 } else { 0 };
-        self.cursor.ahead = seq.saturating_add(more);
+        let is_soon = self.written.elapsed() < SOON;
+        self.window = if is_soon { (self.window * 2).clamp(WINDOW.0, WINDOW.1) } else { 1 };
+        self.cursor.ahead = seq.saturating_add(self.window - 1);
         self.changed = true;
         self.write()
     }
@@ -206,7 +214,22 @@ impl<'m> Progress<'m> {
         self.cursor.failing.take_if(|failing| failing.seq <= line.seq);
         self.settled = Some(line);
         self.changed = true;
-        if self.written.elapsed() >= SOON { self.write() } else { Ok(()) }
+        if self.written.elapsed() < SOON {
+            return Ok(());
+        }
+        // No more than came since the last write: what is covered and not sent would count as repeated after a kill.
+        self.window = self.sent.saturating_sub(self.sent_then).clamp(1, WINDOW.1);
+        self.cover_at_most(self.window);
+        self.write()
+    }
+
+    /// Covers at most so many numbers above those that may have been sent.
+    fn cover_at_most(&mut self, more: u64) {
+        let most = self.seq().max(self.sent).max(self.sent_before).saturating_add(more);
+        if self.cursor.ahead > most {
+            self.cursor.ahead = most;
+            self.changed = true;
+        }
     }
 
     /// Goes back to the events from that number on, or to another place if the journal is a different one.
@@ -229,11 +252,7 @@ impl<'m> Progress<'m> {
     /// Writes what is known and not yet written.
     pub(super) fn flush(&mut self) -> Result<(), StoreError> {
         // What was covered but not sent does not count as repeated later.
-        let sent = self.seq().max(self.sent).max(self.sent_before);
-        if self.cursor.ahead > sent {
-            self.cursor.ahead = sent;
-            self.changed = true;
-        }
+        self.cover_at_most(0);
         self.write()
     }
 
@@ -246,6 +265,7 @@ impl<'m> Progress<'m> {
         if self.changed {
             self.mirror.keep_cursor(self.name, &self.cursor, &mut self.kept)?;
             self.changed = false;
+            self.sent_then = self.sent;
             self.written = Instant::now();
         }
         Ok(())
@@ -271,10 +291,10 @@ mod tests {
     use crate::mirror::{Chosen, Setup};
     use crate::record::{EventKind, Phase};
     use crate::store::ObjectStore;
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
-    #[test]
-    fn how_long_an_event_is_refused_begins_with_the_first_refusal() {
+    fn mirror() -> Mirror {
         let setup = Setup {
             layout: Chosen::Shipped("generic".to_owned()),
             policy: None,
@@ -283,7 +303,54 @@ mod tests {
         };
         let store = Arc::new(ObjectStore::in_memory().unwrap());
         Mirror::init(Arc::<ObjectStore>::clone(&store), &setup, "a test", Duration::ZERO).unwrap();
-        let mirror = Mirror::open(store, "a test", Duration::ZERO).unwrap();
+        Mirror::open(store, "a test", Duration::ZERO).unwrap()
+    }
+
+    fn line(seq: u64) -> Event {
+        Event {
+            event: 1,
+            seq,
+            at: Stamp::default(),
+            phase: Phase::Done,
+            what: EventKind::Initialised,
+            to: "x".to_owned(),
+            by: "ops".to_owned(),
+            settles: None,
+            details: serde_json::Map::new(),
+        }
+    }
+
+    #[test]
+    fn thousands_of_events_take_a_few_writes_and_what_was_not_sent_does_not_stay_covered() {
+        let mirror = mirror();
+        let deliver = Deliver::load("deliver: 1\nto: [{name: ci, run: [a]}]\n", "d.yaml").unwrap();
+        let (mut progress, _) = Progress::open(&mirror, &deliver.to[0], Stamp::default()).unwrap();
+        let mut covered = BTreeSet::new();
+        for seq in 1..=10_000 {
+            progress.written = Instant::now();
+            progress.cover(seq).unwrap();
+            assert!(progress.cursor.ahead >= seq);
+            covered.insert(progress.cursor.ahead);
+        }
+        assert!(covered.len() <= 7, "{covered:?}");
+        // A second later it is as many as came in that second.
+        progress.written = Instant::now().checked_sub(SOON).unwrap();
+        progress.sent_then = 9_990;
+        progress.settle(line(10_000)).unwrap();
+        assert_eq!((progress.cursor.seq, progress.cursor.ahead), (10_000, 10_010));
+        progress.flush().unwrap();
+        assert_eq!(progress.cursor.ahead, 10_000);
+        let Found::Known(cursor, _) = mirror.cursor("ci").unwrap() else { panic!() };
+        assert_eq!((cursor.seq, cursor.ahead), (10_000, 10_000));
+        // One that comes alone is covered alone.
+        progress.written = Instant::now().checked_sub(SOON).unwrap();
+        progress.cover(10_001).unwrap();
+        assert_eq!(progress.cursor.ahead, 10_001);
+    }
+
+    #[test]
+    fn how_long_an_event_is_refused_begins_with_the_first_refusal() {
+        let mirror = mirror();
         let deliver = Deliver::load("deliver: 1\nto: [{name: ci, run: [a]}]\n", "d.yaml").unwrap();
         let at = |second: i64| Stamp::from_unix(1_800_000_000 + second).unwrap();
         let (mut progress, _) = Progress::open(&mirror, &deliver.to[0], at(0)).unwrap();
@@ -299,21 +366,10 @@ mod tests {
         assert_eq!(progress.not_accepted(7, "x", true, (at(41), 15)).waited, 45);
         assert_eq!(progress.not_accepted(8, "x", true, (at(50), 15)).since, at(50));
         // What is settled without an answer fails no more; what comes after it does.
-        let line = Event {
-            event: 1,
-            seq: 1,
-            at: at(0),
-            phase: Phase::Done,
-            what: EventKind::Initialised,
-            to: "x".to_owned(),
-            by: "ops".to_owned(),
-            settles: None,
-            details: serde_json::Map::new(),
-        };
-        progress.settle(line.clone()).unwrap();
+        progress.settle(line(1)).unwrap();
         assert!(progress.failing().is_some());
         progress.not_accepted(1, "x", true, (at(60), 15));
-        progress.settle(line).unwrap();
+        progress.settle(line(1)).unwrap();
         assert!(progress.failing().is_none());
     }
 }

@@ -7,7 +7,7 @@ use crate::commit::required_pipeline;
 use crate::decide::image_prune::TagKept;
 use crate::decide::pipeline::{GivenImages, Pipeline, TagIndex, TargetNames};
 use crate::layout::{ImageTie, Images};
-use crate::mirror::{JournalError, Mirror, PinsInForce, TicketKind, Trashed, Tree, survey};
+use crate::mirror::{JournalError, Mirror, PinsInForce, TicketKind, Trashed, Tree, chain, survey};
 use crate::model::registry::{Address, Image, Reference, Repository};
 use crate::model::{BuildId, Digest, ImageRef, RelPath, Stamp};
 use crate::ops::retention::concern::vanished;
@@ -79,7 +79,7 @@ impl World {
             trees.push(BuildTree { id: one.ticket.id.clone(), root, manifest: one.manifest() });
         }
         let vanished = vanished(mirror, &looked.census)
-            .map_err(|why| ImagesError::Unread(RelPath::state("builds"), why))?;
+            .map_err(|error| ImagesError::Unread(RelPath::state("builds"), chain(&error)))?;
         if let Some(id) = vanished.into_iter().next() {
             let path = mirror.layout().build_path(&id).unwrap_or_else(|_| id.as_path());
             let why = "the build is recorded, was not pruned, and is missing".to_owned();

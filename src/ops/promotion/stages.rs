@@ -16,6 +16,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::HashSet;
 
+/// The label with the time at which what a build publishes was announced, such as a release upstream.
+const ANNOUNCED: &str = "announced";
+
 /// A stage in one stream.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
@@ -28,6 +31,10 @@ pub struct StageStatus {
     pub build: Option<BuildId>,
     /// Since when, if known.
     pub since: Option<Stamp>,
+    /// When what the build publishes was announced, by its label `announced`; `null` without one that is a UTC time.
+    pub announced: Option<Stamp>,
+    /// How many seconds after the announcement the stage moved to the build; negative if it did before.
+    pub announced_to_stage: Option<i64>,
     /// When that build was made.
     pub created: Option<Stamp>,
     /// What a promotion would do now.
@@ -199,7 +206,10 @@ fn stages_of(
             tags.elsewhere(id).filter(|image| stage.gives(&stream, image)).cloned().collect()
         });
         let tags_elsewhere = tags_elsewhere.unwrap_or_default();
-        let created = state.incumbent.as_ref().and_then(|id| known.census.build(id)?.created);
+        let incumbent = state.incumbent.as_ref().and_then(|id| known.census.build(id));
+        let created = incumbent.and_then(|build| build.created);
+        let announced = incumbent.and_then(|build| build.labels.get(ANNOUNCED)?.value.parse().ok());
+        let announced_to_stage = announced.zip(state.since).map(|(announced, since)| since.since(announced));
         let (candidate, missing, waived, rejected) =
             newest.map_or_else(Default::default, |one| (Some(one.id), one.missing, one.waived, one.rejected));
         let counts = |waiver: &&Waiver| {
@@ -228,6 +238,8 @@ fn stages_of(
             stream,
             build: state.incumbent,
             since: state.since,
+            announced,
+            announced_to_stage,
             created,
             outcome: state.outcome,
             candidate,

@@ -32,6 +32,8 @@ pub(crate) struct Prepared {
     pub(crate) warnings: Vec<String>,
     /// The record of another mirror, if the build is copied from there.
     pub(crate) known: Option<BuildRecord>,
+    /// The build of this mirror whose bytes it has, if it is inherited from there.
+    pub(crate) like: Option<BuildId>,
     /// Its checksums, if they are more than the list of its files.
     pub(crate) sums: Checksums,
     /// The claim in its stage, if its name came from the clock.
@@ -60,6 +62,7 @@ impl Prepared {
             warnings,
             sums,
             known: Some(record),
+            like: None,
             claim: None,
             moved: false,
             inputs: None,
@@ -176,6 +179,7 @@ pub(crate) fn prepare(
         own,
         warnings,
         known: None,
+        like: None,
         sums: Checksums::default(),
         claim: None,
         moved,

@@ -77,6 +77,12 @@ impl PublishRun<'_> {
             .extend(builds.iter().take(ASKED).map(|build| BuildId::new(stream.clone(), build.build.clone())));
         let own = asked.len();
         let shares = self.publishing.filling.dedupe.is_some();
+        if let Some(like) = prepared.like.as_ref().filter(|_| shares) {
+            // Its inodes are known if it is the last of its stream; those of any other are read.
+            let notes = mirror.inodes(&like.stream).filter(|notes| notes.build == like.name);
+            changed.extend(notes.into_iter().flat_map(|notes| notes.changed));
+            asked.push(like.clone());
+        }
         if shares {
             asked.extend(last_of_others(mirror, stream, &mut changed));
         }

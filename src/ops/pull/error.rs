@@ -143,10 +143,10 @@ impl Classify for PullError {
             }
             Self::Unsigned { .. } => ErrorKind::Refused.into(),
             Self::Backwards { .. } | Self::Rewritten { .. } => ErrorKind::Refused.hint(
-                "a cache may lag: try again later; if the mirror lost its list or was restored from a backup, `--anew` accepts it",
+                "a cache may lag: try again later; if the mirror lost its list or was restored from a backup, `--restart` accepts it",
             ),
             Self::OtherMirror { .. } => {
-                ErrorKind::Refused.hint("check the address; `--anew` makes this a copy of the other mirror")
+                ErrorKind::Refused.hint("check the address; `--restart` makes this a copy of the other mirror")
             }
             Self::Trace { hint, .. } => ErrorKind::Usage.hint(*hint),
             Self::Unsound(_) | Self::Differs | Self::Returned(_) => ErrorKind::Failed.into(),

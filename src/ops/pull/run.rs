@@ -46,7 +46,7 @@ pub struct PullOptions {
     /// Whether what was withdrawn there is withdrawn here: at most so many builds in one run, and none if there are more.
     pub withdraw: Option<usize>,
     /// Whether everything is read, and an older list or that of another mirror accepted.
-    pub anew: bool,
+    pub restart: bool,
     /// The name of the trace that is written.
     pub trace: Option<String>,
     /// The limit of time of requests.
@@ -110,7 +110,7 @@ pub(super) struct Items {
 impl Run<'_> {
     fn run(&self) -> Result<PullReport, PullError> {
         let known = PullState::read(self.to)?;
-        let usable = known.as_ref().filter(|_| !self.options.anew);
+        let usable = known.as_ref().filter(|_| !self.options.restart);
         let choice = self.choice();
         // What was not chosen then is read now.
         let since = usable.filter(|state| state.choice == Some(choice)).map(|state| state.serial);

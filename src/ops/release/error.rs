@@ -43,8 +43,16 @@ pub enum ReleaseError {
         hint: Option<&'static str>,
     },
     /// No directory for clones can be made.
-    #[error("cannot make a directory for clones")]
-    Work(#[source] io::Error),
+    #[error("cannot use `{dir}` as the directory for clones")]
+    Work {
+        /// Which directory.
+        dir: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Another command has the directory for clones.
+    #[error("another command uses the directory for clones `{0}`")]
+    WorkBusy(String),
     /// The build could not be labelled.
     #[error(transparent)]
     Label(#[from] LabelActError),
@@ -65,7 +73,10 @@ impl Classify for ReleaseError {
     fn class(&self) -> Class {
         match self {
             Self::Requests { .. } | Self::Usage(_) => ErrorKind::Usage.into(),
-            Self::Tag { .. } | Self::Work(_) => ErrorKind::Failed.into(),
+            Self::Tag { .. } | Self::Work { .. } => ErrorKind::Failed.into(),
+            Self::WorkBusy(_) => {
+                ErrorKind::Busy.hint("run it again once that ended, or give another `--work`")
+            }
             Self::Unfit { hint, .. } => match hint {
                 Some(hint) => ErrorKind::Refused.hint(*hint),
                 None => ErrorKind::Refused.into(),

@@ -6,6 +6,7 @@
 mod apply;
 mod check;
 mod error;
+mod look;
 mod record;
 mod remote;
 mod report;
@@ -13,8 +14,9 @@ mod repository;
 mod tag;
 
 pub use apply::apply;
-pub use check::{check, without_followed};
+pub use check::check;
 pub use error::ReleaseError;
+pub use look::without_followed;
 pub use record::{Release, record};
 pub use report::{
     ApplyReport, CheckReport, EntryOutcome, EntryReport, ReleaseRequest, Signing, TagOutcome, TagReport,

@@ -2,9 +2,9 @@
 
 use super::ReleaseError;
 use crate::commit::Moved;
-use crate::model::{BuildId, Label};
-use crate::ops::Mode;
-use crate::ops::alias::label;
+use crate::decide::release::Finding;
+use crate::model::Label;
+use crate::ops::alias::label_if;
 use crate::record::{Event, EventKind, Payload, Released};
 use crate::session::Session;
 
@@ -19,21 +19,34 @@ pub struct Release {
 
 /// Labels the build of a release, moves the aliases that follow, and notes the release; what is done already is not done again.
 pub fn record(session: &Session<'_>, release: &Release) -> Result<Vec<Moved>, ReleaseError> {
-    let aliases = match &release.released.build {
-        Some(id) => named(session, id, &release.labels)?,
-        None => Vec::new(),
-    };
+    Ok(record_if(session, release, || Ok(Vec::new()))?.unwrap_or_default())
+}
+
+/// Does what `record` does, unless `violates` finds under the lock that the build violates a rule by now.
+pub(super) fn record_if(
+    session: &Session<'_>,
+    release: &Release,
+    violates: impl FnOnce() -> Result<Vec<Finding>, ReleaseError>,
+) -> Result<Result<Vec<Moved>, Vec<Finding>>, ReleaseError> {
+    let mut aliases = Vec::new();
+    if let Some(id) = &release.released.build {
+        let mut found = Vec::new();
+        let may = || -> Result<bool, ReleaseError> {
+            found = violates()?;
+            Ok(found.is_empty())
+        };
+        match label_if(session, id, &release.labels, may)? {
+            Some(report) => aliases = report.aliases,
+            None => return Ok(Err(found)),
+        }
+    }
     let lock = session.begin()?;
     // Under the lock: another command may have applied it since it was looked at.
     if applied(session, &release.released)?.is_none() {
         let payload = Payload::Released { release: release.released.clone() };
         lock.note(lock.now(), shown(&release.released), &payload)?;
     }
-    Ok(aliases)
-}
-
-fn named(session: &Session<'_>, id: &BuildId, labels: &[Label]) -> Result<Vec<Moved>, ReleaseError> {
-    Ok(label(session, id, labels, &[], Mode::Real)?.aliases)
+    Ok(Ok(aliases))
 }
 
 /// Returns the event of a release, if it is applied.

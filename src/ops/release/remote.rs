@@ -5,18 +5,33 @@
 
 use super::ReleaseError;
 use crate::model::Digest;
-use crate::ops::git::{Answer, Git, Refusal, address, is_cut};
-use crate::progress::Interrupted;
+use crate::ops::git::{Answer, Git, Refusal, address};
+use crate::progress::{CancelToken, Interrupted};
+use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// Arguments of every call in a clone: no hooks of templates or of the user, and nothing in the background.
 const QUIETLY: [&str; 6] =
     ["-c", "core.hooksPath=/dev/null", "-c", "maintenance.auto=false", "-c", "gc.auto=0"];
 
-/// Where the clones are.
+/// How often to look whether another command still has the directory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The words of git for a server of plain files, which has the whole history of a ref or nothing.
+const PLAIN_FILES: &str = "dumb http transport does not support";
+
+/// The branch that was asked for, in a clone.
+const BRANCH: &str = "refs/mirrorkeep/branch";
+
+/// Where the clones are; a directory that is kept is that of one command at a time, since a clone has one place for what is
+/// asked for.
 #[derive(Debug)]
 pub(super) struct Work {
     dir: PathBuf,
+    /// Locked as long as the value lives.
+    _lock: Option<File>,
     /// Removed with it.
     _temporary: Option<tempfile::TempDir>,
 }
@@ -56,15 +71,34 @@ macro_rules! answered {
 }
 
 impl Work {
-    /// Returns a directory for clones: that one, or a temporary one.
-    pub(super) fn new(kept: Option<&Path>) -> Result<Self, ReleaseError> {
-        if let Some(dir) = kept {
-            std::fs::create_dir_all(dir).map_err(ReleaseError::Work)?;
-            let dir = std::fs::canonicalize(dir).map_err(ReleaseError::Work)?;
-            return Ok(Self { dir, _temporary: None });
+    /// Returns a directory for clones: that one, once no other command has it, or a temporary one.
+    pub(super) fn new(
+        kept: Option<&Path>,
+        limit: Duration,
+        stop: &CancelToken,
+    ) -> Result<Self, ReleaseError> {
+        let Some(dir) = kept else {
+            let dir = temporary()?;
+            return Ok(Self { dir: dir.path().to_owned(), _lock: None, _temporary: Some(dir) });
+        };
+        let shown = crate::model::shown(&dir.display().to_string()).into_owned();
+        let failed = |source| ReleaseError::Work { dir: shown.clone(), source };
+        std::fs::create_dir_all(dir).map_err(failed)?;
+        let dir = std::fs::canonicalize(dir).map_err(failed)?;
+        let (lock, began) = (File::open(&dir).map_err(failed)?, Instant::now());
+        loop {
+            match lock.try_lock() {
+                Ok(()) => return Ok(Self { dir, _lock: Some(lock), _temporary: None }),
+                Err(TryLockError::Error(source)) => return Err(failed(source)),
+                Err(TryLockError::WouldBlock) if began.elapsed() >= limit => {
+                    return Err(ReleaseError::WorkBusy(shown));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    stop.check()?;
+                    sleep(PAUSE);
+                }
+            }
         }
-        let dir = tempfile::tempdir().map_err(ReleaseError::Work)?;
-        Ok(Self { dir: dir.path().to_owned(), _temporary: Some(dir) })
     }
 
     /// Returns the repository at an address that was checked; its clone is made if it is not there.
@@ -79,12 +113,13 @@ impl Work {
     }
 }
 
-/// Fails if the beginning of the object of a tag was not kept.
-fn whole(object: String) -> Result<String, String> {
-    if is_cut(&object) {
-        return Err("its object has more than 1 MiB; a message of at most 64 KiB is accepted".to_owned());
-    }
-    Ok(object)
+/// Returns a temporary directory.
+pub(super) fn temporary() -> Result<tempfile::TempDir, ReleaseError> {
+    let failed = |source| {
+        let dir = std::env::temp_dir().display().to_string();
+        ReleaseError::Work { dir: crate::model::shown(&dir).into_owned(), source }
+    };
+    tempfile::tempdir().map_err(failed)
 }
 
 /// Returns why git did nothing in a clone, with what to do if it is a lock that a killed git left.
@@ -100,7 +135,11 @@ fn locked(refused: Refusal, clone: &str) -> Refusal {
 /// Makes a bare clone; making it again repairs one that was cut off.
 fn make(git: &Git, clone: &str) -> Result<Answer, Interrupted> {
     let made = git.run(&["-C", "/", "init", "--quiet", "--bare", "--template=", clone], b"")?;
-    Ok(made.map_err(|refused| locked(refused, clone)))
+    let failed = |refused: Refusal| {
+        let refused = locked(refused, clone);
+        Refusal { why: format!("no clone of it can be made in `{clone}`: {}", refused.why), ..refused }
+    };
+    Ok(made.map_err(failed))
 }
 
 impl Remote<'_> {
@@ -141,14 +180,20 @@ impl Remote<'_> {
             Ok(self.run_in(&clone, args, b"")?.map_err(|refused| refused.why))
         };
         let refs = format!("+refs/tags/{name}:refs/mirrorkeep/asked");
-        let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", "--depth=1"];
+        let fetch = |more: &[&str]| {
+            let fetch = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head"];
+            ask(&[&fetch[..], more, &["--", &self.url, &refs]].concat())
+        };
         // Only the objects of the tag and its commit are needed; a server that cannot leave out others sends them.
-        answered!(ask(&[&fetch[..], &["--filter=tree:0", "--", &self.url, &refs]].concat())?);
+        match fetch(&["--depth=1", "--filter=tree:0"])? {
+            Err(why) if why.contains(PLAIN_FILES) => drop(answered!(fetch(&[])?)),
+            fetched => drop(answered!(fetched)),
+        }
         let kind = answered!(ask(&["cat-file", "-t", "refs/mirrorkeep/asked"])?);
         if kind.trim() != "tag" {
             return Ok(Ok(None));
         }
-        Ok(ask(&["cat-file", "tag", "refs/mirrorkeep/asked"])?.and_then(whole).map(Some))
+        Ok(ask(&["cat-file", "tag", "refs/mirrorkeep/asked"])?.map(Some))
     }
 
     /// Returns whether a branch has a commit, which is then in the clone.
@@ -158,12 +203,19 @@ impl Remote<'_> {
         if crate::decide::due::commit_in(&answer, std::slice::from_ref(&full)).is_none() {
             return Ok(Ok(OnBranch::NoBranch));
         }
-        let refs = format!("+{full}:refs/mirrorkeep/branch");
+        let refs = format!("+{full}:{BRANCH}");
         answered!(self.fetch(&[&refs])?);
         if answered!(self.has(commit)?) {
-            match self.run(&["merge-base", "--is-ancestor", commit, "refs/mirrorkeep/branch"], b"")? {
+            match self.run(&["merge-base", "--is-ancestor", commit, BRANCH], b"")? {
                 Ok(_) => return Ok(Ok(OnBranch::Yes)),
                 Err(refused) if refused.code == Some(1) => {}
+                // git leaves out a ref without its whole history, and says nothing.
+                Err(refused) if refused.why.contains(&format!("Not a valid object name {BRANCH}")) => {
+                    let why = format!(
+                        "its branch `{branch}` cannot be fetched, as from a repository that is shallow itself"
+                    );
+                    return Ok(Err(why));
+                }
                 Err(refused) => return Ok(Err(refused.why)),
             }
         }
@@ -202,14 +254,22 @@ impl Remote<'_> {
         Ok(self.run(&args, message.as_bytes())?.map(drop).map_err(|refused| refused.why))
     }
 
-    /// Returns the object of a tag that was made.
-    pub(super) fn made_tag(&self, name: &str) -> Asked<String> {
-        Ok(self.ask(&["cat-file", "tag", &format!("refs/tags/{name}")])?.and_then(whole))
+    /// Returns the ID of a tag that was made, and its object.
+    pub(super) fn made_tag(&self, name: &str) -> Asked<(String, String)> {
+        let asked = format!("refs/tags/{name}\n");
+        let answer = self.run(&["cat-file", "--batch"], asked.as_bytes())?.map_err(|refused| refused.why);
+        let answer = answered!(answer);
+        // ID TYPE SIZE, then the object and a line feed.
+        let read = answer.split_once('\n').and_then(|(about, object)| {
+            let (id, _) = about.split_once(" tag ")?;
+            Some((id.to_owned(), object.strip_suffix('\n')?.to_owned()))
+        });
+        Ok(read.ok_or_else(|| "git does not show the tag that was made".to_owned()))
     }
 
-    /// Pushes a tag that was made, which is refused where there is one of that name.
-    pub(super) fn push_tag(&self, name: &str) -> Asked<()> {
-        let refs = format!("refs/tags/{name}:refs/tags/{name}");
+    /// Pushes the object of a tag that was made, which is refused where there is another of that name.
+    pub(super) fn push_tag(&self, name: &str, id: &str) -> Asked<()> {
+        let refs = format!("{id}:refs/tags/{name}");
         let push =
             ["push", "--quiet", "--no-verify", "--no-follow-tags", "--no-recurse-submodules", "--no-signed"];
         Ok(self.ask(&[&push[..], &["--", &self.url, &refs]].concat())?.map(drop))

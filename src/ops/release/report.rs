@@ -54,11 +54,13 @@ pub struct CheckReport {
 pub struct ApplyReport {
     /// The commit of the request repository.
     pub commit: String,
-    /// The number of entries that were applied before, or are in the base.
+    /// The number of entries that were applied before.
     pub applied: usize,
+    /// The number of entries that the base has and that were not applied here: they count as done.
+    pub base: usize,
     /// The other entries, in the order in which they were looked at.
     pub releases: Vec<EntryReport>,
-    /// What keeps whole files from being read.
+    /// What keeps whole files from being read, and entries that the base has in another form.
     pub findings: Vec<Finding>,
     /// What is no failure, and should be known.
     pub warnings: Vec<String>,

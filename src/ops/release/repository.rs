@@ -4,11 +4,13 @@
 //! wrote a line, depends on the commit alone. The repository itself is asked only what a revision is, and where its objects are.
 
 use super::ReleaseError;
+use super::remote::temporary;
 use crate::decide::release::{Contents, Files, REQUESTS, SETTINGS};
 use crate::model::{shown, unprintable};
 use crate::ops::git::{Git, is_cut};
 use crate::progress::Interrupted;
 use rayon::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// The most bytes of a file, and the most files.
@@ -63,7 +65,7 @@ impl Requests {
         let (Some(format), Some(at)) = (format, at.and_then(|at| at.strip_suffix('\n'))) else {
             return Err(failed("git does not say where its objects are".to_owned()));
         };
-        let temporary = tempfile::tempdir().map_err(ReleaseError::Work)?;
+        let temporary = temporary()?;
         let objects = temporary.path().to_str().map(str::to_owned);
         let objects = objects
             .ok_or_else(|| wrong("cannot be read: the temporary directory has a name that is not UTF-8"))?;
@@ -80,9 +82,13 @@ impl Requests {
     }
 
     fn ask(&self, args: &[&str]) -> Result<Result<String, String>, Interrupted> {
+        self.ask_on(args, "")
+    }
+
+    fn ask_on(&self, args: &[&str], input: &str) -> Result<Result<String, String>, Interrupted> {
         let dir = format!("--git-dir={}", self.objects);
         let all = [&[&dir, "-c", "core.attributesFile=/dev/null"][..], args].concat();
-        Ok(self.apart.run(&all, b"")?.map_err(|refused| refused.why))
+        Ok(self.apart.run(&all, input.as_bytes())?.map_err(|refused| refused.why))
     }
 
     fn required(&self, args: &[&str]) -> Result<String, ReleaseError> {
@@ -97,6 +103,11 @@ impl Requests {
         }
         if unprintable(revision).is_some() || revision.contains(char::is_whitespace) {
             return Err(wrong("is not a revision such as `HEAD` or `origin/main`"));
+        }
+        if is_nothing(revision) {
+            return Err(wrong(
+                "stands for no commit, as of a branch that is deleted; there is nothing to read",
+            ));
         }
         let asked = format!("{revision}^{{commit}}");
         match self.git.run(&["-C", &self.dir, "rev-parse", "--verify", "--quiet", &asked], b"")? {
@@ -174,6 +185,32 @@ impl Requests {
         })
     }
 
+    /// Returns the files one of whose commits is in the history of a commit, as far as the repository has it.
+    pub(super) fn with_history(
+        &self,
+        files: &BTreeMap<String, BTreeSet<String>>,
+        commit: &str,
+    ) -> Result<BTreeSet<String>, ReleaseError> {
+        let is_id =
+            |id: &&String| matches!(id.len(), 40 | 64) && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let asked: String = files.values().flatten().filter(is_id).map(|id| format!("{id}\n")).collect();
+        let mut found = BTreeSet::new();
+        if asked.is_empty() {
+            return Ok(found);
+        }
+        let known = self.ask_on(&["rev-list", "--no-walk", "--ignore-missing", "--stdin"], &asked)?;
+        let known: BTreeSet<&str> = known.as_deref().unwrap_or_default().lines().collect();
+        for (file, commits) in files {
+            for id in commits.iter().filter(|id| known.contains(id.as_str())) {
+                if self.ask(&["merge-base", "--is-ancestor", id, commit])?.is_ok() {
+                    found.insert(file.clone());
+                    break;
+                }
+            }
+        }
+        Ok(found)
+    }
+
     /// Returns the newest commit that wrote one of these lines of a file, and who approved them by the trailers of the commits
     /// that wrote them: no one if one of these commits names no one.
     pub(super) fn approvals(
@@ -197,14 +234,16 @@ impl Requests {
         let commits = commits_in(&blame);
         let newest =
             self.ask(&[&["rev-list", "--topo-order", "--max-count=1"], &commits[..], &["--"]].concat())?;
-        let form = ["rev-list", "--no-walk=unsorted", "--encoding=UTF-8", "--format=%x00%B%x00"];
+        // git decides what a trailer is.
+        let trailers = "--format=%x00%(trailers:only,unfold)%x00";
+        let form = ["rev-list", "--no-walk=unsorted", "--encoding=UTF-8", trailers];
         let messages = self.ask(&[&form, &commits[..], &["--"]].concat())?;
         let (newest, messages) = match (newest, messages) {
             (Ok(newest), Ok(messages)) => (newest.trim().to_owned(), messages),
             (Err(why), _) | (_, Err(why)) => return Ok(Err(why)),
         };
         let is_whole = !is_cut(&messages);
-        // A header and a message for each.
+        // A header and the trailers for each.
         let messages: Vec<&str> = messages.split('\0').skip(1).step_by(2).collect();
         if newest.is_empty() || !is_whole || messages.len() != commits.len() {
             return Ok(Err("git does not show the commits that wrote it, or they say too much".to_owned()));
@@ -222,7 +261,8 @@ fn alternates(repository: &Path, all: impl Iterator<Item = PathBuf>) -> Result<(
         text.push(b'\n');
     }
     let written = std::fs::create_dir_all(&info).and_then(|()| std::fs::write(info.join("alternates"), text));
-    written.map_err(ReleaseError::Work)
+    written
+        .map_err(|source| ReleaseError::Work { dir: shown(&info.display().to_string()).into_owned(), source })
 }
 
 /// Returns the commits that `git blame --porcelain` names, each once.
@@ -238,11 +278,16 @@ fn commits_in(blame: &str) -> Vec<&str> {
     found
 }
 
-/// Returns who approved commits with these messages: no one if one of them names no one.
-fn approvals_of(messages: &[&str]) -> Vec<String> {
+/// Returns whether a revision is the ID that git gives to a hook for no commit: zeros.
+pub(super) fn is_nothing(revision: &str) -> bool {
+    matches!(revision.len(), 40 | 64) && revision.bytes().all(|byte| byte == b'0')
+}
+
+/// Returns who approved commits with these trailers: no one if one of them names no one.
+fn approvals_of(all: &[&str]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for message in messages {
-        let named = approvals_in(message);
+    for trailers in all {
+        let named = approvals_in(trailers);
         if named.is_empty() {
             return Vec::new();
         }
@@ -253,12 +298,10 @@ fn approvals_of(messages: &[&str]) -> Vec<String> {
     found
 }
 
-/// Returns who approved a commit, by the trailers in the last paragraph of its message. A name with bytes that are no text is left out.
-fn approvals_in(message: &str) -> Vec<String> {
-    // The first paragraph is the subject, and no trailers.
-    let Some((_, last)) = message.trim_end().rsplit_once("\n\n") else { return Vec::new() };
+/// Returns who approved a commit with these trailers. A name with bytes that are no text is left out.
+fn approvals_in(trailers: &str) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for line in last.lines() {
+    for line in trailers.lines() {
         let Some((key, value)) = line.split_once(": ") else { continue };
         let value = value.trim();
         let is_name = crate::model::check_line(value).is_ok() && !value.contains('\u{fffd}');
@@ -276,14 +319,13 @@ mod tests {
 
     #[test]
     fn only_trailers_approve() {
-        let all = "Release\n\nApproved-by: not a trailer\n\nReviewed-by: A <a@b>\nApproved-by: B\nreviewed-by: A <a@b>\nSigned-off-by: C\n";
+        let all = "Reviewed-by: A <a@b>\nApproved-by: B\nreviewed-by: A <a@b>\nSigned-off-by: C\n";
         assert_eq!(approvals_in(all), ["A <a@b>", "B"]);
-        let odd = ["", "Approved-by: A", "x\n\nApproved-by: \u{1b}[2K\n", "x\n\nApproved-by:A\n"];
-        for none in odd.into_iter().chain(["x\n\nApproved-by: Jos\u{fffd}\n"]) {
+        for none in ["", "Approved-by: \u{1b}[2K\n", "Approved-by: Jos\u{fffd}\n", "Approved: A\n"] {
             assert!(approvals_in(none).is_empty(), "{none}");
         }
-        assert_eq!(approvals_of(&[all, "x\n\nApproved-by: D\nApproved-by: B\n"]), ["A <a@b>", "B", "D"]);
-        assert!(approvals_of(&[all, "Fix a typo\n"]).is_empty(), "what no one approved is part of it");
+        assert_eq!(approvals_of(&[all, "Approved-by: D\nApproved-by: B\n"]), ["A <a@b>", "B", "D"]);
+        assert!(approvals_of(&[all, ""]).is_empty(), "what no one approved is part of it");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::remote::Work;
 use crate::decide::due::GitSource;
 use crate::decide::release::{MessageError, ReleaseVersion, TagMessage, TagObject};
 use crate::model::{Label, Scheme, Stream};
-use crate::ops::git::Git;
+use crate::ops::git::{Git, is_cut};
 use crate::progress::CancelToken;
 use crate::sign::Keys;
 use schemars::JsonSchema;
@@ -118,7 +118,7 @@ pub fn read_tag(
     let name = source.reference.strip_prefix("refs/tags/").unwrap_or(&source.reference);
     let failed = |why: String| ReleaseError::Tag { tag: at.clone(), why };
     let git = Git::new(limit, stop);
-    let work = Work::new(None)?;
+    let work = Work::new(None, limit, stop)?;
     let remote = work.remote(&git, &source.url)?.map_err(failed)?;
     let Some((commit, _)) = remote.tag(name)?.map_err(failed)? else {
         return Err(failed("the repository has no such tag".to_owned()));
@@ -141,7 +141,7 @@ pub fn read_tag(
 /// Returns what the object of a tag states.
 fn read(source: &GitSource, name: &str, object: &str, keys: &Keys) -> Result<ReadTag, ReleaseError> {
     let unfit = |why: String, hint| ReleaseError::Unfit { tag: format!("{}@{name}", source.url), why, hint };
-    let object = TagObject::parse(object).map_err(|error| unfit(error.to_string(), None))?;
+    let object = parsed(object).map_err(|why| unfit(why, None))?;
     if object.name != name {
         // A signed object that is served under another name.
         let found = object.name.escape_debug().to_string();
@@ -186,6 +186,14 @@ fn read(source: &GitSource, name: &str, object: &str, keys: &Keys) -> Result<Rea
     })))
 }
 
+/// Returns the object of a tag; one whose beginning git did not show is too long.
+pub(super) fn parsed(object: &str) -> Result<TagObject, String> {
+    if is_cut(object) {
+        return Err("its object has more than 1 MiB; a message of at most 64 KiB is accepted".to_owned());
+    }
+    TagObject::parse(object).map_err(|error| error.to_string())
+}
+
 /// Fails if the message of a tag would not be read as what it states.
 pub(super) fn readable(message: &TagMessage, text: &str) -> Result<(), String> {
     let read = TagMessage::parse(text).map_err(|error| error.to_string())?;
@@ -202,7 +210,7 @@ pub(super) fn acceptable(
     message: &TagMessage,
     keys: Option<&Keys>,
 ) -> Result<(), String> {
-    let object = TagObject::parse(object).map_err(|error| error.to_string())?;
+    let object = parsed(object)?;
     if object.name != message.version || object.commit != commit {
         return Err(format!("it is the tag `{}` of {}", object.name.escape_debug(), object.commit));
     }

@@ -3,9 +3,9 @@
 use crate::census::{AliasCensus, BuildCensus, Census, StreamCensus};
 use crate::decide::{Age, latest, meets, newest};
 use crate::layout::{AliasRule, Place};
-use crate::mirror::{Mirror, chain};
+use crate::mirror::{ExpectedError, Mirror, chain};
 use crate::model::{BuildId, RelPath, Stream, shell_word};
-use crate::store::Kind;
+use crate::store::{Kind, StoreError};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::cell::OnceCell;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 /// A problem that needs a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Concern {
     /// The path.
     pub path: RelPath,
@@ -23,6 +23,9 @@ pub struct Concern {
     pub hint: Option<String>,
     /// The builds that it is about, if the path is not that of one.
     pub builds: Vec<BuildId>,
+    /// Whether it is only that something could not be read at the moment, such as on a failing disk.
+    #[serde(skip)]
+    pub(crate) passing: bool,
 }
 
 impl Concern {
@@ -40,12 +43,18 @@ impl fmt::Display for Concern {
     }
 }
 
+/// Returns whether an error means that the store could not be read, not that its contents are wrong.
+pub(crate) fn fails_for_the_moment(error: &(dyn std::error::Error + 'static)) -> bool {
+    std::iter::successors(Some(error), |error| error.source())
+        .any(|error| error.downcast_ref::<StoreError>().is_some_and(|error| !error.kind().is_damage()))
+}
+
 /// Returns the reports of directories that no event made.
 pub(crate) fn alien(alien: Vec<(RelPath, String)>) -> Vec<Concern> {
     let concern = |(path, why): (RelPath, String)| {
         let why =
             format!("no event of the journal made this directory of the trash, so it is left alone: {why}");
-        Concern { path, why, hint: Some("move it out of the mirror".to_owned()), builds: Vec::new() }
+        Concern { path, why, hint: Some("move it out of the mirror".to_owned()), ..Concern::default() }
     };
     alien.into_iter().map(concern).collect()
 }
@@ -83,7 +92,7 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
                         why: format!("`{}.path` in mirror.yaml hides the build", one.key),
                         hint: Some(format!("give `{}.path` another directory", one.key)),
                         path,
-                        builds: Vec::new(),
+                        ..Concern::default()
                     },
                     None => Concern {
                         path,
@@ -91,16 +100,16 @@ pub(crate) fn concerns(mirror: &Mirror, census: &Census) -> Vec<Concern> {
                         hint: Some(format!(
                             "restore it from a copy, or `mirrorkeep adopt --changed {id}` records that it is missing"
                         )),
-                        builds: Vec::new(),
+                        ..Concern::default()
                     },
                 }
             }));
         }
-        Err(why) => concerns.push(Concern {
+        Err(error) => concerns.push(Concern {
             path: RelPath::state("builds"),
-            why: format!("it is not known which builds should be there: {why}"),
-            hint: None,
-            builds: Vec::new(),
+            why: format!("it is not known which builds should be there: {}", chain(&error)),
+            passing: fails_for_the_moment(&error),
+            ..Concern::default()
         }),
     }
     concerns
@@ -147,7 +156,7 @@ fn broken(
                     why: "the required alias is broken: something that is not a symlink is in its place"
                         .to_owned(),
                     hint: Some("move it away; the next publish creates the alias".to_owned()),
-                    builds: Vec::new(),
+                    ..Concern::default()
                 };
                 return Some(Broken { concern, by_result: false });
             }
@@ -173,7 +182,7 @@ fn broken(
     });
     let by_result = current.is_some_and(|current| !rule.when.results.contains(&current.result));
     let why = format!("the required alias is broken: {why}");
-    let concern = Concern { path: path.clone(), why, hint, builds: Vec::new() };
+    let concern = Concern { path: path.clone(), why, hint, ..Concern::default() };
     Some(Broken { concern, by_result })
 }
 
@@ -199,7 +208,7 @@ fn ruled<'a>(
 }
 
 /// Returns the builds that are recorded, were not pruned, and are missing.
-pub(crate) fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, String> {
+pub(crate) fn vanished(mirror: &Mirror, census: &Census) -> Result<BTreeSet<BuildId>, ExpectedError> {
     let there: BTreeSet<BuildId> = census.builds().map(|(id, _)| id).collect();
-    mirror.vanished(&there).map_err(|error| chain(&error))
+    mirror.vanished(&there)
 }

@@ -21,7 +21,7 @@ pub use archiving::would_archive;
 pub use concern::Concern;
 pub use hold::{HoldReport, hold, unhold};
 pub use plan::{
-    PlanError, Planned, plan, plan_at, policy_of, publish_deadlines, suiting, verdicts, would_free,
+    PlanError, Planned, deferring, plan, plan_at, policy_of, publish_deadlines, suiting, verdicts, would_free,
 };
 pub use prune::prune;
 pub use report::{Failure, PruneOptions, PruneReport, PrunedBuild, Skipped, SweepReport};

@@ -5,7 +5,7 @@
 
 use crate::census::Census;
 use crate::commit::PipelineInForceError;
-use crate::decide::policy::{Policy, PolicyError};
+use crate::decide::policy::{Policy, PolicyChange, PolicyError};
 use crate::decide::{Fate, PartFate, Plan, PreviousRuns, Space, Verdict, retain};
 use crate::layout::Place;
 use crate::mirror::{
@@ -238,6 +238,16 @@ fn accepted_policy(mirror: &Mirror, last: Option<&LastRun>) -> Result<Option<Str
     }
     let first = mirror.first_policy()?;
     Ok(first.map(|text| Policy::shipped(text.trim()).map_or(text, str::to_owned)))
+}
+
+/// Returns the policy of the last accepted plan, if builds that it would keep are withheld because of that (`policy_change: defer`).
+pub fn deferring(mirror: &Mirror, policy: &Policy) -> Result<Option<Policy>, PlanError> {
+    if policy.brakes.policy_change != PolicyChange::Defer {
+        return Ok(None);
+    }
+    let accepted = accepted_policy(mirror, LastRun::read(mirror)?.as_ref())?;
+    let accepted = accepted.and_then(|text| Policy::load(&text, "policy of the last run").ok());
+    Ok(accepted.filter(|accepted| accepted.digest != policy.digest))
 }
 
 /// Returns how many builds each stream must have: those of the last run, without those that were pruned or recorded as gone.

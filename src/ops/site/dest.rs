@@ -5,17 +5,26 @@ use crate::mirror::Mirror;
 use crate::model::{Digest, RelPath};
 use crate::store::{Kind, Put, Store, StoreError, StoreErrorKind, at_once};
 use rayon::prelude::*;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// How many files are read or written at once where each call is slow.
 const AT_ONCE: usize = 16;
 
 /// More than a file of a site ever has, in bytes.
 const LIMIT: u64 = 256 << 20;
+
+/// How the name of a file begins and ends while it is written outside of the mirror.
+const UNFINISHED: (&str, &str) = (".mirrorkeep-", ".tmp");
+
+/// The pause between two attempts to lock a directory.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Where the files of a site are.
 #[derive(Clone, Copy)]
@@ -211,14 +220,51 @@ fn files_below(dir: &Path) -> io::Result<Vec<RelPath>> {
     Ok(files)
 }
 
-/// Writes a file in one step.
-fn write(file: &PathBuf, text: &str) -> io::Result<()> {
+/// Writes a file in one step: what a kill leaves has the name of an unfinished file.
+fn write(file: &Path, text: &str) -> io::Result<()> {
     let dir = file.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(dir)?;
     // As readable as any new file of the user: servers read it.
     let permissions = fs::Permissions::from_mode(0o666);
-    let mut temporary = tempfile::Builder::new().permissions(permissions).tempfile_in(dir)?;
-    temporary.write_all(text.as_bytes())?;
-    temporary.persist(file).map_err(|error| error.error)?;
+    // Without the name of the temporary file, which would not help.
+    let plain = |error: io::Error| error.raw_os_error().map_or(error, io::Error::from_raw_os_error);
+    let (prefix, suffix) = UNFINISHED;
+    let mut builder = tempfile::Builder::new();
+    let mut unfinished =
+        builder.prefix(prefix).suffix(suffix).permissions(permissions).tempfile_in(dir).map_err(plain)?;
+    let bytes = unfinished.as_file_mut();
+    // A power cut must not leave an empty file, which no later run takes for its own.
+    bytes.write_all(text.as_bytes()).and_then(|()| bytes.sync_data())?;
+    unfinished.persist(file).map_err(|error| error.error)?;
     Ok(())
+}
+
+/// Makes a directory outside of the mirror, takes the right to write there, and removes what killed runs left unfinished.
+///
+/// The right ends with the returned file. On a file system without locks no file is returned, no other writer is kept out, and
+/// unfinished files stay.
+pub(super) fn alone_in(dir: &Path, wait: Duration) -> Result<Option<File>, StoreError> {
+    const DOING: &str = "take the lock of the directory";
+    fs::create_dir_all(dir).map_err(|error| failed("make", dir, error))?;
+    let file = File::open(dir).map_err(|error| failed("open", dir, error))?;
+    let started = Instant::now();
+    loop {
+        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => break,
+            Err(Errno::WOULDBLOCK) if started.elapsed() >= wait => {
+                let why = "another `mirrorkeep site --out` holds it";
+                return Err(StoreError::because(StoreErrorKind::Busy, DOING, dir.display(), why));
+            }
+            Err(Errno::WOULDBLOCK | Errno::INTR) => std::thread::sleep(PAUSE.min(wait)),
+            Err(_) => return Ok(None),
+        }
+    }
+    let is_unfinished =
+        |path: &RelPath| path.name().starts_with(UNFINISHED.0) && path.name().ends_with(UNFINISHED.1);
+    let files = files_below(dir).map_err(|error| failed("list", dir, error))?;
+    for path in files.iter().filter(|path| is_unfinished(path)) {
+        let at = dir.join(path.as_str());
+        fs::remove_file(&at).map_err(|error| failed("remove", &at, error))?;
+    }
+    Ok(Some(file))
 }

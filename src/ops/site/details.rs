@@ -6,7 +6,7 @@ use super::{Shown, SiteError};
 use crate::mirror::{Mirror, StateError, chain};
 use crate::model::BuildId;
 use crate::ops::diff::{BuildsDiff, DiffError, context_of, diff};
-use crate::ops::status::fails_for_the_moment;
+use crate::ops::retention::concern::fails_for_the_moment;
 use crate::record::{Context, Manifest};
 
 /// What is known of a build beyond the census.

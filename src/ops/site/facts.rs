@@ -140,6 +140,9 @@ impl SiteFacts {
             return Err(SiteError::Builds(covered));
         }
         let mut status = status_of(mirror, &found, Sizes::Recorded, at)?;
+        if let Some(one) = status.attention.iter().find(|one| one.passing) {
+            return Err(SiteError::Failing(format!("`{}`: {}", one.path, one.why)));
+        }
         // This update ends what the last one did not.
         status.attention.retain(|one| one.path != RelPath::state(SITE_STATE));
         let stages = stages::of(mirror, &found.census, &events);

@@ -1,6 +1,6 @@
 //! Bringing a site up to date: what differs is written, in an order in which no file leads to one that is not there.
 
-use super::dest::{Dest, There};
+use super::dest::{Dest, There, alone_in};
 use super::facts::SiteFacts;
 use super::state::{SiteState, alone};
 use super::{Details, GoneFacts, Pages, Rank, Shown, SiteError, SiteFile};
@@ -107,7 +107,8 @@ pub fn update(
 
 /// Brings the site of a mirror up to date in a directory outside of it, byte for byte; nothing in the mirror is changed.
 ///
-/// The links of its files are those of files in the mirror, at the place of the site.
+/// The links of its files are those of files in the mirror, at the place of the site. Killed anywhere, each file is the old one or
+/// the new one, and the next call goes on; of two calls for one directory, the second waits.
 pub fn write_to(
     session: &Session<'_>,
     pages: &dyn Pages,
@@ -116,6 +117,8 @@ pub fn write_to(
 ) -> Result<SiteReport, SiteError> {
     let mirror = session.mirror();
     let config = mirror.config().site.clone().unwrap_or_default();
+    // Taken before the mirror is looked at, as in the mirror.
+    let _alone = if mode == Mode::Real { alone_in(dir, mirror.wait())? } else { None };
     let dest = Dest::Dir(dir);
     let old = dest.there(pages)?;
     let facts = SiteFacts::of(mirror, &config, session.now(), None)?;

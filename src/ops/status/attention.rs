@@ -2,6 +2,7 @@
 
 use super::{DiskStatus, LastCheck, PruneStatus, RetiringStream, StreamStatus, TrashStatus};
 use crate::census::Census;
+use crate::decide::policy::Policy;
 use crate::decide::{Fate, Plan};
 use crate::mirror::{Mirror, SITE_STATE, Unreadable, chain};
 use crate::model::{Classify, RelPath, Stamp};
@@ -14,7 +15,6 @@ use crate::ops::targets::{TargetStatus, TargetsError};
 use crate::recover::LeftStage;
 use crate::store::StoreError;
 use serde::Deserialize;
-use std::collections::BTreeSet;
 
 /// After this number of seconds without a prune, its timer should be checked.
 const OVERDUE: i64 = 2 * 86400;
@@ -36,7 +36,7 @@ struct SiteWriting {
 }
 
 fn concern(path: RelPath, why: String, hint: Option<&str>) -> Concern {
-    Concern { path, why, hint: hint.map(str::to_owned), builds: Vec::new() }
+    Concern { path, why, hint: hint.map(str::to_owned), ..Concern::default() }
 }
 
 /// Returns what could not be read.
@@ -83,16 +83,7 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, census: &Census, at: Sta
         })
         .collect();
     if prune.withheld > 0 {
-        let held = plan.builds.iter().filter(|verdict| verdict.is_held_back() && !verdict.waits_its_turn());
-        let rules: BTreeSet<&str> = held
-            .flat_map(|one| one.reasons.iter().chain(&one.parts_withheld))
-            .map(|why| match &*why.rule {
-                "policy_change defer" => "policy_change defer: the policy was edited",
-                "first_run" => "first_run: the first deletion on a mirror with builds of other tools",
-                rule => rule,
-            })
-            .collect();
-        let rules = rules.into_iter().collect::<Vec<_>>().join(", ");
+        let rules = plan.held_by();
         let one = if prune.withheld == 1 { "is" } else { "are" };
         let why = format!("{} {one} withheld from prune ({rules})", super::counted(prune.withheld, "build"));
         let accept = plan.accept();
@@ -100,8 +91,7 @@ pub(super) fn of_plan(plan: &Plan, prune: &PruneStatus, census: &Census, at: Sta
             format!(", and `mirrorkeep prune --accept {digest}` deletes what a brake withholds")
         });
         let hint = format!("`mirrorkeep plan` gives the reasons{}", accept.unwrap_or_default());
-        let held = plan.builds.iter().filter(|verdict| verdict.is_held_back() && !verdict.waits_its_turn());
-        let builds = held.map(|verdict| verdict.id.clone()).collect();
+        let builds = plan.held().map(|verdict| verdict.id.clone()).collect();
         found.push(Concern { builds, ..concern(root(), why, Some(&hint)) });
     }
     if prune.blocked > 0 {
@@ -182,8 +172,17 @@ pub(super) fn of_deliver(
             (None, 0) => waiting(one, at),
             (None, parked) => format!("{} parked", super::counted(parked, "event")),
         };
-        let hint = "`mirrorkeep deliver status` shows how far each subscriber is";
-        concern(file.clone(), format!("subscriber `{}`: {why}", one.name), Some(hint))
+        let (name, status) = (&one.name, "`mirrorkeep deliver status` shows how far each subscriber is");
+        let hint = match (one.parked.is_empty(), &one.failing) {
+            (false, _) => {
+                format!("{status}, and `mirrorkeep deliver unpark {name}` delivers parked events again")
+            }
+            (true, Some(_)) => {
+                format!("{status}, and `mirrorkeep deliver park {name}` passes over the event")
+            }
+            (true, None) => status.to_owned(),
+        };
+        concern(file.clone(), format!("subscriber `{name}`: {why}"), Some(&hint))
     });
     late.collect()
 }
@@ -247,13 +246,24 @@ pub(super) fn of_check(check: &LastCheck) -> Option<Concern> {
     (check.error > 0).then(|| {
         let why = format!("the last check found {}", super::counted(check.error, "error"));
         let builds = check.builds.iter().map(|build| build.id.clone()).collect();
-        let hint = Some("`mirrorkeep check` lists them");
+        let hint = Some("`mirrorkeep check` looks again, and lists what is left");
         Concern { builds, ..concern(RelPath::state("last-check.json"), why, hint) }
     })
 }
 
-/// Returns whether the disk is nearly full, or will be within a day.
-pub(super) fn of_disk(disk: &DiskStatus, trash: &TrashStatus) -> Option<Concern> {
+/// Returns whether the policy applies to no stream at all, so that no prune ever deletes anything.
+pub(super) fn of_families(policy: &Policy, census: &Census) -> Option<Concern> {
+    let streams = || census.streams.iter().filter(|stream| !stream.builds.is_empty());
+    let fits = streams().any(|stream| policy.family(&stream.stream).is_some());
+    (streams().next().is_some() && !fits).then(|| {
+        let why = "no family of the policy fits any stream of the mirror, so all builds are kept".to_owned();
+        let hint = "`mirrorkeep policy lint` names the streams; `**` as `match` fits every stream, `*` only names without `/`";
+        concern(RelPath::state("mirror.yaml"), why, Some(hint))
+    })
+}
+
+/// Returns whether the disk is nearly full, or will be within a day; `due` is how many builds the plan deletes.
+pub(super) fn of_disk(disk: &DiskStatus, trash: &TrashStatus, due: u64) -> Option<Concern> {
     let why = if disk.free < disk.total / 100 * NEARLY_FULL {
         format!("less than {NEARLY_FULL}% of the disk is free")
     } else if disk.days == Some(0) {
@@ -261,11 +271,18 @@ pub(super) fn of_disk(disk: &DiskStatus, trash: &TrashStatus) -> Option<Concern>
     } else {
         return None;
     };
-    let hint = match trash.builds {
-        0 => "`mirrorkeep plan` shows what prune would free",
-        _ => "`mirrorkeep sweep` empties the trash, and `mirrorkeep plan` shows what prune would free",
+    let due = super::counted(due, "expired build");
+    let hint = match (trash.builds, due.as_str()) {
+        (0, "0 expired builds") => "`mirrorkeep plan` shows why each build is kept".to_owned(),
+        (0, due) => format!(
+            "`mirrorkeep prune` moves {due} to the trash, and `mirrorkeep sweep` then empties it, which frees the bytes"
+        ),
+        (_, "0 expired builds") => "`mirrorkeep sweep` empties the trash".to_owned(),
+        (_, due) => format!(
+            "`mirrorkeep sweep` empties the trash; `mirrorkeep prune` moves {due} there, which a `mirrorkeep sweep` after it deletes"
+        ),
     };
-    Some(concern(RelPath::root(), why, Some(hint)))
+    Some(concern(RelPath::root(), why, Some(&hint)))
 }
 
 /// Returns the streams that are still built, and had no success for long against their usual rhythm.

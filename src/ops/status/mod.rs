@@ -23,11 +23,10 @@ use crate::mirror::{JournalError, LastRun, Mirror, Unreadable, chain, survey_to_
 use crate::model::Stamp;
 use crate::ops::ActError;
 use crate::ops::deliver::{DeliverError, SubscriberStatus, subscribers};
-use crate::ops::retention::concern::{Concern, abandoned, concerns};
+use crate::ops::retention::concern::{Concern, abandoned, concerns, fails_for_the_moment};
 use crate::ops::retention::plan::{PlanError, evaluate};
 use crate::ops::targets::{TargetStatus, target_status};
 use crate::recover::{LeftStage, LeftStages, left_stages};
-use crate::store::StoreError;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -133,7 +132,7 @@ pub(crate) fn status_of(
     sizes: Sizes,
     at: Stamp,
 ) -> Result<Status, ActError> {
-    let Looked { census, troubles, plan, space, unplanned, subscribers, .. } = found;
+    let Looked { census, troubles, plan, policy, space, unplanned, subscribers } = found;
     let mut attention = concerns(mirror, census);
     attention.extend(abandoned(mirror, census));
     attention.extend(attention::of_troubles(troubles));
@@ -153,6 +152,7 @@ pub(crate) fn status_of(
     if let (Some(plan), Some(prune)) = (plan, &prune) {
         attention.extend(attention::of_plan(plan, prune, census, at));
     }
+    attention.extend(policy.as_ref().and_then(|policy| attention::of_families(policy, census)));
     attention.extend(attention::of_deliver(subscribers, at));
     let targets = target_status(mirror, at);
     attention.extend(attention::of_targets(&targets));
@@ -162,7 +162,8 @@ pub(crate) fn status_of(
     let check = last_check::read(mirror)?;
     attention.extend(check.iter().filter_map(attention::of_check));
     let disk = space.map(|space| disk(census, space, at));
-    attention.extend(disk.iter().filter_map(|disk| attention::of_disk(disk, &trash)));
+    let due = prune.as_ref().map_or(0, |prune| prune.due);
+    attention.extend(disk.iter().filter_map(|disk| attention::of_disk(disk, &trash, due)));
     let bytes = total(census);
     let mut streams = streams::of(census, plan.as_ref(), at);
     attention.extend(attention::of_streams(mirror, &streams, &retiring, at));
@@ -232,12 +233,6 @@ impl Looked {
     }
 }
 
-/// Returns whether an error means that the store could not be read, not that its contents are wrong.
-pub(crate) fn fails_for_the_moment(error: &(dyn std::error::Error + 'static)) -> bool {
-    std::iter::successors(Some(error), |error| error.source())
-        .any(|error| error.downcast_ref::<StoreError>().is_some_and(|error| !error.kind().is_damage()))
-}
-
 /// Reads the state of a mirror.
 pub(crate) fn look(mirror: &Mirror, at: Stamp) -> Result<Looked, ActError> {
     let subscribers = subscribers(mirror, at);
@@ -264,13 +259,12 @@ pub(crate) fn look(mirror: &Mirror, at: Stamp) -> Result<Looked, ActError> {
 }
 
 fn pruning(plan: &Plan, last: Option<&LastRun>) -> PruneStatus {
-    let withheld = plan.builds.iter().filter(|verdict| verdict.is_held_back() && !verdict.waits_its_turn());
     PruneStatus {
         last: last.map(|last| last.at),
         failed: last.map_or(0, |last| last.failed),
         outcome: plan.outcome,
         due: plan.totals.expire as u64,
-        withheld: withheld.count() as u64,
+        withheld: plan.held().count() as u64,
         blocked: plan.totals.blocked as u64,
     }
 }

@@ -158,7 +158,12 @@ pub(super) fn shared(mirror: &Mirror, census: &Census) -> Shared {
             Ok(files) => files,
             Err(error) => {
                 let builds = vec![id.clone()];
-                found.unread.push(Concern { path: path(id), why: chain(&error), hint: None, builds });
+                found.unread.push(Concern {
+                    path: path(id),
+                    why: chain(&error),
+                    builds,
+                    ..Concern::default()
+                });
                 continue;
             }
         };

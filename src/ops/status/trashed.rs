@@ -89,7 +89,7 @@ fn unread(trash: Trash) -> Vec<Concern> {
         path,
         why: format!("its ticket cannot be read: {why}"),
         hint: Some("`mirrorkeep recover` rebuilds it from the journal".to_owned()),
-        builds: Vec::new(),
+        ..Concern::default()
     });
     odd.chain(alien(trash.alien)).collect()
 }

@@ -147,7 +147,7 @@ impl Push<'_> {
     }
 
     /// Finds what is in directories of builds there and was never sent.
-    pub(super) fn find_strange(&mut self, now: &Look) -> Result<(), SyncError> {
+    pub(super) fn find_strange(&mut self, now: &Look, there: &There) -> Result<(), SyncError> {
         let gone = self.report.deleted.iter().filter_map(|id| self.mirror().layout().build_path(id).ok());
         let paths = now.builds.values().map(|here| here.path.clone()).chain(gone);
         let dirs: BTreeSet<RelPath> = paths.filter_map(|path| path.parent()).collect();
@@ -155,7 +155,13 @@ impl Push<'_> {
         if dirs.is_empty() {
             return Ok(());
         }
-        let found = self.rsync.strange(&self.root, &dirs)?;
+        let is_here = |path: &str| self.root.join(path).symlink_metadata().is_ok();
+        // What is left of builds that were deleted is not in the listing from before.
+        let found = if there.lacks_files || !self.report.deleted.is_empty() {
+            self.rsync.strange(&self.root, &dirs)?.lines
+        } else {
+            there.strange(&dirs, is_here)
+        };
         let waiting = self.mirror().sent_builds(&self.target.name)?;
         let waiting: BTreeSet<String> = waiting
             .iter()
@@ -168,7 +174,7 @@ impl Push<'_> {
                 .is_ok_and(|path| self.sent.names.contains_key(&path) || self.sent.files.contains_key(&path));
             !known && !waiting.contains(path)
         };
-        let mut found: Vec<String> = found.lines.into_iter().filter(is_strange).collect();
+        let mut found: Vec<String> = found.into_iter().filter(is_strange).collect();
         found.append(&mut self.inside);
         found.sort();
         found.dedup();

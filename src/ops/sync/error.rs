@@ -132,13 +132,13 @@ impl Classify for SyncError {
                 .hint("a target `mirror` gets builds from a bucket; `mirrorkeep copy` makes one by hand, too"),
             Self::NoDirectory(dir) => ErrorKind::Failed.hint(format!("mount it, or make it: `mkdir -p {dir}`")),
             Self::Lost(target) => ErrorKind::Refused.hint(format!(
-                "mount what was there; `mirrorkeep sync {target} --anew` sends everything again"
+                "mount what was there; `mirrorkeep sync {target} --restart` sends everything again"
             )),
             Self::Other { .. } => {
                 ErrorKind::Refused.hint("give the target another directory, or another name in targets.yaml")
             }
             Self::Replaced { target, .. } => ErrorKind::Refused.hint(format!(
-                "restore `.mirrorkeep/journal` from a newer copy, or compare everything with `mirrorkeep sync {target} --anew`"
+                "restore `.mirrorkeep/journal` from a newer copy; or compare everything: `mirrorkeep sync {target} --restart`"
             )),
             Self::Within(_) | Self::Trace => ErrorKind::Usage.into(),
             Self::Target(why) => {

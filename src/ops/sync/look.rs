@@ -3,7 +3,7 @@
 use super::SyncError;
 use crate::decide::targets::{Hop, TRACE_DIR, Target, Trace};
 use crate::mirror::{Mirror, Resolved, Tree, build_of, links};
-use crate::model::{BuildId, RETENTION_NAME, RETIRED_NAME, RelPath, is_sums, sums_names};
+use crate::model::{BuildId, RETENTION_NAME, RETIRED_NAME, RelPath, sums_names};
 use crate::store::{Entry, Kind, StoreError};
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -187,12 +187,6 @@ pub(super) fn chain_of(mirror: &Mirror) -> Vec<Hop> {
     let traces = mirror.own_traces().unwrap_or_default();
     let newest = traces.iter().filter_map(|bytes| Trace::parse(bytes).ok()).max_by_key(|trace| trace.at);
     newest.map(|trace| trace.chain.iter().cloned().chain([trace.hop()]).collect()).unwrap_or_default()
-}
-
-/// Returns whether a path of a build is sent after its other files: its checksums, what signs them, the marker of its result.
-pub(super) fn is_last(mirror: &Mirror, path: &RelPath) -> bool {
-    let marks = || mirror.layout().markers().results.iter().any(|marker| marker.paths.contains(path));
-    is_sums(path.as_str()) || marks()
 }
 
 /// Returns whether a name that does not belong at a target is not here, or leads to what the target does not get; one that leads

@@ -10,6 +10,7 @@ mod fetch;
 mod files;
 mod freshness;
 mod left_out;
+mod linked;
 mod look;
 mod names;
 mod push;

@@ -1,12 +1,15 @@
 //! The names of a target: read there in each run, set where their builds are whole, and removed where they are gone here.
+//!
+//! The same listing shows which builds are gone there, and which of those that names lead to lack something at their top.
 
 use super::SyncError;
-use super::look::{Look, Name, is_removed};
+use super::files::Files;
+use super::look::{Here, Look, Name, is_removed};
 use super::push::Push;
 use super::there::{There, is_leftover};
 use crate::decide::targets::TRACE_DIR;
 use crate::mirror::SentName;
-use crate::model::RelPath;
+use crate::model::{BuildId, RelPath, sums_names};
 use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
@@ -16,8 +19,46 @@ const LISTED: usize = 256 << 10;
 /// What rsync writes of an entry beside its path, in bytes.
 const BESIDE: usize = 40;
 
+/// How many paths at the top of a build are asked for, beside its checksums.
+const TOPS: usize = 8;
+
 impl Push<'_> {
-    /// Returns what is there in the directories of builds and names.
+    /// Returns what is at the top of each build to which a name leads and that was whole there: its checksums, which are sent last,
+    /// and some more.
+    fn tops(&self, now: &Look) -> BTreeMap<BuildId, Vec<RelPath>> {
+        let named: BTreeSet<&BuildId> = now.names.iter().filter_map(|name| name.build.as_ref()).collect();
+        let of = |id: &&BuildId| {
+            let here = now.builds.get(*id).filter(|_| self.is_there(now, id))?;
+            // What cannot be read here is known to be there no less.
+            let listing = self.mirror().store().list(&here.path).ok()?;
+            let names: Vec<&str> = listing.entries.iter().map(|entry| entry.name.as_str()).collect();
+            let is_sums = |name: &&str| sums_names().any(|sums| sums == *name);
+            let (sums, others): (Vec<&str>, Vec<&str>) = names.into_iter().partition(is_sums);
+            let some = sums.into_iter().chain(others.into_iter().take(TOPS));
+            Some(((*id).clone(), some.filter_map(|name| here.path.child(name).ok()).collect()))
+        };
+        named.iter().filter_map(of).collect()
+    }
+
+    /// Returns the builds that were whole there, and of which the listing lacks all or something.
+    pub(super) fn lost(&self, now: &Look, there: &There) -> BTreeSet<BuildId> {
+        let is_lost = |id: &BuildId, here: &Here| {
+            if !there.dirs.contains(&here.path) {
+                return true;
+            }
+            let asked = there.asked.get(id).into_iter().flatten();
+            let lacks: Vec<&RelPath> = asked.filter(|top| !there.tops.contains(*top)).collect();
+            // What others put into the build here is not of it.
+            !lacks.is_empty()
+                && Files::of(self.mirror(), id, here).is_ok_and(|files| {
+                    files.all.iter().any(|file| lacks.iter().any(|top| file.is_within(top)))
+                })
+        };
+        let whole = now.builds.iter().filter(|(id, _)| self.is_there(now, id));
+        whole.filter(|(id, here)| is_lost(id, here)).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Returns what is there in the directories of builds and names, and at the top of the builds to which names lead.
     pub(super) fn listed(&self, now: &Look) -> Result<There, SyncError> {
         let mut sizes: BTreeMap<RelPath, usize> = BTreeMap::new();
         let mut note = |path: &RelPath| {
@@ -39,21 +80,27 @@ impl Push<'_> {
         }
         let trace = TRACE_DIR.parse().unwrap_or_default();
         sizes.insert(trace, BESIDE);
-        let (mut there, mut some, mut bytes) = (There::default(), Vec::new(), 0);
-        let last = sizes.len();
-        for (nth, (dir, size)) in sizes.into_iter().enumerate() {
-            some.push(dir);
+        let asked = self.tops(now);
+        let tops = asked.values().flatten().cloned();
+        let tops = tops.map(|path| (path.as_str().len() + BESIDE, None, Some(path)));
+        let all: Vec<_> = sizes.into_iter().map(|(dir, size)| (size, Some(dir), None)).chain(tops).collect();
+        let (mut there, mut dirs, mut tops, mut bytes) = (There::default(), Vec::new(), Vec::new(), 0);
+        let last = all.len();
+        for (nth, (size, dir, top)) in all.into_iter().enumerate() {
+            dirs.extend(dir);
+            tops.extend(top);
             bytes += size;
             if bytes >= LISTED || nth + 1 == last {
                 self.session.check_cancelled()?;
-                there.add(self.rsync.listing(&some)?);
-                (some, bytes) = (Vec::new(), 0);
+                there.add(self.rsync.listing(&std::mem::take(&mut dirs), &std::mem::take(&mut tops))?);
+                bytes = 0;
             }
         }
         // A listing that lacks what was just compared cannot be believed.
         if there.dirs.is_empty() && !self.sent.builds.is_empty() {
             return Err(SyncError::Target("its directories of builds cannot be listed".to_owned()));
         }
+        there.asked = asked;
         Ok(there)
     }
 
@@ -148,7 +195,7 @@ impl Push<'_> {
         self.rsync.delete(&[&removed[..], &left[..]].concat())?;
         for path in removed.iter().chain(&left) {
             self.sent.names.remove(path);
-            there.links.remove(path);
+            there.forget(path);
         }
         self.report.names_removed.extend(removed);
         Ok(())

@@ -3,22 +3,31 @@
 //! `docs/decisions/0022-downstream-mirrors.md` has what a kill leaves after each step.
 
 use super::SyncError;
-use super::files::Files;
+use super::files::{Files, Late, Walked};
+use super::linked::linked;
 use super::look::{Here, Look, chain_of, has_room_for_traces, is_removed, mark, pages};
 use super::report::{SyncOptions, SyncOutcome, TargetReport, Verify};
-use super::rsync::{Ran, Rsync, Sends};
-use super::there::is_leftover;
+use super::rsync::{Chosen, Ran, Rsync, Sends};
+use super::there::{There, is_leftover};
 use crate::decide::targets::{Target, Trace, Way};
 use crate::mirror::{Mirror, Sent, chain};
 use crate::model::{BuildId, Digest, RelPath, Stream, shown};
 use crate::ops::Mode;
 use crate::ops::retention::report::Failure;
 use crate::session::Session;
+use crate::store::StoreError;
+use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// How many files are sent before it is noted that their builds are whole.
 const TOGETHER: usize = 200_000;
+
+/// How many builds are read here at once.
+const AT_ONCE: usize = 8;
+
+/// The most characters of paths that are left out of a run, as its arguments.
+const LEFT_OUT: usize = 32 << 10;
 
 /// How often a run looks at the mirror: what happens during the last time is for the next run.
 const LOOKS: usize = 2;
@@ -50,6 +59,7 @@ struct Going<'g> {
     id: &'g BuildId,
     here: &'g Here,
     files: Files,
+    walked: Walked,
     /// What is known of it there.
     before: Before,
 }
@@ -161,14 +171,18 @@ fn known(
             target.name
         ));
         let is_empty = there.is_none() && !mirror.sent_builds(&target.name)?.is_empty();
-        return if is_empty && !options.anew { Err(SyncError::Lost(target.name.clone())) } else { Ok(new) };
+        return if is_empty && !options.restart {
+            Err(SyncError::Lost(target.name.clone()))
+        } else {
+            Ok(new)
+        };
     };
     if sent.address != new.address {
         // What was sent elsewhere says nothing of what may be deleted here.
         mirror.forget_all_sent(&target.name)?;
         return Ok(new);
     }
-    if options.anew {
+    if options.restart {
         // What was sent under these names is ours.
         return Ok(Sent { names: sent.names, ..new });
     }
@@ -197,7 +211,7 @@ fn trial(
     report: &mut TargetReport,
 ) -> Result<(), SyncError> {
     let sent =
-        mirror.sent(&target.name)?.filter(|sent| sent.address == Some(target.address()) && !options.anew);
+        mirror.sent(&target.name)?.filter(|sent| sent.address == Some(target.address()) && !options.restart);
     let sent = sent.unwrap_or_default();
     let look = Look::at(mirror, target)?;
     has_room_for_traces(&look)?;
@@ -292,13 +306,20 @@ impl Push<'_> {
             self.report.failures.push(failure);
         }
         let mut there = self.listed(&now)?;
+        if self.send_lost(&now, &there)? {
+            there = self.listed(&now)?;
+            for id in self.lost(&now, &there) {
+                self.sent.builds.remove(&id);
+                self.fail(&id, "it is not whole there: the target lost it again".to_owned());
+            }
+        }
         self.send_names(&look, &now, &mut there)?;
-        self.send_pages(&now)?;
+        self.send_pages(&now, &mut there)?;
         self.delete(&now, &there)?;
         self.find_withdrawn(&now, &there)?;
         let is_all = self.verify == Verify::All;
         if is_all || !self.report.builds.is_empty() || !self.report.deleted.is_empty() {
-            self.find_strange(&now)?;
+            self.find_strange(&now, &there)?;
         }
         self.keep_trace(serial, sum, &now)?;
         if self.report.outcome != SyncOutcome::Withheld {
@@ -322,27 +343,47 @@ impl Push<'_> {
         let is_new = |(id, here): &(&BuildId, &Here)| all || self.sent.builds.get(*id) != Some(&here.mark);
         let wanted: Vec<(&BuildId, &Here)> = look.builds.iter().filter(is_new).collect();
         let (mut batch, mut count) = (Vec::new(), 0);
-        for (id, here) in wanted {
+        for some in wanted.chunks(AT_ONCE) {
             self.session.check_cancelled()?;
-            match Files::of(self.mirror(), id, here)
-                .and_then(|files| files.are_as_published(self.mirror()).map(|()| files))
-            {
-                Ok(files) => {
-                    count += files.all.len();
-                    let is_whole = self.sent.builds.get(id) == Some(&here.mark);
-                    let before = if is_whole { Before::Whole } else { Before::Nothing };
-                    batch.push(Going { id, here, files, before });
+            let mirror = self.mirror();
+            let read = |(id, here): &(&BuildId, &Here)| {
+                let files = Files::of(mirror, id, here)?;
+                files.walk(mirror).map(|walked| (files, walked))
+            };
+            let found: Vec<Result<(Files, Walked), String>> = some.par_iter().map(read).collect();
+            for ((id, here), found) in some.iter().zip(found) {
+                match found {
+                    Ok((files, walked)) => {
+                        count += files.all.len();
+                        let is_whole = self.sent.builds.get(*id) == Some(&here.mark);
+                        let before = if is_whole { Before::Whole } else { Before::Nothing };
+                        batch.push(Going { id, here, files, walked, before });
+                    }
+                    // Another command took it away.
+                    Err(_) if !self.mirror().has_build(id)? => {}
+                    Err(why) => self.fail(id, why),
                 }
-                // Another command took it away.
-                Err(_) if !self.mirror().has_build(id)? => {}
-                Err(why) => self.fail(id, why),
             }
             if count >= TOGETHER {
-                self.send_batch(std::mem::take(&mut batch))?;
+                self.send_batch(look, std::mem::take(&mut batch))?;
                 count = 0;
             }
         }
-        self.send_batch(batch)
+        self.send_batch(look, batch)
+    }
+
+    /// Sends the builds again that the target had and lost, and returns whether there are any.
+    fn send_lost(&mut self, now: &Look, there: &There) -> Result<bool, SyncError> {
+        let lost = self.lost(now, there);
+        for id in &lost {
+            self.sent.builds.remove(id);
+            let why = format!("files of `{id}` were missing or differed there, and were sent again");
+            self.report.warnings.push(why);
+        }
+        if !lost.is_empty() {
+            self.send_builds(now)?;
+        }
+        Ok(!lost.is_empty())
     }
 
     pub(super) fn fail(&mut self, id: &BuildId, error: String) {
@@ -351,42 +392,36 @@ impl Push<'_> {
     }
 
     /// Sends some builds, compares them, and notes which of them are whole.
-    fn send_batch(&mut self, mut batch: Vec<Going<'_>>) -> Result<(), SyncError> {
+    fn send_batch(&mut self, look: &Look, mut batch: Vec<Going<'_>>) -> Result<(), SyncError> {
         if batch.is_empty() {
             return Ok(());
         }
-        for one in &mut batch {
-            let mut list = self.mirror().sent_paths(&self.target.name, one.id)?;
-            let known = list.len();
-            if known > 0 && one.before == Before::Nothing {
-                one.before = Before::Begun;
-            }
-            list.extend(one.files.all.iter().cloned());
-            if list.len() != known || known == 0 {
-                self.mirror().keep_sent_paths(&self.target.name, one.id, &list)?;
-            }
-        }
+        let (mirror, name) = (self.session.mirror(), &self.target.name);
+        batch.par_iter_mut().try_for_each(|one| keep_list(mirror, name, one))?;
         let batch = &batch[..];
         self.clear_leftovers(batch)?;
         let mut repaired = self.differing(batch)?;
-        let first: Vec<RelPath> = batch.iter().flat_map(|one| one.files.first().iter().cloned()).collect();
-        let last: Vec<RelPath> = batch.iter().flat_map(|one| one.files.last().iter().cloned()).collect();
+        let mut first = chosen(batch, Part::First(&Late::of(self.mirror())));
+        let builds = batch.iter().filter(|one| one.before != Before::Whole);
+        let new = builds.map(|one| (&one.id.stream, &one.walked)).collect::<Vec<_>>();
+        let others = look.builds.iter().filter(|(id, _)| self.is_there(look, id));
+        let beside = linked(self.mirror(), &new, others)?;
+        let count = first.paths.len();
+        first.paths.extend(beside);
         let mut why = self.rsync.send(&self.root, &first, Sends::Files)?.partial;
         // A build of which files are missing has no SHA256SUMS.
+        first.paths.truncate(count);
         let mut bad = self.compared(batch, &first, false)?;
         if !bad.is_empty() {
             bad = self.repair(batch, &bad, &mut why)?;
         }
-        let last: Vec<RelPath> = last
-            .into_iter()
-            .filter(|path| !bad.iter().any(|at| path.is_within(&batch_path(batch, *at))))
-            .collect();
+        let good = batch.iter().enumerate().filter(|(nth, _)| !bad.contains(nth));
+        let last: Vec<RelPath> = good.flat_map(|(_, one)| one.files.last().iter().cloned()).collect();
+        let last = Chosen::from(last);
         let partial = self.rsync.send(&self.root, &last, Sends::Files)?.partial;
         why = why.or(partial);
-        let more = self.compared(batch, &last, false)?;
-        bad.extend(more);
-        let sample = self.sample(batch);
-        let wrong = self.compared(batch, &sample, true)?;
+        let again = self.read_again(batch, last);
+        let wrong = self.compared(batch, &again, true)?;
         let wrong: BTreeSet<usize> = wrong.difference(&bad).copied().collect();
         repaired.extend(&wrong);
         let differed = repaired.iter().filter_map(|nth| batch.get(*nth)).map(|one| {
@@ -409,9 +444,8 @@ impl Push<'_> {
     /// Returns which builds that were whole differ there now, by sizes and times.
     fn differing(&self, batch: &[Going<'_>]) -> Result<BTreeSet<usize>, SyncError> {
         let whole = |nth: &usize| batch.get(*nth).is_some_and(|one| one.before == Before::Whole);
-        let some = batch.iter().filter(|one| one.before == Before::Whole);
-        let paths: Vec<RelPath> = some.flat_map(|one| one.files.all.iter().cloned()).collect();
-        Ok(self.compared(batch, &paths, false)?.into_iter().filter(whole).collect())
+        let some = chosen(batch.iter().filter(|one| one.before == Before::Whole), Part::All);
+        Ok(self.compared(batch, &some, false)?.into_iter().filter(whole).collect())
     }
 
     /// Deletes the temporary files of rsync in builds that were begun, and notes what others put into those that are compared.
@@ -467,7 +501,13 @@ impl Push<'_> {
             self.report.bytes += one.files.bytes;
             self.report.builds.push(id.clone());
         }
-        let list = self.mirror().sent_paths(&self.target.name, id)?;
+        let mut list = self.mirror().sent_paths(&self.target.name, id)?;
+        // What others put into the build here while its directory was sent may have been sent, too.
+        let came = one.files.came(self.mirror(), &one.walked)?;
+        if !came.is_empty() {
+            list.extend(came);
+            self.mirror().keep_sent_paths(&self.target.name, id, &list)?;
+        }
         let gone: Vec<RelPath> = list.into_iter().filter(|path| !one.files.has(path)).collect();
         if !gone.is_empty() {
             self.taken_out.push((id.clone(), gone));
@@ -479,13 +519,13 @@ impl Push<'_> {
     fn compared(
         &self,
         batch: &[Going<'_>],
-        paths: &[RelPath],
+        chosen: &Chosen,
         bytes: bool,
     ) -> Result<BTreeSet<usize>, SyncError> {
-        if paths.is_empty() {
+        if chosen.paths.is_empty() {
             return Ok(BTreeSet::new());
         }
-        let Ran { lines, cut, partial } = self.rsync.differing(&self.root, paths, bytes)?;
+        let Ran { lines, cut, partial } = self.rsync.differing(&self.root, chosen, bytes)?;
         if cut || partial.is_some() {
             // What was left out may be of any of them.
             return Ok((0..batch.len()).collect());
@@ -511,16 +551,21 @@ impl Push<'_> {
     ) -> Result<BTreeSet<usize>, SyncError> {
         let some = batch.iter().enumerate().filter(|(nth, _)| which.contains(nth));
         let paths: Vec<RelPath> = some.flat_map(|(_, one)| one.files.all.iter().cloned()).collect();
+        let paths = Chosen::from(paths);
         let partial = self.rsync.send(&self.root, &paths, Sends::FilesByBytes)?.partial;
         *why = why.take().or(partial);
         self.compared(batch, &paths, true)
     }
 
-    /// Returns the files that are read again there.
-    fn sample(&self, batch: &[Going<'_>]) -> Vec<RelPath> {
+    /// Returns the files that are read again there: those that were sent last, and some or all of the others.
+    fn read_again(&self, batch: &[Going<'_>], last: Chosen) -> Chosen {
         match self.verify {
-            Verify::All => batch.iter().flat_map(|one| one.files.all.iter().cloned()).collect(),
-            Verify::Sample => super::files::sample(batch.iter().map(|one| &one.files)),
+            Verify::All => chosen(batch, Part::All),
+            Verify::Sample => {
+                let mut paths = last.paths;
+                paths.extend(super::files::sample(batch.iter().map(|one| &one.files)));
+                paths.into()
+            }
         }
     }
 
@@ -530,7 +575,7 @@ impl Push<'_> {
     }
 
     /// Sends the files of the site and for readers, and removes those that are gone.
-    fn send_pages(&mut self, now: &Look) -> Result<(), SyncError> {
+    fn send_pages(&mut self, now: &Look, there: &mut There) -> Result<(), SyncError> {
         self.session.check_cancelled()?;
         let mut pages = pages(self.mirror(), self.target, now)?;
         // They list the builds of these streams, and not all of them are there.
@@ -551,8 +596,9 @@ impl Push<'_> {
                 self.sent.files.insert(path.clone(), String::new());
             }
             self.mirror().keep_sent(&self.target.name, &self.sent)?;
-            self.rsync.send(&self.root, &changed, Sends::Pages)?.whole()?;
-            self.report.pages += changed.len() as u64;
+            let count = changed.len() as u64;
+            self.rsync.send(&self.root, &changed.into(), Sends::Pages)?.whole()?;
+            self.report.pages += count;
         }
         for (path, mark) in self.sent.files.iter().filter(|(path, _)| now.is_away(path)) {
             pages.entry(path.clone()).or_insert_with(|| mark.clone());
@@ -561,6 +607,7 @@ impl Push<'_> {
             self.sent.files.keys().filter(|path| !pages.contains_key(path)).cloned().collect();
         if !gone.is_empty() {
             self.rsync.delete(&gone)?;
+            gone.iter().for_each(|path| there.forget(path));
         }
         self.sent.files = pages;
         Ok(())
@@ -604,8 +651,46 @@ impl Push<'_> {
     }
 }
 
-fn batch_path(batch: &[Going<'_>], at: usize) -> RelPath {
-    batch.get(at).map(|one| one.here.path.clone()).unwrap_or_default()
+/// Notes which paths of a build may be at a target, before the first of them is sent.
+fn keep_list(mirror: &Mirror, target: &str, one: &mut Going<'_>) -> Result<(), StoreError> {
+    let mut list = mirror.sent_paths(target, one.id)?;
+    let known = list.len();
+    if known > 0 && one.before == Before::Nothing {
+        one.before = Before::Begun;
+    }
+    list.extend(one.files.all.iter().cloned());
+    if list.len() != known || known == 0 { mirror.keep_sent_paths(target, one.id, &list) } else { Ok(()) }
+}
+
+/// Which files of builds.
+#[derive(Clone, Copy)]
+enum Part<'l> {
+    All,
+    First(&'l Late),
+}
+
+/// Returns what is sent or compared of these builds: their directories, without what else is in them; their files one by one where
+/// that cannot be said.
+fn chosen<'g>(batch: impl IntoIterator<Item = &'g Going<'g>> + Clone, part: Part<'_>) -> Chosen {
+    let without = || batch.clone().into_iter().flat_map(|one| &one.walked.others);
+    let can_be_said = batch.clone().into_iter().all(|one| !one.walked.has_odd)
+        && without().map(|path| path.as_str().len()).sum::<usize>() <= LEFT_OUT;
+    if !can_be_said {
+        let files = |one: &'g Going<'g>| match part {
+            Part::All => &one.files.all[..],
+            Part::First(_) => one.files.first(),
+        };
+        return batch.into_iter().flat_map(files).cloned().collect::<Vec<_>>().into();
+    }
+    Chosen {
+        paths: batch.clone().into_iter().map(|one| one.here.path.clone()).collect(),
+        whole: true,
+        without: without().cloned().collect(),
+        without_named: match part {
+            Part::All => Vec::new(),
+            Part::First(late) => late.names().map(str::to_owned).collect(),
+        },
+    }
 }
 
 /// Returns the pages that may list builds of the streams at these paths: those of the streams, and those above them.

@@ -16,7 +16,7 @@ pub struct SyncOptions {
     /// How much is read again at the target.
     pub verify: Verify,
     /// Whether everything is compared, also with a target that lost its trace.
-    pub anew: bool,
+    pub restart: bool,
     /// The most builds that may be deleted at a target.
     pub delete_at_most: Option<usize>,
     /// Whether it is done, or only told.

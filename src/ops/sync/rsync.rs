@@ -91,6 +91,37 @@ fn version(text: &str) -> Option<(u32, u32, u32)> {
     Some((parts.next()??, parts.next()??, parts.next().flatten().unwrap_or(0)))
 }
 
+/// Which paths a run sends or compares.
+#[derive(Debug, Default)]
+pub(super) struct Chosen {
+    /// The paths.
+    pub(super) paths: Vec<RelPath>,
+    /// Whether of directories among them everything is meant that is in them.
+    pub(super) whole: bool,
+    /// What is left out there, at these paths.
+    pub(super) without: Vec<RelPath>,
+    /// What is left out there, by these names.
+    pub(super) without_named: Vec<String>,
+}
+
+impl From<Vec<RelPath>> for Chosen {
+    fn from(paths: Vec<RelPath>) -> Self {
+        Self { paths, ..Self::default() }
+    }
+}
+
+impl Chosen {
+    /// Returns the options of a run.
+    fn options(&self) -> Vec<String> {
+        if !self.whole {
+            return Vec::new();
+        }
+        let paths = self.without.iter().map(|path| format!("--filter=- /{}", escaped(path.as_str())));
+        let names = self.without_named.iter().map(|name| format!("--filter=- {}", escaped(name)));
+        std::iter::once("-r".to_owned()).chain(paths).chain(names).collect()
+    }
+}
+
 impl<'a> Rsync<'a> {
     /// Returns the program for a target; its lock stays held as long as a run lives.
     pub(super) fn new(target: &'a Target, lock: Guard, stop: &'a CancelToken) -> Option<Self> {
@@ -103,21 +134,21 @@ impl<'a> Rsync<'a> {
     }
 
     /// Sends these paths below a directory.
-    pub(super) fn send(&self, from: &Path, paths: &[RelPath], how: Sends) -> Result<Ran, SyncError> {
+    pub(super) fn send(&self, from: &Path, chosen: &Chosen, how: Sends) -> Result<Ran, SyncError> {
         let flags: &[&str] = match how {
             Sends::Files => &["-lptH"],
             Sends::FilesByBytes => &["-lptHc"],
             Sends::Pages => &["-lpt", "--delay-updates"],
         };
         // What goes meanwhile is noticed when the target is compared.
-        self.run(from, &[flags, &["--ignore-missing-args"]].concat(), &listed(paths))
+        self.run_with(from, &[flags, &["--ignore-missing-args"]].concat(), chosen)
     }
 
     /// Returns which of these paths differ from what the target has: by kind, size and time, or by bytes.
-    pub(super) fn differing(&self, from: &Path, paths: &[RelPath], bytes: bool) -> Result<Ran, SyncError> {
+    pub(super) fn differing(&self, from: &Path, chosen: &Chosen, bytes: bool) -> Result<Ran, SyncError> {
         let how = if bytes { "-ltOJc" } else { "-ltOJ" };
         let args = [how, "--dry-run", "--ignore-missing-args", "--out-format=%i %n"];
-        let mut ran = self.run(from, &args, &listed(paths))?;
+        let mut ran = self.run_with(from, &args, chosen)?;
         // Directories on the way differ by their times alone.
         ran.lines.retain(|line| !line.starts_with(".d") && !line.starts_with("cd"));
         ran.lines = ran.lines.iter().map(|line| named(line)).collect();
@@ -147,9 +178,15 @@ impl<'a> Rsync<'a> {
             std::os::unix::fs::symlink(text, at).map_err(SyncError::Temporary)?;
         }
         let paths: Vec<RelPath> = links.iter().map(|(path, _)| path.clone()).collect();
-        self.run(from.path(), &["-l"], &listed(&paths))?.whole()?;
-        // What is deleted next relies on them.
-        match self.differing(from.path(), &paths, false)?.lines.first() {
+        let ran = self.run(from.path(), &["-l", "--out-format=%i %n"], &listed(&paths))?;
+        // What is deleted next relies on them: they are asked for unless each was told to be set.
+        let told = ran.lines.iter().filter(|line| line.starts_with("cL")).map(|line| named(line));
+        let told: BTreeSet<String> = told.collect();
+        ran.whole()?;
+        if paths.iter().all(|path| told.contains(path.as_str())) {
+            return Ok(());
+        }
+        match self.differing(from.path(), &paths.into(), false)?.lines.first() {
             None => Ok(()),
             Some(path) => Err(SyncError::Target(format!("the alias `{}` was not set there", shown(path)))),
         }
@@ -193,28 +230,38 @@ impl<'a> Rsync<'a> {
 
     /// Returns everything that is in these directories of builds of the target and not in those of `from`.
     pub(super) fn foreign(&self, from: &Path, builds: &BTreeSet<RelPath>) -> Result<Ran, SyncError> {
-        let above: BTreeSet<RelPath> = builds.iter().flat_map(RelPath::ancestors).collect();
-        let above = above.iter().map(|dir| format!("/{}/", escaped(dir.as_str())));
-        let text = ended(above.chain(builds.iter().map(|dir| format!("/{}/***", literal(dir.as_str())))));
         let args = ["-rlO", "--dry-run", "--delete", "--out-format=%i %n", "--include-from=-", "--exclude=*"];
-        self.deletable(from, &args, &text)
+        self.deletable(from, &args, &within(builds))
     }
 
-    /// Returns what is in these directories of the target; of many files only the links and directories.
-    pub(super) fn listing(&self, dirs: &[RelPath]) -> Result<There, SyncError> {
-        // Only files of at most a byte are listed with the links then.
-        for most in [None, Some("--max-size=1")] {
-            if let Some(there) = self.listed(dirs, most)? {
-                return Ok(there);
-            }
+    /// Returns what is in these directories of the target, of many files only the links and directories, and which of `tops` are
+    /// there.
+    pub(super) fn listing(&self, dirs: &[RelPath], tops: &[RelPath]) -> Result<There, SyncError> {
+        if let Some(there) = self.listed(dirs, tops, None)? {
+            return Ok(there);
+        }
+        // Only files of at most a byte are listed with the links then, and none of what is asked for one by one.
+        if let Some(mut there) = self.listed(dirs, &[], Some("--max-size=1"))?
+            && let Some(found) =
+                if tops.is_empty() { Some(There::default()) } else { self.listed(&[], tops, None)? }
+        {
+            there.add(found);
+            return Ok(There { lacks_files: true, ..there });
         }
         Err(SyncError::Target("its directories of builds have more entries than can be read".to_owned()))
     }
 
     /// Returns the same by a run with an option; nothing where there is more than is read.
-    fn listed(&self, dirs: &[RelPath], most: Option<&str>) -> Result<Option<There>, SyncError> {
+    fn listed(
+        &self,
+        dirs: &[RelPath],
+        tops: &[RelPath],
+        most: Option<&str>,
+    ) -> Result<Option<There>, SyncError> {
         let empty = tempfile::tempdir().map_err(SyncError::Temporary)?;
-        let list = ended(dirs.iter().map(|dir| format!("./{dir}/")));
+        let list = dirs.iter().map(|dir| format!("./{dir}/"));
+        let list = ended(list.chain(tops.iter().map(|path| format!("./{path}"))));
+        let tops: BTreeSet<&RelPath> = tops.iter().collect();
         let mut args = vec!["-l", "--dry-run", "--ignore-missing-args", "--out-format=%i %n//%L"];
         args.extend(most.into_iter().chain(["--files-from=-", "--from0"]));
         let mut words = self.words(&args);
@@ -230,7 +277,15 @@ impl<'a> Rsync<'a> {
         for line in &ran.lines {
             let Some((what, rest)) = line.split_once(' ') else { continue };
             let Some((path, text)) = rest.split_once("//") else { continue };
-            let Ok(path) = unescaped(path).parse::<RelPath>() else { continue };
+            let path = unescaped(path);
+            let Ok(path) = path.parse::<RelPath>() else {
+                there.odd.insert(path);
+                continue;
+            };
+            if tops.contains(&path) {
+                there.tops.insert(path);
+                continue;
+            }
             match what.as_bytes().get(1) {
                 Some(b'L') => {
                     let text = text.strip_prefix(" -> ").unwrap_or(text);
@@ -271,6 +326,13 @@ impl<'a> Rsync<'a> {
         // By bytes: a trace of the same size and second is another one.
         let ran = self.run(dir.path(), &["-pI"], &listed(&[file.parse().unwrap_or_default()]))?;
         ran.whole()
+    }
+
+    /// Runs with what is chosen.
+    fn run_with(&self, from: &Path, args: &[&str], chosen: &Chosen) -> Result<Ran, SyncError> {
+        let options = chosen.options();
+        let args: Vec<&str> = args.iter().copied().chain(options.iter().map(String::as_str)).collect();
+        self.run(from, &args, &listed(&chosen.paths))
     }
 
     /// Runs with paths on the standard input.
@@ -381,6 +443,13 @@ pub(super) fn read_trace(at: &Path) -> Result<Option<Vec<u8>>, SyncError> {
 /// Returns paths as `--files-from` reads them with `--from0`.
 fn listed(paths: &[RelPath]) -> Vec<u8> {
     ended(paths.iter().map(RelPath::as_str))
+}
+
+/// Returns the rules for everything in these directories.
+fn within<'d>(dirs: impl IntoIterator<Item = &'d RelPath> + Clone) -> Vec<u8> {
+    let above: BTreeSet<RelPath> = dirs.clone().into_iter().flat_map(RelPath::ancestors).collect();
+    let above = above.iter().map(|dir| format!("/{}/", escaped(dir.as_str())));
+    ended(above.chain(dirs.into_iter().map(|dir| format!("/{}/***", literal(dir.as_str())))))
 }
 
 /// Returns lines, each ended by a NUL as `--from0` expects it.

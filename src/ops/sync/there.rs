@@ -3,7 +3,7 @@
 //! A name is set, removed and believed by this, never by what was sent once: a target or the own area may be restored from a
 //! backup, and others may change names there.
 
-use crate::model::RelPath;
+use crate::model::{BuildId, RelPath};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The most links in a row, as in Linux.
@@ -21,6 +21,14 @@ pub(super) struct There {
     pub(super) dirs: BTreeSet<RelPath>,
     /// Other files that were listed.
     pub(super) files: BTreeSet<RelPath>,
+    /// What has a name that is not a path.
+    pub(super) odd: BTreeSet<String>,
+    /// Whether files were left out, since there are too many.
+    pub(super) lacks_files: bool,
+    /// The paths at the top of builds that were asked for one by one.
+    pub(super) asked: BTreeMap<BuildId, Vec<RelPath>>,
+    /// What is there of them.
+    pub(super) tops: BTreeSet<RelPath>,
 }
 
 impl There {
@@ -29,6 +37,27 @@ impl There {
         self.links.extend(other.links);
         self.dirs.extend(other.dirs);
         self.files.extend(other.files);
+        self.odd.extend(other.odd);
+        self.lacks_files |= other.lacks_files;
+        self.asked.extend(other.asked);
+        self.tops.extend(other.tops);
+    }
+
+    /// Notes that something was deleted there.
+    pub(super) fn forget(&mut self, path: &RelPath) {
+        self.links.remove(path);
+        self.files.remove(path);
+    }
+
+    /// Returns what is directly in these directories and is not one of what `is_here` knows.
+    pub(super) fn strange(&self, dirs: &BTreeSet<RelPath>, is_here: impl Fn(&str) -> bool) -> Vec<String> {
+        let paths = self.links.keys().chain(&self.dirs).chain(&self.files).map(RelPath::as_str);
+        let is_in = |path: &&str| {
+            let dir = path.rsplit_once('/').and_then(|(dir, _)| dir.parse::<RelPath>().ok());
+            dir.is_some_and(|dir| dirs.contains(&dir))
+        };
+        let all = paths.chain(self.odd.iter().map(String::as_str));
+        all.filter(is_in).filter(|path| !is_here(path)).map(str::to_owned).collect()
     }
 
     /// Returns a name there that may lead into a build at this path.

@@ -79,6 +79,7 @@ fn changes_a_copy(kind: EventKind) -> bool {
             | EventKind::Started
             | EventKind::Ended
             | EventKind::Released
+            | EventKind::Branched
             | EventKind::Retiring
             | EventKind::Recovered
     )

@@ -43,7 +43,7 @@ pub enum Which {
     /// All; an interrupted run is resumed, unless a fresh start is requested.
     All {
         /// From the first build, whatever an earlier run left.
-        anew: bool,
+        restart: bool,
     },
     /// This many hundredths of a percent of all bytes, from where the last sample ended.
     Sample(u32),
@@ -118,7 +118,7 @@ pub fn verify(session: &Session<'_>, verifying: &VerifyOptions) -> Result<Verify
             order.retain(|id| ids.contains(id));
             Track::none(Portion::whole())
         }
-        Which::All { anew } => Track::all(mirror, *anew)?,
+        Which::All { restart } => Track::all(mirror, *restart)?,
         Which::Sample(hundredths) => Track::sample(mirror, Portion::of(cost(&survey.census), *hundredths))?,
     };
     let reading = Reading {

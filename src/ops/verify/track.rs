@@ -58,9 +58,9 @@ impl Track {
     }
 
     /// Returns the path through everything, from where it was interrupted.
-    pub(crate) fn all(mirror: &Mirror, anew: bool) -> Result<Self, ActError> {
+    pub(crate) fn all(mirror: &Mirror, restart: bool) -> Result<Self, ActError> {
         let place = RelPath::state("cursors/verify-all.json");
-        let started = if anew { None } else { Cursor::read(mirror, &place)? };
+        let started = if restart { None } else { Cursor::read(mirror, &place)? };
         Ok(Self { place: Some(place), passed: started.clone(), started, ..Self::none(Portion::whole()) })
     }
 

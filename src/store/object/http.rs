@@ -177,7 +177,7 @@ impl TimeoutClient {
             Err(_) => {
                 let why = io::Error::new(
                     io::ErrorKind::TimedOut,
-                    format!("the server was silent for {} s", cap.as_secs()),
+                    format!("the server did not answer within {} s", cap.as_secs()),
                 );
                 Err(HttpError::new(HttpErrorKind::Request, why))
             }

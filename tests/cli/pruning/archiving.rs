@@ -127,7 +127,7 @@ fn what_expires_goes_to_the_archive_and_comes_back_by_copy() {
     let back = rig.ends(0, &["copy", &shown, &mirror, &id(A)]);
     assert!(!back.contains("withdrawn"), "{back}");
     assert_eq!(rig.there(), [A, C]);
-    rig.ok(&["check"]);
+    assert!(rig.ends(5, &["check"]).contains("0 errors"));
     // A second time the archive has it, and holds it once.
     rig.ok(&["prune"]);
     assert_eq!((rig.there(), pair.holds(A).len()), (vec![C.to_owned()], 1));

@@ -45,7 +45,7 @@ impl Work {
     /// Returns what is wrong when every build must be signed.
     fn faults(&self, home: &Home) -> Vec<String> {
         let keys = Keys::open(&[], std::slice::from_ref(&self.public)).unwrap();
-        let verifying = VerifyOptions { which: Which::All { anew: true }, by: By::Bytes, keys };
+        let verifying = VerifyOptions { which: Which::All { restart: true }, by: By::Bytes, keys };
         let report = mirrorkeep::ops::verify::verify(&Session::new(home.mirror(), &now), &verifying).unwrap();
         assert!(report.builds > 0);
         report.faults.iter().map(|fault| format!("{} {}", fault.what, fault.path)).collect()

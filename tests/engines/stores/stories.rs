@@ -30,8 +30,7 @@ pub(crate) const ALL: &[Story] = stories! {
 };
 
 /// What a server shows to readers without any key.
-pub(crate) const READ_WITHOUT_A_KEY: &[Story] =
-    stories! { readers_are_told_what_it_is_and_how_long_it_keeps };
+pub(crate) const READ_WITHOUT_A_KEY: &[Story] = stories! { readers_are_told_what_it_is_and_how_long_it_keeps pages_are_those_of_a_directory_with_their_types };
 
 /// What holds where conditions are honoured.
 pub(crate) const OF_SEVERAL_WRITERS: &[Story] = stories! { nothing_is_said_where_conditions_are_honoured };
@@ -166,7 +165,7 @@ fn parts_go_and_come_back_and_the_list_is_right(bucket: &Bucket<'_>) {
     assert_eq!(bucket.json(&["show", &one])["trimmed"], serde_json::json!(["bulky"]));
     bucket.ok(&["restore", &one]);
     assert_eq!(bucket.contents(&one), before);
-    bucket.ok(&["verify", "--all", "--anew", "--read"]);
+    bucket.ok(&["verify", "--all", "--restart", "--read"]);
     bucket.ok(&["unhold", &one]);
     bucket.ok(&["prune"]);
     bucket.ok(&["sweep"]);
@@ -174,7 +173,7 @@ fn parts_go_and_come_back_and_the_list_is_right(bucket: &Bucket<'_>) {
     assert_eq!(bucket.builds(), [ONE, TWO]);
     bucket.sums_hold(ONE);
     bucket.sums_hold(TWO);
-    bucket.ok(&["verify", "--all", "--anew", "--read"]);
+    bucket.ok(&["verify", "--all", "--restart", "--read"]);
     bucket.fails(1, "is not in the trash", &["restore", &one]);
 }
 
@@ -266,7 +265,7 @@ fn what_lies_there_is_checked_verified_and_taken_over(bucket: &Bucket<'_>) {
     bucket.cannot_publish(TWO, "mirrorkeep did not publish it");
     bucket.ok(&["adopt", "master/centos", "--write-sums"]);
     assert_eq!(bucket.builds(), [ONE, TWO]);
-    bucket.ok(&["verify", "--all", "--anew", "--read"]);
+    bucket.ok(&["verify", "--all", "--restart", "--read"]);
     let said = bucket.ends(5, &["check"]);
     assert!(!said.contains("unsealed"), "{said}");
 }
@@ -290,6 +289,35 @@ fn readers_are_told_what_it_is_and_how_long_it_keeps(bucket: &Bucket<'_>) {
     check.arg("check").env("AWS_SKIP_SIGNATURE", "true").env("MIRRORKEEP_PATIENCE", "2");
     let output = check.env_remove("AWS_ACCESS_KEY_ID").env_remove("AWS_SECRET_ACCESS_KEY").output().unwrap();
     assert_eq!(output.status.code(), Some(5), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn pages_are_those_of_a_directory_with_their_types(bucket: &Bucket<'_>) {
+    bucket.publish(ONE);
+    let store = bucket.engine.store(bucket.name);
+    let at = RelPath::state("mirror.yaml");
+    let text = String::from_utf8(store.read(&at, 1 << 20).unwrap()).unwrap();
+    let site = "site: {url: 'https://mirror.example.org', title: 'A & B'}";
+    store.put(&at, format!("{text}{site}\n").as_bytes(), Put::Replace).unwrap();
+    bucket.ok(&["site"]);
+    let dir = tempfile::tempdir().unwrap();
+    bucket.ok(&["site", "--out", dir.path().to_str().unwrap()]);
+    let served = |path: &str, kind: &str| {
+        let answer = bucket.engine.get(&format!("{}/status/{path}", bucket.name));
+        assert_eq!(answer.body, std::fs::read(dir.path().join(path)).unwrap(), "{path}");
+        assert_eq!(answer.header("content-type"), Some(kind), "{path}");
+        assert_eq!(answer.header("cache-control"), Some("public, max-age=60"), "{path}");
+    };
+    served("index.html", "text/html; charset=utf-8");
+    served(&format!("master/centos/{ONE}.html"), "text/html; charset=utf-8");
+    served("master/centos/feed.atom", "application/atom+xml");
+    served("index.json", "application/json");
+    served("style.css", "text/css; charset=utf-8");
+    served("table.js", "text/javascript; charset=utf-8");
+    served("icon.svg", "image/svg+xml");
+    assert_eq!(
+        bucket.objects("status").len(),
+        crate::support::rig::tree(dir.path()).iter().filter(|line| line.contains('.')).count()
+    );
 }
 
 fn nothing_is_said_where_conditions_are_honoured(bucket: &Bucket<'_>) {

@@ -3,6 +3,7 @@
 //!
 //! `make torture` tries every point; the usual run tries some of them, spread over all.
 
+mod pages;
 mod pruning;
 mod publishing;
 mod readers;
@@ -16,7 +17,7 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 
 /// The calls by which the mirror is touched, each with the errors that it can end with.
-const CALLS: [(&str, &[&str]); 20] = [
+const CALLS: [(&str, &[&str]); 24] = [
     ("openat2", &["EMFILE", "EACCES", "EIO"]),
     ("openat", &["ENOSPC", "EMFILE", "EROFS"]),
     ("getdents64", &["EIO"]),
@@ -34,6 +35,11 @@ const CALLS: [(&str, &[&str]); 20] = [
     ("renameat", &["ENOSPC", "EIO", "EACCES"]),
     ("renameat2", &["ENOSPC", "EIO", "EXDEV"]),
     ("unlinkat", &["EIO", "EACCES", "EROFS"]),
+    // Outside of the mirror, by the standard library.
+    ("mkdir", &["ENOSPC", "EACCES", "EROFS"]),
+    ("rename", &["ENOSPC", "EIO", "EACCES"]),
+    ("unlink", &["EIO", "EACCES", "EROFS"]),
+    ("rmdir", &["ENOTEMPTY"]),
     ("fsync", &["EIO", "ENOSPC"]),
     ("fdatasync", &["EIO", "ENOSPC"]),
     // Waits for a whole stage.

