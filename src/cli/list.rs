@@ -15,6 +15,7 @@ use crate::mirror::{ExpectedError, Mirror, TicketKind};
 use crate::model::{BuildId, Outcome as Result_, Stamp, Stream};
 use crate::ops::matching::Matching;
 use crate::ops::retention::Concern;
+use crate::ops::retire::{ArchivedBuild, archived};
 use crate::ops::status::{HeldBuild, TrashedBuild};
 use crate::ops::status::{held, trashed};
 use crate::record::Lapsed;
@@ -22,6 +23,7 @@ use crate::render::{self, Align, table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 /// Streams to list; all if none were given.
 struct Chosen(Vec<Matching>);
@@ -122,6 +124,9 @@ pub(super) struct ListAnswer<'a> {
 }
 
 pub(super) fn list(setting: &Context, args: &ListArgs) -> Outcome {
+    if args.archive {
+        return archive(setting, &args.streams);
+    }
     if args.trash {
         return trash(setting, &args.streams);
     }
@@ -163,6 +168,7 @@ pub(super) fn list(setting: &Context, args: &ListArgs) -> Outcome {
         ("LABELS, ALIASES", Align::Left),
     ];
     show(&columns, &rows, "no builds");
+    note_retiring(&mirror, &builds);
     Ok(())
 }
 
@@ -199,6 +205,58 @@ fn row(
         kept,
         about.join("  "),
     ]
+}
+
+/// The answer of `list --archive`.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct ArchiveAnswer<'a> {
+    list: Version,
+    /// The time at which the mirror was read.
+    at: Stamp,
+    /// The builds that were moved to an archive, by ID.
+    archived: &'a [ArchivedBuild],
+}
+
+/// Lists what was moved to an archive.
+fn archive(setting: &Context, filter: &StreamFilter) -> Outcome {
+    let mirror = setting.open()?;
+    let chosen = Chosen::read(&mirror, filter)?;
+    let mut builds = archived(&mirror)?;
+    builds.retain(|one| chosen.has(&one.id));
+    let at = now();
+    if setting.json {
+        say::data(&Sorted(ArchiveAnswer { list: Version, at, archived: &builds }));
+        return Ok(());
+    }
+    let row = |one: &ArchivedBuild| {
+        let back = match one.until.filter(|until| *until >= at) {
+            Some(until) => format!("restore until {}", until.iso()),
+            None => "copy".to_owned(),
+        };
+        let why = one.retired.as_ref().map_or_else(|| "expired".to_owned(), |why| format!("retired: {why}"));
+        vec![one.id.to_string(), one.at.iso(), one.archive.address.clone(), back, why]
+    };
+    let rows: Vec<Vec<String>> = builds.iter().map(row).collect();
+    let columns = [
+        ("BUILD", Align::Left),
+        ("SINCE", Align::Left),
+        ("ARCHIVE", Align::Left),
+        ("COMES BACK BY", Align::Left),
+        ("WHY", Align::Left),
+    ];
+    show(&columns, &rows, "no builds were moved to an archive");
+    Ok(())
+}
+
+/// Says which of the listed streams are retired, and when their builds are removed.
+fn note_retiring(mirror: &Mirror, builds: &[(BuildId, &BuildCensus)]) {
+    let retirements = mirror.retirements().unwrap_or_default();
+    let listed: BTreeSet<&Stream> = builds.iter().map(|(id, _)| &id.stream).collect();
+    for (stream, one) in retirements.iter().filter(|(stream, _)| listed.contains(stream)) {
+        let Ok(one) = one else { continue };
+        let when = one.removal_at.map(|at| format!("; its builds are removed from {} on", at.iso()));
+        say::note(&format!("note: {stream} is {}{}", one.state().as_str(), when.unwrap_or_default()));
+    }
 }
 
 /// The answer of `trash list` and `list --trash`.

@@ -74,6 +74,7 @@ pub fn schemas() -> Vec<AnswerSchema> {
         plain::<due::DueRequestAnswer<'_>>("due --request"),
         plain::<due::DueRequestAnswer<'_>>("due --unrequest"),
         plain::<list::ListAnswer<'_>>("list"),
+        plain::<list::ArchiveAnswer<'_>>("list --archive"),
         plain::<list::TrashAnswer<'_>>("trash list"),
         plain::<look::ShowAnswer<'_>>("show"),
         plain::<diff::DiffAnswer<'_>>("diff"),

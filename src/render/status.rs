@@ -1,7 +1,8 @@
 //! The state of a mirror on one screen.
 
 use crate::model::{RelPath, Stamp, shown};
-use crate::ops::status::{Status, StreamStatus};
+use crate::ops::status::{RetiringStream, Status, StreamStatus};
+use crate::record::RetirementState;
 use crate::render::paint::{Paint, age, bytes, count};
 use crate::render::table::{Align, table};
 
@@ -52,8 +53,21 @@ pub fn status(status: &Status, paint: Paint) -> String {
     for (what, line) in lines {
         text += &format!("{what:<10} {}\n", shown(&line));
     }
+    for one in &status.retiring {
+        text += &format!("{:<10} {}\n", "retired", shown(&retiring(one)));
+    }
     text.push('\n');
     text + &attention(status, paint)
+}
+
+fn retiring(one: &RetiringStream) -> String {
+    match (one.state, one.removal_at) {
+        (RetirementState::Retired, _) => format!("{}: its builds were removed", one.stream),
+        (state, Some(at)) => {
+            format!("{}: {}, its builds are removed from {} on", one.stream, state.as_str(), day(at))
+        }
+        (state, None) => format!("{}: {}", one.stream, state.as_str()),
+    }
 }
 
 fn row(stream: &StreamStatus, status: &Status) -> Vec<String> {

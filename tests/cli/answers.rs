@@ -258,6 +258,7 @@ fn every_answer_carries_the_version_of_its_form() {
         ("trash", &["trash", "list"]),
         ("hold", &["hold", "list"]),
         ("list", &["list"]),
+        ("list", &["list", "--archive"]),
         ("show", &["show", &newer]),
         ("diff", &["diff", &oldest, &newer]),
         ("images", &["images", "list", &newer]),

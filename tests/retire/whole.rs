@@ -42,6 +42,9 @@ fn a_stream_is_announced_and_stays_until_its_date() {
         scene.archive(&["resolve", "master/centos/latest_build"]).trim(),
         "master/centos/20181206T060000Z"
     );
+    let listed = scene.rig.ends(0, &["list"]);
+    assert!(listed.contains("note: master/centos is announced; its builds are removed from "), "{listed}");
+    assert_eq!(scene.rig.ok(&["list", "--archive"]), "");
     let kinds = scene.rig.ok(&["events", "--type", "stream.*"]);
     assert_eq!(kinds.lines().count(), 2, "{kinds}");
 }
@@ -72,6 +75,11 @@ fn a_stream_goes_the_whole_way_and_comes_back_from_the_archive() {
         "is retired since",
         &["publish", &work, "--stream", STREAM, "--build", "20181207T060000Z"],
     );
+    let listed = scene.rig.json(&["list", "--archive"]);
+    assert_eq!(listed["archived"][2]["id"], "master/centos/20181206T060000Z");
+    assert!(scene.rig.ok(&["list", "--archive"]).contains("retired: no users"));
+    let status = scene.rig.ok(&["status"]);
+    assert!(status.contains("retired    master/centos: its builds were removed"), "{status}");
     // It was not withdrawn: one comes back from the trash, the others from the archive.
     let back = scene.rig.ok(&["retire", "--cancel", STREAM, "--why", "users"]);
     assert!(back.contains("of its builds 3 were removed; `mirrorkeep restore ID`"), "{back}");

@@ -225,6 +225,9 @@ pub(in crate::cli) struct ListArgs {
     /// List what is in the trash, as `trash list` does
     #[arg(long, conflicts_with_all = ["result", "label", "held", "since", "sort", "limit"])]
     pub(in crate::cli) trash: bool,
+    /// List what was moved to an archive and is no longer here
+    #[arg(long, conflicts_with_all = ["result", "label", "held", "trash", "since", "sort", "limit"])]
+    pub(in crate::cli) archive: bool,
     /// Only builds made since a time, a day, or a span ago, such as 7d
     #[arg(long, value_name = "TIME|DAY|SPAN")]
     pub(in crate::cli) since: Option<String>,

@@ -5,6 +5,7 @@
 //! `docs/decisions/0027-retiring.md`.
 
 mod announce;
+mod archived;
 mod begin;
 mod cancel;
 mod error;
@@ -20,6 +21,7 @@ mod served;
 mod state;
 mod stub;
 
+pub use archived::{ArchivedBuild, archived};
 pub use cancel::cancel;
 pub use error::RetireError;
 pub use redirects::{Moved, moved};

@@ -1,6 +1,6 @@
 //! Why a person should look: each reason with a command that helps, if there is one.
 
-use super::{DiskStatus, LastCheck, PruneStatus, StreamStatus, TrashStatus};
+use super::{DiskStatus, LastCheck, PruneStatus, RetiringStream, StreamStatus, TrashStatus};
 use crate::census::Census;
 use crate::decide::policy::Policy;
 use crate::decide::{Fate, Plan};
@@ -286,8 +286,16 @@ pub(super) fn of_disk(disk: &DiskStatus, trash: &TrashStatus, due: u64) -> Optio
 }
 
 /// Returns the streams that are still built, and had no success for long against their usual rhythm.
-pub(super) fn of_streams(mirror: &Mirror, streams: &[StreamStatus], at: Stamp) -> Vec<Concern> {
+pub(super) fn of_streams(
+    mirror: &Mirror,
+    streams: &[StreamStatus],
+    retiring: &[RetiringStream],
+    at: Stamp,
+) -> Vec<Concern> {
     let is_alive = |stream: &&StreamStatus| {
+        if retiring.iter().any(|one| one.stream == stream.stream) {
+            return false;
+        }
         let last = stream.last.as_ref().and_then(|last| last.created);
         last.is_some_and(|last| at.since(last) < FINISHED)
     };

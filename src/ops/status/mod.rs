@@ -6,11 +6,13 @@
 mod attention;
 mod held;
 mod last_check;
+mod retiring;
 mod streams;
 mod trashed;
 
 pub use held::{HeldBuild, held};
 pub use last_check::{CheckedBuild, LastCheck, note_check};
+pub use retiring::RetiringStream;
 pub use streams::{Expiry, LastBuild, NewestSuccess, StreamStatus};
 pub use trashed::{TrashStatus, TrashedBuild, trashed};
 
@@ -59,6 +61,8 @@ pub struct Status {
     pub disk: Option<DiskStatus>,
     /// What is in the trash.
     pub trash: TrashStatus,
+    /// The streams that are retired or being retired, by name.
+    pub retiring: Vec<RetiringStream>,
     /// Every hold.
     pub holds: Vec<HeldBuild>,
     /// What interrupted publishes left.
@@ -140,6 +144,8 @@ pub(crate) fn status_of(
     attention.extend(odd);
     let LeftStages { left: stages, failures, unknown } = left_stages(mirror, at)?;
     attention.extend(attention::of_stages(&stages, &failures, &unknown));
+    let (retiring, waiting) = retiring::retiring(mirror, at);
+    attention.extend(waiting);
     let holds = held(mirror, census);
     let last = LastRun::read(mirror).map_err(PlanError::from);
     let prune = plan.as_ref().map(|plan| pruning(plan, last.as_ref().ok().and_then(Option::as_ref)));
@@ -160,7 +166,7 @@ pub(crate) fn status_of(
     attention.extend(disk.iter().filter_map(|disk| attention::of_disk(disk, &trash, due)));
     let bytes = total(census);
     let mut streams = streams::of(census, plan.as_ref(), at);
-    attention.extend(attention::of_streams(mirror, &streams, at));
+    attention.extend(attention::of_streams(mirror, &streams, &retiring, at));
     let mut shared = None;
     if sizes == Sizes::Shared {
         let found = streams::shared(mirror, census);
@@ -190,6 +196,7 @@ pub(crate) fn status_of(
         bytes_shared: shared,
         disk,
         trash,
+        retiring,
         holds,
         stages,
         prune,
