@@ -9,6 +9,7 @@ use reqwest::Client;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
 use std::error::Error;
+use std::io::Write;
 use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -32,6 +33,6 @@ fn main() -> Result<(), Box<dyn Error>> {
             .body(body.to_owned());
         runtime.block_on(async { request.send().await?.error_for_status()?.bytes().await })?;
     }
-    println!("{:.6}", began.elapsed().as_secs_f64());
+    writeln!(std::io::stdout(), "{:.6}", began.elapsed().as_secs_f64())?;
     Ok(())
 }

@@ -37,7 +37,7 @@ pub(super) struct PublishAnswer<'a> {
 
 pub(super) fn publish(setting: &Context, args: &PublishArgs) -> Outcome {
     let sources = sources(args)?;
-    for note in has_git(args) {
+    if let Some(note) = has_git(args) {
         say::note(&note);
     }
     let signers = sign::signers(&args.sign)?;

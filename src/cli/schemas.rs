@@ -42,10 +42,11 @@ impl AnswerSchema {
     }
 }
 
+type PolicyTest = judged::PolicyTest<'static, rules::Surprise>;
+type PipelineTest = judged::PipelineTest<'static, stages::Surprise>;
+
 /// Returns the schema of every answer.
 pub fn schemas() -> Vec<AnswerSchema> {
-    type PolicyTest = judged::PolicyTest<'static, rules::Surprise>;
-    type PipelineTest = judged::PipelineTest<'static, stages::Surprise>;
     vec![
         plain::<make::InitAnswer<'_>>("init"),
         moving::<publish::PublishAnswer<'_>>("publish"),

@@ -11,6 +11,7 @@ mod report;
 mod request;
 mod run;
 mod undo;
+mod why;
 
 pub use error::BranchError;
 pub use report::{BranchOutcome, BranchReport, BranchedStream};

@@ -2,7 +2,7 @@
 
 use super::lacks::{Settings, lacks};
 use super::report::{BranchOutcome, BranchReport, BranchedStream};
-use super::undo::is_undoing;
+use super::why::is_undoing;
 use super::{BranchError, BranchRequest};
 use crate::census::{BuildCensus, Census};
 use crate::commit::{pipeline_of, pointed_at};

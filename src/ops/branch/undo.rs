@@ -5,6 +5,7 @@
 use super::BranchError;
 use super::plan::{Planned, Seed, branched};
 use super::run::{BranchRun, is_inherited};
+use super::why::WHY;
 use crate::commit::{pointed_at, remove};
 use crate::mirror::{Mirror, Resolved, WriteLock, chain, links};
 use crate::model::RelPath;
@@ -12,14 +13,6 @@ use crate::ops::Mode;
 use crate::ops::promotion::{DemoteRequest, demote};
 use crate::ops::withdraw::{Withdrawing, withdraw};
 use crate::session::Session;
-
-/// With what the reason begins for which an inherited build is withdrawn.
-const WHY: &str = "the branch failed and was undone: ";
-
-/// Returns whether a build was withdrawn by undoing a branch.
-pub(super) fn is_undoing(why: &str) -> bool {
-    why.starts_with(WHY)
-}
 
 impl BranchRun<'_> {
     /// Undoes everything after a failure, and returns the failure with what could not be undone.

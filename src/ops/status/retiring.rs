@@ -25,7 +25,7 @@ pub struct RetiringStream {
 pub(super) fn retiring(mirror: &Mirror, at: Stamp) -> (Vec<RetiringStream>, Vec<Concern>) {
     let concern = |path: RelPath, why: String, hint: &str| {
         let hint = Some(hint.to_owned());
-        Concern { path, why, hint, builds: Vec::new() }
+        Concern { path, why, hint, ..Concern::default() }
     };
     let all = match mirror.retirements() {
         Ok(all) => all,

@@ -253,7 +253,7 @@ fn a_build_that_is_not_proved_stays_and_the_others_go() {
     pair.rig.ok(&["copy", &mirror, &archive, &id(B)]);
     let file = pair.archive.join(id(B)).join("outputs/iso/bootimage.iso");
     writable(&pair.archive.join(id(B)));
-    fs::write(&file, &B.replace('2', "3")).unwrap();
+    fs::write(&file, B.replace('2', "3")).unwrap();
     let told = pair.rig.ends(1, &["prune"]);
     assert!(told.contains("is published already, with other content"), "{told}");
     assert!(told.contains("is damaged in the archive: sha256 "), "{told}");
