@@ -5,7 +5,7 @@
 //! before.
 
 use crate::decide::{Fate, PartFate, PreviousRuns, Verdict};
-use crate::mirror::{WriteLock, build_info, chain, mounted_at, pointing};
+use crate::mirror::{StateError, WriteLock, build_info, chain, mounted_at, pointing};
 use crate::model::{BuildId, RelPath};
 use crate::ops::ActError;
 use crate::ops::retention::plan::{Planned, evaluate};
@@ -142,8 +142,10 @@ impl Recheck {
     ) -> Result<Option<String>, ActError> {
         let mirror = lock.mirror();
         let (path, now) = (mirror.layout().build_path(id)?, lock.now());
-        if let Err(frozen) = mirror.refuse_retiring(&id.stream) {
-            return Ok(Some(format!("frozen: {}", chain(&frozen))));
+        match mirror.refuse_retiring(&id.stream) {
+            Ok(()) => {}
+            Err(error @ StateError::Store(_)) => return Err(error.into()),
+            Err(frozen) => return Ok(Some(format!("frozen: {}", chain(&frozen)))),
         }
         if let Some(hold) = mirror.holds_of(id)?.iter().find(|hold| hold.is_active(now)) {
             return Ok(Some(format!("hold: {} ({})", hold.why, hold.who)));
