@@ -154,7 +154,7 @@ fn a_file_without_events_begins_its_notice_again_and_a_lost_one_is_written_again
     let at = scene.rig.mirror(".mirrorkeep/retire/master/centos.json");
     let text = fs::read_to_string(&at).unwrap();
     // The removal of a date by hand removes nothing: the journal has it.
-    fs::write(&at, text.replace("\"removal_at\": \"20", "\"removal_at\": \"19")).unwrap();
+    fs::write(&at, text.replace("\"removal_at\": \"202", "\"removal_at\": \"200")).unwrap();
     scene.rig.ok(&["retire"]);
     assert_eq!(fs::read_to_string(&at).unwrap(), text);
     fs::remove_file(&at).unwrap();
@@ -163,7 +163,7 @@ fn a_file_without_events_begins_its_notice_again_and_a_lost_one_is_written_again
     assert_eq!(scene.rig.there(), BUILDS);
     scene.rig.ok(&["retire", "--cancel", STREAM, "--why", "x"]);
     fs::create_dir_all(at.parent().unwrap()).unwrap();
-    fs::write(&at, text.replace("\"removal_at\": \"20", "\"removal_at\": \"19")).unwrap();
+    fs::write(&at, text.replace("\"removal_at\": \"202", "\"removal_at\": \"200")).unwrap();
     scene.rig.ok(&["retire"]);
     assert_eq!(scene.rig.there(), BUILDS);
     assert_eq!(scene.rig.json(&["retire", "--status"])["report"]["streams"][0]["state"], "announced");

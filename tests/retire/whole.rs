@@ -109,6 +109,9 @@ fn a_stream_goes_the_whole_way_and_comes_back_from_the_archive() {
 #[test]
 fn a_kept_name_stays_with_its_build() {
     let scene = Scene::new();
+    let settings = scene.rig.mirror(".mirrorkeep/mirror.yaml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, text + "aliases: [{name: good, by_hand: true}]\n").unwrap();
     scene.rig.ok(&[
         "alias",
         "set",

@@ -142,7 +142,7 @@ fn brakes_withhold_and_one_plan_can_be_accepted() {
     assert_eq!(rig.there(), [A, B, C]);
     rig.ok(&["prune", "--accept", plan["digest"].as_str().unwrap()]);
     assert_eq!(rig.there(), [C]);
-    rig.fails(2, "the digest that `plan` showed", &["prune", "--accept", "yes"]);
+    rig.fails(2, "expected the one that `mirrorkeep plan` showed", &["prune", "--accept", "yes"]);
 }
 
 #[test]
