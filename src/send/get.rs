@@ -5,34 +5,20 @@ use super::network::Network;
 use super::redirect;
 use crate::progress::CancelToken;
 use crate::registry::{client_builder, innermost};
-use futures_util::future::{Either, select};
 use reqwest::{Client, StatusCode};
-use std::pin::pin;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
 use url::Url;
-
-/// How often the wish to stop is looked at.
-const TICK: Duration = Duration::from_millis(50);
 
 /// Returns the bytes at an address; nothing where the server states that there is nothing. Fails with why.
 pub fn get(url: &Url, most: u64, limit: Duration, stop: &CancelToken) -> Result<Option<Vec<u8>>, String> {
     let builder = client_builder(url, limit).redirect(redirect::policy());
     let client = builder.build().map_err(|error| innermost(&error))?;
     let network = Network::here().map_err(|error| error.to_string())?;
-    let stopped = async {
-        while stop.check().is_ok() {
-            sleep(TICK).await;
-        }
-    };
-    let answer = network.run(async {
-        match select(pin!(timeout(limit, asked(&client, url, most))), pin!(stopped)).await {
-            Either::Left((Ok(answer), _)) => answer,
-            Either::Left((Err(_), _)) => Err(format!("no whole answer within {} s", limit.as_secs())),
-            Either::Right(_) => Err("interrupted".to_owned()),
-        }
-    });
-    answer.unwrap_or_else(|| Err("interrupted".to_owned()))
+    match network.within(limit, stop, asked(&client, url, most)) {
+        Some(Ok(answer)) => answer,
+        Some(Err(_)) => Err(format!("no whole answer within {} s", limit.as_secs())),
+        None => Err("interrupted".to_owned()),
+    }
 }
 
 async fn asked(client: &Client, url: &Url, most: u64) -> Result<Option<Vec<u8>>, String> {

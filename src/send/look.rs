@@ -4,16 +4,10 @@ use super::answer::said;
 use super::network::Network;
 use crate::progress::CancelToken;
 use crate::registry::{client_builder, innermost};
-use futures_util::future::{Either, select};
 use reqwest::header::LOCATION;
 use reqwest::redirect::Policy;
-use std::pin::pin;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
 use url::Url;
-
-/// How often cancellation is checked.
-const TICK: Duration = Duration::from_millis(50);
 
 /// The first answer at an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,23 +23,15 @@ pub fn look(url: &Url, limit: Duration, stop: &CancelToken) -> Result<FirstAnswe
     let builder = client_builder(url, limit).redirect(Policy::none());
     let client = builder.build().map_err(|error| innermost(&error))?;
     let network = Network::here().map_err(|error| error.to_string())?;
-    let stopped = async {
-        while stop.check().is_ok() {
-            sleep(TICK).await;
-        }
-    };
     let asked = async {
         let response = client.get(url.clone()).send().await.map_err(|error| said(&innermost(&error)))?;
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let location = location.and_then(|text| url.join(text).ok());
         Ok(FirstAnswer { status: response.status().as_u16(), location })
     };
-    let answer = network.run(async {
-        match select(pin!(timeout(limit, asked)), pin!(stopped)).await {
-            Either::Left((Ok(answer), _)) => answer,
-            Either::Left((Err(_), _)) => Err(format!("no answer within {} s", limit.as_secs())),
-            Either::Right(_) => Err("interrupted".to_owned()),
-        }
-    });
-    answer.unwrap_or_else(|| Err("interrupted".to_owned()))
+    match network.within(limit, stop, asked) {
+        Some(Ok(answer)) => answer,
+        Some(Err(_)) => Err(format!("no answer within {} s", limit.as_secs())),
+        None => Err("interrupted".to_owned()),
+    }
 }

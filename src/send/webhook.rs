@@ -14,14 +14,12 @@ use crate::model::retry_after;
 use crate::progress::CancelToken;
 use crate::registry::{client_builder, innermost};
 use chrono::Utc;
-use futures_util::future::{Either, select};
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Response, StatusCode};
 use std::io;
-use std::pin::pin;
 use std::time::Duration;
 use tokio::task::yield_now;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use url::Url;
 
 /// How many bytes of an answer are read.
@@ -29,9 +27,6 @@ const LONGEST: usize = 16 << 10;
 
 /// How long the rest of a positive answer is read: the connection is reused if it ends.
 const REST: Duration = Duration::from_secs(1);
-
-/// How often to check for cancellation.
-const TICK: Duration = Duration::from_millis(50);
 
 /// How long a connection waits for the next event.
 const IDLE: Duration = Duration::from_secs(2);
@@ -115,22 +110,11 @@ impl Sender for WebhookSender {
                 Err(error) => return Answer::Later(error.whole(), None),
             }
         }
-        let stopped = async {
-            while stop.check().is_ok() {
-                sleep(TICK).await;
-            }
-        };
-        let answer = self.network.run(async {
-            let post = pin!(timeout(self.limit, self.post(message)));
-            match select(post, pin!(stopped)).await {
-                Either::Left((Ok(answer), _)) => answer,
-                Either::Left((Err(_), _)) => {
-                    Answer::Refused(format!("no answer within {} s", self.limit.as_secs()), None)
-                }
-                Either::Right(_) => Answer::Stopped,
-            }
-        });
-        answer.unwrap_or(Answer::Stopped)
+        match self.network.within(self.limit, stop, self.post(message)) {
+            Some(Ok(answer)) => answer,
+            Some(Err(_)) => Answer::Refused(format!("no answer within {} s", self.limit.as_secs()), None),
+            None => Answer::Stopped,
+        }
     }
 }
 

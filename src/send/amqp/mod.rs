@@ -18,18 +18,16 @@ use super::veil::Veil;
 use crate::decide::deliver::{Address, Bus, bus_address};
 use crate::model::Digest;
 use crate::progress::CancelToken;
-use futures_util::future::{Either, select};
 use link::{Broker, Fate, Link, LinkError};
 use percent_encoding::percent_decode_str;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 use url::Url;
 use wire::{Field, Published};
 
-/// How often to check for cancellation.
-const TICK: Duration = Duration::from_millis(50);
+/// How long the end of a connection is waited for.
+const CLOSING: Duration = Duration::from_millis(50);
 
 /// The severity of a message by fedora-messaging: information.
 const SEVERITY: i32 = 20;
@@ -102,19 +100,7 @@ impl Sender for BusSender {
             kind: &message.kind,
             body: message.body.as_bytes(),
         };
-        let stopped = async {
-            while stop.check().is_ok() {
-                sleep(TICK).await;
-            }
-        };
-        let done = self.network.run(async {
-            let publish = pin!(timeout(limit, Self::publish(kept, broker, &published)));
-            match select(publish, pin!(stopped)).await {
-                Either::Left((done, _)) => Some(done),
-                Either::Right(_) => None,
-            }
-        });
-        match done.flatten() {
+        match self.network.within(limit, stop, Self::publish(kept, broker, &published)) {
             None => Answer::Stopped,
             Some(Err(_)) => Answer::Later(format!("no confirm within {} s", limit.as_secs()), None),
             Some(Ok(Ok((fate, link)))) => {
@@ -136,7 +122,7 @@ impl Sender for BusSender {
 impl Drop for BusSender {
     fn drop(&mut self) {
         if let Some(link) = self.link.take() {
-            self.network.run(async { timeout(TICK, link.close()).await.ok() });
+            self.network.run(async { timeout(CLOSING, link.close()).await.ok() });
         }
     }
 }

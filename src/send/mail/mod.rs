@@ -16,19 +16,13 @@ use crate::decide::deliver::{Address, Mail, mail_address};
 use crate::model::Stamp;
 use crate::model::registry::is_loopback;
 use crate::progress::CancelToken;
-use futures_util::future::{Either, select};
 use percent_encoding::percent_decode_str;
 use smtp::{Smtp, SmtpError};
 use std::cell::Cell;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
-use tokio::time::{sleep, timeout};
 use url::Url;
-
-/// How often to check for cancellation.
-const TICK: Duration = Duration::from_millis(50);
 
 /// Sends letters through a mail server.
 pub(in crate::send) struct MailSender {
@@ -77,24 +71,15 @@ impl Sender for MailSender {
         let now = Stamp::from_instant(chrono::Utc::now()).unwrap_or_default();
         let handed = Cell::new(false);
         let letter = letter::letter(&self.mail, message, now);
-        let stopped = async {
-            while stop.check().is_ok() {
-                sleep(TICK).await;
+        match self.network.within(self.limit, stop, sent(&self.server, &self.mail, &letter, &handed)) {
+            Some(Ok(Ok(text))) => Answer::Accepted(self.veil.said(&text)),
+            Some(Ok(Err(error))) => refused(&error, handed.get(), &self.veil),
+            Some(Err(_)) => {
+                let text = format!("no answer within {} s", self.limit.as_secs());
+                if handed.get() { Answer::Refused(text, None) } else { Answer::Later(text, None) }
             }
-        };
-        let answer = self.network.run(async {
-            let sending = pin!(timeout(self.limit, sent(&self.server, &self.mail, &letter, &handed)));
-            match select(sending, pin!(stopped)).await {
-                Either::Left((Ok(Ok(text)), _)) => Answer::Accepted(self.veil.said(&text)),
-                Either::Left((Ok(Err(error)), _)) => refused(&error, handed.get(), &self.veil),
-                Either::Left((Err(_), _)) => {
-                    let text = format!("no answer within {} s", self.limit.as_secs());
-                    if handed.get() { Answer::Refused(text, None) } else { Answer::Later(text, None) }
-                }
-                Either::Right(_) => Answer::Stopped,
-            }
-        });
-        answer.unwrap_or(Answer::Stopped)
+            None => Answer::Stopped,
+        }
     }
 }
 
