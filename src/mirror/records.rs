@@ -133,7 +133,22 @@ impl Mirror {
     /// Returns every file in a tree of the own area, sorted; none if it does not exist. A directory at the path of a
     /// file counts as one, so that reading it fails.
     pub(super) fn files_below(&self, tree: Tree) -> Result<Vec<RelPath>, StoreError> {
-        let dir = RelPath::state(tree.dir());
+        self.paths_below(RelPath::state(tree.dir()), |dir, entries| {
+            // The name of a stream may look like that of a file; then it has files or streams in it.
+            let is_ours = |entry: &Listed| {
+                entry.kind == Kind::Dir || dir.child(&entry.name).is_ok_and(|at| tree.build_at(&at).is_some())
+            };
+            tree.build_at(dir).is_some() && !entries.iter().any(is_ours)
+        })
+    }
+
+    /// Returns every file below a directory of the own area, sorted; none if it does not exist. A directory that `counts` by
+    /// what is in it is one of them, too.
+    pub(super) fn paths_below(
+        &self,
+        dir: RelPath,
+        counts: impl Fn(&RelPath, &[Listed]) -> bool,
+    ) -> Result<Vec<RelPath>, StoreError> {
         if !self.store().abilities().directories {
             return Ok(self.store().below(&dir)?.into_iter().map(|found| found.path).collect());
         }
@@ -143,11 +158,7 @@ impl Mirror {
                 Err(error) if error.is_not_found() => continue,
                 listing => listing?,
             };
-            // The name of a stream may look like that of a file; then it has files or streams in it.
-            let is_ours = |entry: &Listed| {
-                entry.kind == Kind::Dir || dir.child(&entry.name).is_ok_and(|at| tree.build_at(&at).is_some())
-            };
-            if tree.build_at(&dir).is_some() && !listing.entries.iter().any(is_ours) {
+            if counts(&dir, &listing.entries) {
                 files.push(dir.clone());
             }
             for entry in listing.entries {

@@ -6,7 +6,7 @@
 use super::{ExpectedError, JournalError, Mirror, StateError, WriteLock};
 use crate::model::{RelPath, Stream};
 use crate::record::{Event, EventKind, Phase, Retirement};
-use crate::store::{Kind, Put, StoreError};
+use crate::store::{Put, StoreError};
 use std::collections::BTreeMap;
 
 /// The largest size of the file of a retirement, in bytes.
@@ -54,7 +54,8 @@ impl Mirror {
     /// Returns every stream that has a file about its retirement.
     pub fn retirement_files(&self) -> Result<Retirements, StateError> {
         let dir = RelPath::state(DIR);
-        let streams = self.paths_below(&dir)?.into_iter().filter_map(|at| stream_at(&dir, &at));
+        let streams =
+            self.paths_below(dir.clone(), |_, _| false)?.into_iter().filter_map(|at| stream_at(&dir, &at));
         let read = |stream: Stream| Some((self.retirement_of(&stream).transpose()?, stream));
         Ok(streams.filter_map(read).map(|(read, stream)| (stream, read)).collect())
     }
@@ -75,25 +76,6 @@ impl Mirror {
             }
         }
         Ok(all)
-    }
-
-    /// Returns the path of every file below a directory of the own area.
-    fn paths_below(&self, dir: &RelPath) -> Result<Vec<RelPath>, StoreError> {
-        if !self.store().abilities().directories {
-            return Ok(self.store().below(dir)?.into_iter().map(|found| found.path).collect());
-        }
-        let (mut files, mut dirs) = (Vec::new(), vec![dir.clone()]);
-        while let Some(dir) = dirs.pop() {
-            let listing = match self.store().list(&dir) {
-                Err(error) if error.is_not_found() => continue,
-                listing => listing?,
-            };
-            for entry in listing.entries {
-                let Ok(path) = dir.child(&entry.name) else { continue };
-                if entry.kind == Kind::Dir { dirs.push(path) } else { files.push(path) }
-            }
-        }
-        Ok(files)
     }
 }
 
