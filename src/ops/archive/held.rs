@@ -6,7 +6,7 @@ use crate::mirror::Mirror;
 const ARCHIVED: &str = "archived from mirror ";
 
 /// Returns the reason for which an archive holds the builds that expired in a mirror.
-pub fn hold_reason(from: &Mirror) -> String {
+pub(super) fn hold_reason(from: &Mirror) -> String {
     format!("{ARCHIVED}{}", from.config().id)
 }
 

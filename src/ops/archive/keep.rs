@@ -5,7 +5,7 @@
 
 use super::content::lacks;
 use super::prove::{Prover, content_there};
-use super::{ArchiveError, Content, content_of};
+use super::{ArchiveError, Content, content_of, hold_reason};
 use crate::commit::repoint::Permit;
 use crate::mirror::{Mirror, chain};
 use crate::model::{BuildId, Digest, Stamp, shown};
@@ -25,9 +25,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 pub struct Archiving {
     /// The builds.
     pub builds: Vec<BuildId>,
-    /// The reason of the hold of each build in the archive.
-    pub why: String,
-    /// The last instant of that hold; nothing for one that only a person removes.
+    /// The last instant of the hold of each build in the archive; nothing for one that only a person removes.
     pub until: Option<Stamp>,
     /// Whether it is done, or only reported.
     pub mode: Mode,
@@ -45,11 +43,17 @@ pub struct Archived {
     pub warnings: Vec<String>,
 }
 
-/// Copies builds of the mirror `here` to the session's mirror, holds them there, and reads each byte there.
+/// Copies builds of the session's mirror to the archive `there`, holds them there, and reads each byte there.
 ///
 /// A build that fails is in the report, and the others go on. What a build needs is copied with it.
-pub fn archive(here: &Mirror, there: &Session<'_>, archiving: &Archiving) -> Result<Archived, ArchiveError> {
-    let withdrawn = tombstones(there.mirror())?;
+pub fn archive(
+    session: &Session<'_>,
+    there: &Mirror,
+    archiving: &Archiving,
+) -> Result<Archived, ArchiveError> {
+    let (here, withdrawn) = (session.mirror(), tombstones(there)?);
+    let there =
+        &Session::new(there, session.clock()).reporting_to(session.progress()).cancelled_by(session.stop());
     let mut run = Run { here, there, archiving, withdrawn, report: Archived::default() };
     let mut contents = run.contents();
     run.copy(&mut contents)?;
@@ -187,7 +191,7 @@ impl Run<'_> {
     /// Holds a build in the archive, at least as long as requested.
     fn hold(&self, id: &BuildId) -> Result<(), ArchiveError> {
         let who = self.there.mirror().who().to_owned();
-        let (why, until, since) = (self.archiving.why.clone(), self.archiving.until, Some(self.there.now()));
+        let (why, until, since) = (hold_reason(self.here), self.archiving.until, Some(self.there.now()));
         let held = hold_at_least(self.there, id, Hold { who, why, until, since });
         held.map(drop).map_err(|error| ArchiveError::Hold(id.clone(), Box::new(error)))
     }

@@ -13,6 +13,7 @@ mod prove;
 
 pub use content::{Content, content_of};
 pub use error::ArchiveError;
-pub use held::{hold_reason, is_archived};
+use held::hold_reason;
+pub use held::is_archived;
 pub use keep::{Archived, Archiving, archive};
 pub use place::open;

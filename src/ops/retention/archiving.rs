@@ -6,7 +6,7 @@ use crate::census::Census;
 use crate::decide::{Plan, Verdict};
 use crate::mirror::{Mirror, WriteLock, chain};
 use crate::model::{BuildId, Digest, Stamp};
-use crate::ops::archive::{ArchiveError, Archived, Archiving, archive, content_of, hold_reason, open};
+use crate::ops::archive::{ArchiveError, Archived, Archiving, archive, content_of, open};
 use crate::ops::retention::report::{Failure, PruneReport, Skipped};
 use crate::ops::targets::may_act;
 use crate::ops::{ActError, Mode, Opener};
@@ -120,12 +120,7 @@ impl<'a> Archives<'a> {
             return Ok(builds);
         };
         let place = Archive { address: to.to_string(), id: there.config().id.clone() };
-        let there = Session::new(there, session.clock())
-            .reporting_to(session.progress())
-            .cancelled_by(session.stop());
-        let why = hold_reason(session.mirror());
-        let archiving = Archiving { builds: builds.clone(), why, until, mode };
-        match archive(session.mirror(), &there, &archiving) {
+        match archive(session, there, &Archiving { builds: builds.clone(), until, mode }) {
             Ok(Archived { proved, failures, warnings, .. }) => {
                 let one = |(id, content)| (id, Proof { archive: place.clone(), content });
                 self.proved.extend(proved.into_iter().map(one));

@@ -6,10 +6,12 @@ pub(crate) mod concern;
 #[cfg(test)]
 mod handshakes;
 pub(crate) mod hold;
+pub(crate) mod order;
 pub(crate) mod parts;
 pub(crate) mod plan;
 pub(crate) mod prune;
 pub(crate) mod recheck;
+pub(crate) mod removals;
 pub(crate) mod report;
 pub(crate) mod restore;
 mod run;

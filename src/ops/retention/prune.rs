@@ -4,7 +4,6 @@
 //! and a build is deleted only if both the plan and the recheck allow it. A reader sees a whole build or none; what
 //! was moved by mistake can be restored; the next command finishes what a kill interrupted.
 
-use crate::census::Census;
 use crate::commit::move_to_trash::{Leaving, Trashing};
 use crate::commit::reserve;
 use crate::decide::policy::PolicyChange;
@@ -15,6 +14,7 @@ use crate::ops::readers::{Look, before_removal, hides_names};
 use crate::ops::retention::archiving::{Archives, Proof};
 use crate::ops::retention::clock::store_clock;
 use crate::ops::retention::concern::{alien, concerns};
+use crate::ops::retention::order::order;
 use crate::ops::retention::plan::{Planned, weighed};
 use crate::ops::retention::recheck::Recheck;
 use crate::ops::retention::report::{
@@ -26,7 +26,7 @@ use crate::ops::{ActError, Mode, Opener};
 use crate::recover::{LeftStage, LeftStages, clear_old_stages, left_stages};
 use crate::session::Session;
 use crate::store::StoreError;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 /// How long the lock is kept before other processes get a turn.
@@ -52,7 +52,10 @@ pub fn prune(
             let LeftStages { left, failures, .. } = left_stages(mirror, session.now())?;
             report.stages = left.into_iter().filter(LeftStage::is_old).collect();
             report.failures = failures.iter().map(unread).chain(unreadable(trash.strange)).collect();
-            let (plan, builds) = (report.plan.clone(), order(&planned.census, &report.plan));
+            let (plan, builds) = (
+                report.plan.clone(),
+                order(&planned.census, &report.plan.expiring().map(|verdict| &verdict.id).collect()),
+            );
             Archives::new(session, opener, mode).take((&plan, &planned.census), builds, &mut report)?;
         }
         return Ok(report);
@@ -103,7 +106,7 @@ fn run(session: &Session<'_>, how: &PruneOptions, opener: &Opener<'_>) -> Result
     report.stages = left;
     report.failures.extend(failures.iter().map(unread));
     let pressed = pressed(&planned);
-    let order = order(&planned.census, &planned.plan);
+    let order = order(&planned.census, &planned.plan.expiring().map(|verdict| &verdict.id).collect());
     let (at_once, later): (Vec<BuildId>, Vec<BuildId>) =
         order.into_iter().partition(|id| planned.plan.verdict(id).is_some_and(|verdict| verdict.pressed));
     if planned.plan.expiring().next().is_some() {
@@ -129,35 +132,6 @@ fn run(session: &Session<'_>, how: &PruneOptions, opener: &Opener<'_>) -> Result
         report.accept = left.and_then(|left| left.plan.accept());
     }
     Ok(report)
-}
-
-/// Returns the builds to delete, each after those that need it, and otherwise the oldest first.
-fn order(census: &Census, plan: &Plan) -> Vec<BuildId> {
-    let going: HashSet<&BuildId> = plan.expiring().map(|verdict| &verdict.id).collect();
-    let mut builds: Vec<_> = census.builds().filter(|(id, _)| going.contains(id)).collect();
-    builds.sort_by(|(a, x), (b, y)| (x.created, x.seq, a).cmp(&(y.created, y.seq, b)));
-    let mut users: HashMap<BuildId, Vec<BuildId>> = HashMap::new();
-    for (id, build) in &builds {
-        for wanted in build.requires.iter().filter(|wanted| going.contains(wanted)) {
-            users.entry(wanted.clone()).or_default().push(id.clone());
-        }
-    }
-    let mut done: HashSet<BuildId> = HashSet::new();
-    let mut order = Vec::new();
-    for (id, _) in builds {
-        let mut open = vec![(id, false)];
-        while let Some((id, entered)) = open.pop() {
-            if entered {
-                order.push(id);
-            } else if done.insert(id.clone()) {
-                let first = users.get(&id).into_iter().flatten().cloned();
-                let first: Vec<_> = first.map(|user| (user, false)).collect();
-                open.push((id, true));
-                open.extend(first);
-            }
-        }
-    }
-    order
 }
 
 impl PruneRun<'_> {

@@ -8,8 +8,9 @@ use crate::commit::untrash::{RESTORE_TERM, bring_back, find};
 use crate::mirror::{Mirror, TicketKind};
 use crate::model::{BuildId, RelPath, Stamp};
 use crate::ops::retention::hold;
+use crate::ops::retention::removals::removals;
 use crate::ops::{ActError, Mode};
-use crate::record::{EventKind, Hold, Phase};
+use crate::record::{Event, EventKind, Hold};
 use crate::session::Session;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -106,10 +107,9 @@ pub(crate) fn unread(mirror: &Mirror, id: &BuildId) -> Result<Option<(RelPath, S
 
 /// Fails for a build that prune moved to an archive and that did not come back.
 pub fn not_archived(mirror: &Mirror, id: &BuildId) -> Result<(), ActError> {
-    use EventKind::{Adopted, Lost, Pruned, Published, Restored};
-    let mut events = mirror.history(&[Adopted, Lost, Pruned, Published, Restored])?;
-    events.retain(|event| event.phase == Phase::Done && event.to == id.to_string());
-    match events.last().and_then(|event| event.stated().archive) {
+    let its = id.to_string();
+    let archive = |event: &Event| event.stated().archive.filter(|_| event.to == its);
+    match removals(mirror, archive)?.remove(id) {
         None => Ok(()),
         Some(archive) => Err(ActError::Archived {
             id: id.clone(),

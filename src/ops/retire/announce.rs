@@ -3,7 +3,7 @@
 use super::RetireError;
 use super::prove::Proof;
 use super::removed::names_of;
-use super::state::{builds, current, write};
+use super::state::{is_unchanged, write};
 use super::{served, stub};
 use crate::model::{BuildId, Stamp};
 use crate::ops::Mode;
@@ -23,11 +23,7 @@ pub(super) fn announce(
 ) -> Result<Retirement, RetireError> {
     let lock = session.begin()?;
     let now = lock.now();
-    if current(&lock, &one.stream)?.as_ref() != Some(one)
-        || builds(lock.mirror(), &one.stream, now)? != *there
-    {
-        return Err(RetireError::Changed(one.stream.clone()));
-    }
+    is_unchanged(&lock, one, there)?;
     // With a clock that is wrong, the notice would be shorter than users were told.
     let clock = store_clock(lock.mirror())?.unwrap_or(now);
     if clock.since(now).abs() > SKEW {
@@ -63,11 +59,7 @@ pub(super) fn redirect(
         served::is_in_archive(session, one, there)?;
     }
     let lock = session.begin()?;
-    if current(&lock, &one.stream)?.as_ref() != Some(one)
-        || builds(lock.mirror(), &one.stream, lock.now())? != *there
-    {
-        return Err(RetireError::Changed(one.stream.clone()));
-    }
+    is_unchanged(&lock, one, there)?;
     let names = names_of(lock.mirror(), &one.stream, lock.now())?;
     let next = Retirement { redirect_since: Some(lock.now()), names, ..one.clone() };
     write(&lock, &next)?;

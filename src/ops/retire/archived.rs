@@ -3,10 +3,10 @@
 use super::RetireError;
 use crate::mirror::Mirror;
 use crate::model::{BuildId, Stamp};
-use crate::record::{Archive, EventKind, Phase};
+use crate::ops::retention::removals::removals;
+use crate::record::Archive;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
 /// A build that is in an archive and no longer here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -25,21 +25,10 @@ pub struct ArchivedBuild {
 
 /// Returns every build that was moved to an archive and did not come back, by ID.
 pub fn archived(mirror: &Mirror) -> Result<Vec<ArchivedBuild>, RetireError> {
-    use EventKind::{Adopted, Pruned, Published, Restored};
-    let mut all = BTreeMap::new();
-    for event in mirror.history(&[Adopted, Pruned, Published, Restored])? {
-        let Ok(id) = event.to.parse::<BuildId>() else { continue };
-        if event.phase != Phase::Done {
-            continue;
-        }
+    let all = removals(mirror, |event| {
         let stated = event.stated();
-        match stated.archive.filter(|_| event.what == Pruned) {
-            Some(archive) => {
-                let (at, until, retired) = (event.at, stated.until, stated.retired);
-                all.insert(id.clone(), ArchivedBuild { id, at, archive, until, retired });
-            }
-            None => drop(all.remove(&id)),
-        }
-    }
-    Ok(all.into_values().collect())
+        Some((event.at, stated.archive?, stated.until, stated.retired))
+    })?;
+    let row = |(id, (at, archive, until, retired))| ArchivedBuild { id, at, archive, until, retired };
+    Ok(all.into_iter().map(row).collect())
 }

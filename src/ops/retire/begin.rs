@@ -29,17 +29,19 @@ pub(super) fn begin(
         None => None,
     };
     let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
+    let mut known = match &lock {
+        Some(lock) => current(lock, &request.streams)?.into_iter().map(|(of, one)| (of, Ok(one))).collect(),
+        None => mirror.retirements()?,
+    };
+    let recorded: BTreeSet<Stream> = mirror.recorded()?.into_iter().map(|id| id.stream).collect();
     let mut all = Vec::new();
     for stream in &request.streams {
-        let known = match &lock {
-            Some(lock) => current(lock, stream)?,
-            None => mirror.retirements()?.remove(stream).transpose()?,
-        };
+        let known = known.remove(stream).transpose()?;
         let next = match &known {
             Some(known) => added(known, request, archive.as_ref())?,
             None => begun(session, stream, request, archive.as_ref()),
         };
-        may_begin(session, &next)?;
+        may_begin(session, &next, &recorded)?;
         all.push((known, next));
     }
     // Only if every stream may: a pattern is begun as a whole.
@@ -113,7 +115,11 @@ fn added(
 }
 
 /// Fails if a stream cannot be retired so.
-fn may_begin(session: &Session<'_>, next: &Retirement) -> Result<(), RetireError> {
+fn may_begin(
+    session: &Session<'_>,
+    next: &Retirement,
+    recorded: &BTreeSet<Stream>,
+) -> Result<(), RetireError> {
     let (mirror, stream) = (session.mirror(), &next.stream);
     mirror.layout().stream_path(stream)?;
     if next.redirect_since.is_none() {
@@ -123,10 +129,9 @@ fn may_begin(session: &Session<'_>, next: &Retirement) -> Result<(), RetireError
             return Err(RetireError::NothingToKeep { stream: stream.clone(), keep: keep.clone() });
         }
     }
-    let streams: BTreeSet<Stream> = mirror.recorded()?.into_iter().map(|id| id.stream).collect();
     let is_made_of =
         |other: &&Stream| mirror.layout().bundle(other).is_some_and(|one| one.member(stream).is_some());
-    match streams.iter().find(is_made_of) {
+    match recorded.iter().find(is_made_of) {
         Some(bundle) => Err(RetireError::Member { stream: stream.clone(), bundle: bundle.clone() }),
         None => Ok(()),
     }

@@ -28,7 +28,7 @@ pub fn cancel(
     for stream in streams {
         let found: Option<Retirement> = match &lock {
             // A file that cannot be read is what is removed.
-            Some(lock) => current(lock, stream).ok().flatten(),
+            Some(lock) => current(lock, [stream]).ok().and_then(|mut found| found.remove(stream)),
             None => known.get(stream).and_then(|one| one.as_ref().ok().cloned()),
         };
         if let Some(lock) = &lock {

@@ -2,7 +2,7 @@
 
 use super::RetireError;
 use crate::model::{BuildId, Digest};
-use crate::ops::archive::{Archiving, archive, hold_reason, open};
+use crate::ops::archive::{Archiving, archive, open};
 use crate::ops::{Mode, Opener};
 use crate::record::Retirement;
 use crate::session::Session;
@@ -48,11 +48,8 @@ pub(super) fn prove(
     if builds.is_empty() {
         return Ok(Proof::Proved(BTreeMap::new()));
     }
-    let archiving =
-        Archiving { builds: builds.iter().cloned().collect(), why: hold_reason(mirror), until: None, mode };
-    let reading =
-        Session::new(&there, session.clock()).reporting_to(session.progress()).cancelled_by(session.stop());
-    let done = archive(mirror, &reading, &archiving)?;
+    let archiving = Archiving { builds: builds.iter().cloned().collect(), until: None, mode };
+    let done = archive(session, &there, &archiving)?;
     done.warnings.iter().for_each(|why| mirror.warnings().add(why.clone()));
     match done.failures.first() {
         Some(first) => Err(RetireError::Unproved {

@@ -43,9 +43,8 @@ pub fn moved(mirror: &Mirror, now: Stamp) -> Result<Vec<Moved>, RetireError> {
         let of: BTreeSet<BuildId> = there
             .chain(gone.iter().cloned())
             .filter(|id| id.stream == one.stream && !kept.contains(id))
+            .filter(|id| !withdrawn.contains_key(&id.to_string()))
             .collect();
-        let of: BTreeSet<BuildId> =
-            of.into_iter().filter(|id| !withdrawn.contains_key(&id.to_string())).collect();
         let mut paths = BTreeSet::new();
         for id in &of {
             paths.insert(mirror.layout().build_path(id)?);

@@ -14,6 +14,7 @@ use crate::mirror::{JournalError, Mirror, Survey, WriteLock, chain, survey};
 use crate::model::{BuildId, RelPath, Stamp, Stream};
 use crate::ops::archive::content_of;
 use crate::ops::readers::{Look, before_removal};
+use crate::ops::retention::order::order;
 use crate::ops::withdraw::{copies, hides, line, protections, protects, term};
 use crate::ops::{ActError, Mode};
 use crate::record::Retirement;
@@ -35,7 +36,7 @@ pub(super) struct Due {
 /// What is removed, and what stays.
 #[derive(Debug, Default)]
 struct Plan {
-    /// The builds that go, those that need others before these.
+    /// The builds that go, each after those that need it.
     going: Vec<BuildId>,
     /// The names of each.
     names: BTreeMap<BuildId, Vec<RelPath>>,
@@ -55,16 +56,16 @@ pub(super) fn remove(
     loop {
         session.check_cancelled()?;
         let lock = if mode == Mode::Real { Some(session.begin()?) } else { None };
+        let left = || due.iter().map(|one| &one.retirement.stream).filter(|of| !failed.contains(*of));
+        let known = lock.as_ref().map(|lock| current(lock, left())).transpose()?;
         let mut now_due = Vec::new();
         for one in due {
             if failed.contains(&one.retirement.stream) {
                 continue;
             }
             // It may have been ended, or be complete by another run.
-            let is_same = match &lock {
-                Some(lock) => current(lock, &one.retirement.stream)?.as_ref() == Some(&one.retirement),
-                None => true,
-            };
+            let is_same =
+                known.as_ref().is_none_or(|known| known.get(&one.retirement.stream) == Some(&one.retirement));
             if is_same {
                 now_due.push(one);
             } else {
@@ -176,8 +177,8 @@ fn plan(mirror: &Mirror, due: &[&Due], now: Stamp) -> Result<Plan, RetireError> 
         }
     }
     stay_with(&survey, &candidates, &mut plan);
-    plan.going =
-        ordered(&survey, candidates.into_iter().filter(|id| !plan.staying.contains_key(id)).collect());
+    let going = candidates.iter().filter(|id| !plan.staying.contains_key(id)).collect();
+    plan.going = order(&survey.census, &going);
     plan.bytes = (survey.census.builds()).map(|(id, build)| (id, build.bytes.unwrap_or_default())).collect();
     Ok(plan)
 }
@@ -245,31 +246,6 @@ fn stay_with(survey: &Survey, candidates: &BTreeSet<BuildId>, plan: &mut Plan) {
             return;
         }
     }
-}
-
-/// Puts builds into an order in which each comes after those that need it, and else the older first.
-fn ordered(survey: &Survey, mut left: Vec<BuildId>) -> Vec<BuildId> {
-    let created = |id: &BuildId| survey.census.build(id).map(|build| (build.created, build.seq));
-    left.sort_by(|a, b| (created(a), a).cmp(&(created(b), b)));
-    let mut order = Vec::new();
-    while !left.is_empty() {
-        let needed: BTreeSet<&BuildId> = left
-            .iter()
-            .filter_map(|id| Some((id, survey.census.build(id)?)))
-            .flat_map(|(id, build)| build.requires.iter().filter(move |needed| *needed != id))
-            .collect();
-        let (later, mut next): (Vec<BuildId>, Vec<BuildId>) =
-            left.iter().cloned().partition(|id| needed.contains(id));
-        if next.is_empty() {
-            // They need each other.
-            next.clone_from(&later);
-            order.append(&mut next);
-            return order;
-        }
-        order.append(&mut next);
-        left = later;
-    }
-    order
 }
 
 /// Says what would be removed.

@@ -4,25 +4,12 @@ use super::RetireError;
 use crate::layout::{Layout, Place};
 use crate::mirror::{JournalError, Mirror, survey_stream};
 use crate::model::{BuildId, RelPath, Stamp, Stream};
-use crate::record::{EventKind, Phase};
+use crate::ops::retention::removals::removals;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns every build that a retirement removed and that did not come back.
 pub(super) fn removed(mirror: &Mirror) -> Result<BTreeSet<BuildId>, JournalError> {
-    use EventKind::{Adopted, Pruned, Published, Restored};
-    let mut removed = BTreeSet::new();
-    for event in mirror.history(&[Adopted, Pruned, Published, Restored])? {
-        let Ok(id) = event.to.parse::<BuildId>() else { continue };
-        if event.phase != Phase::Done {
-            continue;
-        }
-        if event.what == Pruned && event.stated().retired.is_some() {
-            removed.insert(id);
-        } else {
-            removed.remove(&id);
-        }
-    }
-    Ok(removed)
+    Ok(removals(mirror, |event| event.stated().retired)?.into_keys().collect())
 }
 
 /// Returns the stream in which a name is; nothing for one that belongs to no stream, such as a legacy name.

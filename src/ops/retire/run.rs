@@ -50,17 +50,15 @@ fn begun(session: &Session<'_>, streams: &[Stream], mode: Mode) -> Result<Vec<Re
         return Err(RetireError::NotRetiring(stream.clone()));
     }
     let lock = if mode == Mode::Real && !known.is_empty() { Some(session.begin()?) } else { None };
-    let mut all = Vec::new();
-    for (stream, one) in known {
-        if !streams.is_empty() && !streams.contains(&stream) {
-            continue;
+    let chosen = known.into_iter().filter(|(stream, _)| streams.is_empty() || streams.contains(stream));
+    let mut all: Vec<Retirement> = match &lock {
+        Some(lock) => {
+            let chosen: Vec<Stream> = chosen.map(|(stream, _)| stream).collect();
+            current(lock, &chosen)?.into_values().collect()
         }
-        let one = match &lock {
-            Some(lock) => current(lock, &stream)?,
-            None => Some(one?),
-        };
-        all.extend(one.filter(|one| one.retired_at.is_none() || !streams.is_empty()));
-    }
+        None => chosen.map(|(_, one)| one).collect::<Result<_, _>>()?,
+    };
+    all.retain(|one| one.retired_at.is_none() || !streams.is_empty());
     Ok(all)
 }
 

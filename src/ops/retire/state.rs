@@ -5,7 +5,7 @@ use super::{RetireError, RetireOutcome, RetireReport, RetiredStream};
 use crate::mirror::{Mirror, WriteLock, chain, survey_stream};
 use crate::model::{BuildId, Stamp, Stream};
 use crate::record::{Payload, Retirement, RetirementState};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Returns the retirement of each of these streams, or of all that have one.
 pub fn status(mirror: &Mirror, streams: &[Stream], now: Stamp) -> Result<RetireReport, RetireError> {
@@ -53,27 +53,50 @@ pub(super) fn builds(mirror: &Mirror, stream: &Stream, now: Stamp) -> Result<BTr
     Ok(survey.census.builds().map(|(id, _)| id).filter(|id| id.stream == *stream).collect())
 }
 
-/// Returns the retirement of a stream, under the lock.
+/// Fails if a retirement, or the builds of its stream, are others by now.
+pub(super) fn is_unchanged(
+    lock: &WriteLock<'_>,
+    one: &Retirement,
+    there: &BTreeSet<BuildId>,
+) -> Result<(), RetireError> {
+    let is_same = current(lock, [&one.stream])?.get(&one.stream) == Some(one);
+    if is_same && builds(lock.mirror(), &one.stream, lock.now())? == *there {
+        return Ok(());
+    }
+    Err(RetireError::Changed(one.stream.clone()))
+}
+
+/// Returns those of these streams that have a retirement, each with it, under the lock.
 ///
 /// A file that differs from the journal is written again. One of which the journal has nothing freezes its stream and no more:
 /// its notice begins again, since it may have been written by hand.
-pub(super) fn current(lock: &WriteLock<'_>, stream: &Stream) -> Result<Option<Retirement>, RetireError> {
-    let (mirror, file) = (lock.mirror(), lock.mirror().retirement_of(stream));
-    match mirror.stated_retirements()?.remove(stream) {
-        Some(stated) => {
-            if !matches!(&file, Ok(Some(found)) if *found == stated) {
-                lock.keep_retirement(&stated)?;
+pub(super) fn current<'s>(
+    lock: &WriteLock<'_>,
+    streams: impl IntoIterator<Item = &'s Stream>,
+) -> Result<BTreeMap<Stream, Retirement>, RetireError> {
+    let mirror = lock.mirror();
+    let mut stated = mirror.stated_retirements()?;
+    let mut all = BTreeMap::new();
+    for stream in streams {
+        let file = mirror.retirement_of(stream);
+        let one = match stated.remove(stream) {
+            Some(stated) => {
+                if !matches!(&file, Ok(Some(found)) if *found == stated) {
+                    lock.keep_retirement(&stated)?;
+                }
+                Some(stated)
             }
-            Ok(Some(stated))
-        }
-        None => Ok(file?.map(|found| Retirement {
-            announced_at: None,
-            removal_at: None,
-            redirect_since: None,
-            retired_at: None,
-            ..found
-        })),
+            None => file?.map(|found| Retirement {
+                announced_at: None,
+                removal_at: None,
+                redirect_since: None,
+                retired_at: None,
+                ..found
+            }),
+        };
+        all.extend(one.map(|one| (stream.clone(), one)));
     }
+    Ok(all)
 }
 
 /// Writes a step of a retirement: the intent, the file, the outcome.
