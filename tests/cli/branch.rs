@@ -36,6 +36,13 @@ stages:
 
 const SEED: &str = "20181205T060000Z";
 
+/// Publishes the workspace.
+#[track_caller]
+fn publish(rig: &Rig, stream: &str, build: &str, more: &[&str]) {
+    let work = rig.work("");
+    rig.ok(&[&["publish", work.to_str().unwrap(), "--stream", stream, "--build", build], more].concat());
+}
+
 /// A mirror with two streams of a release, each with two builds; the first is stable, the second in the making.
 fn scene(policy: &str) -> Rig {
     let rig = Rig::new();
@@ -46,17 +53,8 @@ fn scene(policy: &str) -> Rig {
     for (name, stable) in [(SEED, true), ("20181206T060000Z", false)] {
         for distro in ["centos", "debian"] {
             rig.write("outputs/iso/bootimage.iso", &format!("{distro} {name}"));
-            let (work, stream) = (rig.work(""), format!("release/2018.10/{distro}"));
-            rig.ok(&[
-                "publish",
-                work.to_str().unwrap(),
-                "--stream",
-                &stream,
-                "--build",
-                name,
-                "--label",
-                "sanity=green",
-            ]);
+            let stream = format!("release/2018.10/{distro}");
+            publish(&rig, &stream, name, &["--label", "sanity=green"]);
             if stable {
                 rig.ok(&["promote"]);
                 rig.ok(&["vote", &format!("{stream}/{name}"), "smoke", "success"]);
@@ -234,14 +232,7 @@ fn a_branch_inherits_the_stable_build_by_hard_links_with_its_names_and_its_stage
     );
     // The next build takes the names over, and the old stream is not concerned.
     rig.write("outputs/iso/bootimage.iso", "next");
-    rig.ok(&[
-        "publish",
-        rig.work("").to_str().unwrap(),
-        "--stream",
-        "release/2019.05/debian",
-        "--build",
-        "20181207T060000Z",
-    ]);
+    publish(&rig, "release/2019.05/debian", "20181207T060000Z", &[]);
     assert_eq!(
         resolved(&rig, "release/2019.05/debian/latest_build"),
         "release/2019.05/debian/20181207T060000Z"
@@ -261,14 +252,7 @@ fn without_a_seed_only_an_event_is_written_and_a_stage_takes_what_is_published()
     assert!(!rig.mirror("release/2019.05").exists() && fs::symlink_metadata(rig.mirror("r2019.05")).is_err());
     assert_eq!(events(&rig, "stream.branched")[1]["data"]["build"], Value::Null);
     // A stream begins with its first build, too, and is not taken over.
-    rig.ok(&[
-        "publish",
-        rig.work("").to_str().unwrap(),
-        "--stream",
-        "release/2020.1/centos",
-        "--build",
-        "20181207T060000Z",
-    ]);
+    publish(&rig, "release/2020.1/centos", "20181207T060000Z", &[]);
     for seed in [&[][..], &["--seed", "stable"]] {
         let sentence = [&["branch", "release/2020.1", "--like", "release/2018.10"], seed].concat();
         rig.fails(
@@ -342,16 +326,7 @@ fn a_seed_is_a_success_of_the_old_stream_that_no_one_rejected() {
     rig.ok(&["reject", &format!("release/2018.10/debian/{SEED}"), "--why", "does not boot"]);
     case(3, "cannot be inherited: it is rejected: does not boot", SEED);
     rig.ok(&["unreject", &format!("release/2018.10/debian/{SEED}")]);
-    rig.ok(&[
-        "publish",
-        rig.work("").to_str().unwrap(),
-        "--stream",
-        "release/2018.10/debian",
-        "--build",
-        "20181208T060000Z",
-        "--result",
-        "fail",
-    ]);
+    publish(&rig, "release/2018.10/debian", "20181208T060000Z", &["--result", "fail"]);
     case(3, "cannot be inherited: its result is `fail`", "20181208T060000Z");
     rig.fails(2, "is not a valid build name there", &[&like[..], &[SEED, "--build", "GA"]].concat());
     rig.fails(
@@ -396,14 +371,7 @@ fn a_build_that_a_person_withdrew_is_not_brought_back() {
     let sentence =
         ["branch", "release/2019.05/debian", "--like", "release/2018.10/debian", "--seed", "stable"];
     let id = format!("release/2019.05/debian/{SEED}");
-    rig.ok(&[
-        "publish",
-        rig.work("").to_str().unwrap(),
-        "--stream",
-        "release/2019.05/debian",
-        "--build",
-        SEED,
-    ]);
+    publish(&rig, "release/2019.05/debian", SEED, &[]);
     rig.ok(&["withdraw", &id, "--why", "a key", "--purge", "--yes"]);
     rig.fails(3, &format!("`{id}` was withdrawn at"), &sentence);
     assert!(!rig.mirror(&id).exists());

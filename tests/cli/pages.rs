@@ -13,14 +13,20 @@ const B: &str = "20181205T060000Z";
 /// A text that would end an element, an attribute, a script and a style.
 const MARKUP: &str = "</td></script></style>\"'><img src=x onerror=alert(1)>&amp;";
 
-/// Returns a mirror whose names, labels, reasons and commits say such things.
-fn scene() -> Rig {
+/// Returns an empty mirror with a site whose title is markup, and any streams.
+pub(crate) fn titled() -> Rig {
     let rig = Rig::new();
     rig.init_with_any_stream();
     let settings = rig.mirror(".mirrorkeep/mirror.yaml");
     let text = fs::read_to_string(&settings).unwrap();
     let site = "site: {title: 'A <b> & \"c\"', url: 'https://mirror.example.org', commit_url: 'https://git.example.org/{repo}/commit/{commit}'}";
     fs::write(settings, format!("{text}{site}\n")).unwrap();
+    rig
+}
+
+/// Returns a mirror whose names, labels, reasons and commits say such things.
+fn scene() -> Rig {
+    let rig = titled();
     rig.write("repo/repodata/repomd.xml", "<repomd/>").write("repo/bash-4.4-1.x86_64.rpm", "bash");
     rig.write("odd & <file>'\".txt", "odd");
     let work = rig.work("").to_str().unwrap().to_owned();

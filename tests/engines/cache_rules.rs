@@ -2,7 +2,7 @@
 //! purge lists of events, which must cover whatever is kept for long.
 
 use super::serving::contrib;
-use super::web::{Running, at, encoded};
+use super::web::{Running, at, encoded, nginx_in};
 use crate::support::rig::Rig;
 use mirrorkeep::layout::{Layout, Place};
 use mirrorkeep::model::{RelPath, url_path};
@@ -318,15 +318,11 @@ fn nginx(root: &Path, rules: &str) -> Running {
             ("    add_header Cache-Control $mirror_cache;\n", server.clone()),
         ];
         fs::write(dir.join("mirror.conf"), contrib("nginx.conf", &ours)).unwrap();
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary: String = temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
-        let text = format!(
-            "user root; daemon off; master_process off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; {temporary}\
-             include /etc/nginx/mime.types; include cache.conf; include mirror.conf; }}\n"
-        );
-        fs::write(dir.join("nginx.conf"), text).unwrap();
-        let dir = dir.display().to_string();
-        ["-p", &*dir, "-e", "stderr", "-c", "nginx.conf"].map(str::to_owned).to_vec()
+        nginx_in(
+            dir,
+            "user root; master_process off;",
+            "include /etc/nginx/mime.types; include cache.conf; include mirror.conf;",
+        )
     })
 }
 

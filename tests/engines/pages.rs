@@ -2,7 +2,7 @@
 
 use super::serving::nginx;
 use super::web::{at, encoded};
-use crate::cli::pages::pages;
+use crate::cli::pages::{pages, titled};
 use crate::support::rig::Rig;
 use serde_json::Value;
 use std::fs;
@@ -27,12 +27,7 @@ fn modules() -> PathBuf {
 
 /// Returns a mirror with awkward names everywhere, a stream with many builds, and a build with many files.
 fn scene() -> Rig {
-    let rig = Rig::new();
-    rig.init_with_any_stream();
-    let settings = rig.mirror(".mirrorkeep/mirror.yaml");
-    let text = fs::read_to_string(&settings).unwrap();
-    let site = "site: {title: 'A <b> & \"c\"', url: 'https://mirror.example.org', commit_url: 'https://git.example.org/{repo}/commit/{commit}'}";
-    fs::write(settings, format!("{text}{site}\n")).unwrap();
+    let rig = titled();
     rig.ok(&["pipeline", "set", "generic"]);
     rig.write("repo/repodata/repomd.xml", "<repomd/>").write("repo/bash-4.4-1.x86_64.rpm", "bash");
     let work = rig.work("").to_str().unwrap().to_owned();

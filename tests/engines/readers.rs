@@ -3,7 +3,7 @@
 mod bucket;
 
 use super::serving::{apache_with, contrib};
-use super::web::{Running, at};
+use super::web::{Running, at, nginx_in};
 use crate::support::rig::Rig;
 use crate::support::servers::Engine;
 use std::fs;
@@ -68,16 +68,7 @@ impl Site {
                 ("# include /var/lib/mirrorkeep/nginx-readers.inc;", format!("include {};", out.display())),
             ];
             fs::write(dir.join("mirror.conf"), contrib("nginx.conf", &ours)).unwrap();
-            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-            let temporary: String =
-                temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
-            let text = format!(
-                "user root; daemon off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; {temporary}\
-                 include /etc/nginx/mime.types; include mirror.conf; }}\n"
-            );
-            fs::write(dir.join("nginx.conf"), text).unwrap();
-            let dir = dir.display().to_string();
-            let args = ["-p", &*dir, "-e", "stderr", "-c", "nginx.conf"].map(str::to_owned).to_vec();
+            let args = nginx_in(dir, "user root;", "include /etc/nginx/mime.types; include mirror.conf;");
             let program = at("nginx").display().to_string();
             let reload: Vec<String> =
                 [&[program][..], &args, &["-s".to_owned(), "reload".to_owned()]].concat();

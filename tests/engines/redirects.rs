@@ -1,6 +1,6 @@
 //! Redirects, by the real servers that read them: names with everything in them that a path may hold.
 
-use super::web::{Running, at, encoded};
+use super::web::{Running, at, encoded, nginx_in};
 use crate::support::rig::Rig;
 use mirrorkeep::model::RelPath;
 use mirrorkeep::render::{Away, Gone, Redirect, RedirectError, Server, away, gone, redirects};
@@ -39,15 +39,11 @@ fn nginx(root: &Path, rules: &str) -> Running {
     Running::start("nginx", |dir, port| {
         fs::write(dir.join("aliases.conf"), rules).unwrap();
         let root = root.display();
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary: String = temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
-        let text = format!(
-            "daemon off; master_process off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; {temporary}\
-             server {{ listen 127.0.0.1:{port}; root {root}; include aliases.conf; }} }}\n"
-        );
-        fs::write(dir.join("nginx.conf"), text).unwrap();
-        let dir = dir.display().to_string();
-        ["-p", &*dir, "-e", "stderr", "-c", "nginx.conf"].map(str::to_owned).to_vec()
+        nginx_in(
+            dir,
+            "master_process off;",
+            &format!("server {{ listen 127.0.0.1:{port}; root {root}; include aliases.conf; }}"),
+        )
     })
 }
 

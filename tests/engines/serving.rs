@@ -1,6 +1,6 @@
 //! The configurations of `contrib/`, in the real servers that read them: types, cache times, listings, and what is hidden.
 
-use super::web::{Running, at, encoded};
+use super::web::{Running, at, encoded, nginx_in};
 use crate::support::rig::{Rig, tree};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -97,16 +97,8 @@ pub(super) fn nginx(rig: &Rig, rules: &str) -> Running {
         ];
         fs::write(dir.join("mirror.conf"), contrib("nginx.conf", &ours)).unwrap();
         fs::write(dir.join("aliases.conf"), rules).unwrap();
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary: String = temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
         // As Debian has it, the common types are there and unknown ones are binary.
-        let text = format!(
-            "daemon off; master_process off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; gzip on; {temporary}\
-             include /etc/nginx/mime.types; include mirror.conf; }}\n"
-        );
-        fs::write(dir.join("nginx.conf"), text).unwrap();
-        let dir = dir.display().to_string();
-        ["-p", &*dir, "-e", "stderr", "-c", "nginx.conf"].map(str::to_owned).to_vec()
+        nginx_in(dir, "master_process off;", "gzip on; include /etc/nginx/mime.types; include mirror.conf;")
     })
 }
 

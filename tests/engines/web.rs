@@ -69,6 +69,18 @@ impl Drop for Running {
     }
 }
 
+/// Writes the settings of nginx to a directory, and returns its arguments: what is at the top, and what is in `http`.
+pub(crate) fn nginx_in(dir: &Path, top: &str, http: &str) -> Vec<String> {
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
+    let temporary: String = temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
+    let text = format!(
+        "{top} daemon off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; {temporary}{http} }}\n"
+    );
+    fs::write(dir.join("nginx.conf"), text).unwrap();
+    let dir = dir.display().to_string();
+    ["-p", &*dir, "-e", "stderr", "-c", "nginx.conf"].map(str::to_owned).to_vec()
+}
+
 /// Returns where a program is.
 #[track_caller]
 pub(crate) fn at(program: &str) -> PathBuf {

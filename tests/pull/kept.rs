@@ -1,7 +1,7 @@
 //! What a copy has after a pull, what it costs, and how a pull that was cut off goes on.
 
 use super::scene::{BUILDS, Scene, args};
-use crate::engines::web::Running;
+use crate::engines::web::{Running, nginx_in};
 use crate::support::rig::{Rig, tree};
 use crate::support::served::Lie;
 use serde_json::json;
@@ -251,15 +251,13 @@ fn nginx_serves_a_list_that_is_read() {
     let scene = Scene::new(&BUILDS[..2], 9);
     let root = scene.up.mirror("").display().to_string();
     let nginx = Running::start("nginx", |dir, port| {
-        let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-        let temporary: String = temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
-        let text = format!(
-            "daemon off; master_process off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; gzip on; {temporary}\
-             server {{ listen 127.0.0.1:{port}; location /pub/ {{ alias {root}/; }} location /.mirrorkeep {{ deny all; }} }} }}\n"
-        );
-        fs::write(dir.join("nginx.conf"), text).unwrap();
-        let dir = dir.display().to_string();
-        ["-p", &*dir, "-e", "stderr", "-c", "nginx.conf"].map(str::to_owned).to_vec()
+        nginx_in(
+            dir,
+            "master_process off;",
+            &format!(
+                "gzip on; server {{ listen 127.0.0.1:{port}; location /pub/ {{ alias {root}/; }} location /.mirrorkeep {{ deny all; }} }}"
+            ),
+        )
     });
     let (url, to) = (format!("http://127.0.0.1:{}/pub/", nginx.port()), scene.to());
     scene.copy.ok(&["pull", &url, &to]);

@@ -1,7 +1,7 @@
 //! The whole life of a release, read through real nginx all the time: branched, built every night, promoted, requested, tagged
 //! and named, followed by two point releases, announced as ending, archived, redirected, removed.
 
-use crate::engines::web::Running;
+use crate::engines::web::{Running, nginx_in};
 use crate::support::requests::Requests;
 use crate::support::rig::Rig;
 use serde_json::Value;
@@ -41,18 +41,15 @@ impl Web {
         }
         fs::write(&rules, "").unwrap();
         let server = Running::start("nginx", |dir, port| {
-            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-            let temporary: String =
-                temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
-            let text = format!(
-                "user root; daemon off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; {temporary}\
-                 server {{ listen 127.0.0.1:{port}; root {}; include {}; }} }}\n",
-                root.display(),
-                rules.display()
-            );
-            fs::write(dir.join("nginx.conf"), text).unwrap();
-            let dir = dir.display().to_string();
-            ["-p", &*dir, "-e", "stderr", "-c", "nginx.conf"].map(str::to_owned).to_vec()
+            nginx_in(
+                dir,
+                "user root;",
+                &format!(
+                    "server {{ listen 127.0.0.1:{port}; root {}; include {}; }}",
+                    root.display(),
+                    rules.display()
+                ),
+            )
         });
         Self { server, rules }
     }

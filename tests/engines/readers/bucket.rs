@@ -5,6 +5,7 @@ use super::{
     contrib, fine, rpm_repository, rpms, sessions, the_morning_after,
 };
 use crate::engines::strangers::rclone;
+use crate::engines::web::nginx_in;
 use crate::support::servers::weed;
 use mirrorkeep::model::RelPath;
 use mirrorkeep::store::{Put, Store};
@@ -40,15 +41,7 @@ impl Site {
                 ),
             ];
             fs::write(dir.join("mirror.conf"), contrib("nginx-bucket.conf", &ours)).unwrap();
-            let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
-            let temporary: String =
-                temporary.iter().map(|name| format!("{name}_temp_path {name};\n")).collect();
-            let text = format!(
-                "user root; daemon off; pid nginx.pid; error_log stderr;\nevents {{}}\nhttp {{ access_log off; {temporary} include mirror.conf; }}\n"
-            );
-            fs::write(dir.join("nginx.conf"), text).unwrap();
-            let dir = dir.display().to_string();
-            ["-p", &*dir, "-e", "stderr", "-c", "nginx.conf"].map(str::to_owned).to_vec()
+            nginx_in(dir, "user root;", "include mirror.conf;")
         });
         let site = Self { rig, server, next: AtomicUsize::new(0), bucket: Some(engine) };
         site.keep(&["init", "--layout", "generic", "--policy", policy.to_str().unwrap()]);
